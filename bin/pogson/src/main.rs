@@ -1,0 +1,3 @@
+//! The `pogson` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Image lists and tiles from archives by Simple Image Access.

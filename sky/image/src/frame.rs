@@ -1,0 +1,1 @@
+//! Optimal output frame for a set of images.

@@ -1,0 +1,1 @@
+//! DS9 regions.

@@ -1,0 +1,1 @@
+//! Directions on the sphere, celestial systems and the rotations between them.

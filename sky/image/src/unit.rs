@@ -1,0 +1,1 @@
+//! Units and photometric zero points of the surveys.

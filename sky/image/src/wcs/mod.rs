@@ -1,0 +1,1 @@
+//! World coordinates: pixels to the sky and back.

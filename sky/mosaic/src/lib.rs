@@ -1,0 +1,1 @@
+//! Mosaics: reprojection, background matching, co-addition.

@@ -1,0 +1,1 @@
+//! Pictures of images: stretches, colours, grids, overlays, PNG.
