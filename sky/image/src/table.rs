@@ -1,1 +1,0 @@
-//! Montage (IPAC) tables.
