@@ -77,11 +77,7 @@ pub struct Column {
 impl Column {
     /// A column without unit or null text.
     pub fn new(name: &str, kind: ColumnType) -> Column {
-        Column {
-            name: name.to_owned(),
-            kind,
-            ..Column::default()
-        }
+        Column { name: name.to_owned(), kind, ..Column::default() }
     }
 
     /// The same column, at least `width` characters wide when written.

@@ -42,8 +42,7 @@ impl CorrectionEntry {
     /// A table that `mBgExec` reads; numbers with as many digits as they need to be read back exactly.
     pub fn table(entries: &[CorrectionEntry]) -> IpacTable {
         let mut columns = vec![Column::new("id", ColumnType::Int).at_least(8)];
-        columns
-            .extend(["a", "b", "c"].map(|name| Column::new(name, ColumnType::Double).at_least(14)));
+        columns.extend(["a", "b", "c"].map(|name| Column::new(name, ColumnType::Double).at_least(14)));
         let mut table = IpacTable::new(columns);
         for entry in entries {
             let plane = [entry.a, entry.b, entry.c].map(number);

@@ -64,18 +64,9 @@ impl FitEntry {
         let (plus, minus) = (table.need("plus")?, table.need("minus")?);
         let mut reals = [None; REALS.len()];
         for (slot, name) in reals.iter_mut().zip(REALS) {
-            *slot = if name.starts_with("box") {
-                table.column(name)
-            } else {
-                Some(table.need(name)?)
-            };
+            *slot = if name.starts_with("box") { table.column(name) } else { Some(table.need(name)?) };
         }
-        let bounds = [
-            table.need("xmin")?,
-            table.need("xmax")?,
-            table.need("ymin")?,
-            table.need("ymax")?,
-        ];
+        let bounds = [table.need("xmin")?, table.need("xmax")?, table.need("ymin")?, table.need("ymax")?];
         (0..table.len())
             .map(|row| {
                 let mut v = [None; REALS.len()];
@@ -105,14 +96,8 @@ impl FitEntry {
                     center: [real(5), real(6)],
                     pixels: pixels as u64,
                     rms: real(7),
-                    box_center: [
-                        v[8].unwrap_or(middle(b[0], b[1])),
-                        v[9].unwrap_or(middle(b[2], b[3])),
-                    ],
-                    box_size: [
-                        v[10].unwrap_or((b[1] - b[0] + 1) as f64),
-                        v[11].unwrap_or((b[3] - b[2] + 1) as f64),
-                    ],
+                    box_center: [v[8].unwrap_or(middle(b[0], b[1])), v[9].unwrap_or(middle(b[2], b[3]))],
+                    box_size: [v[10].unwrap_or((b[1] - b[0] + 1) as f64), v[11].unwrap_or((b[3] - b[2] + 1) as f64)],
                     box_angle_deg: v[12].unwrap_or(0.0),
                 })
             })
@@ -127,12 +112,7 @@ impl FitEntry {
         columns.extend(["a", "b", "c"].map(|n| real(n, 16)));
         columns.extend(["crpix1", "crpix2"].map(|n| real(n, 14)));
         columns.extend(["xmin", "xmax", "ymin", "ymax"].map(|n| int(n, 10)));
-        columns.extend([
-            real("xcenter", 13),
-            real("ycenter", 13),
-            int("npixel", 13),
-            real("rms", 16),
-        ]);
+        columns.extend([real("xcenter", 13), real("ycenter", 13), int("npixel", 13), real("rms", 16)]);
         columns.extend(["boxx", "boxy", "boxwidth", "boxheight", "boxang"].map(|n| real(n, 16)));
         let mut table = IpacTable::new(columns);
         for e in entries {

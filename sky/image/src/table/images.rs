@@ -42,12 +42,7 @@ pub struct ImageEntry {
     pub fname: String,
 }
 
-const CORNERS: [[&str; 2]; 4] = [
-    ["ra1", "dec1"],
-    ["ra2", "dec2"],
-    ["ra3", "dec3"],
-    ["ra4", "dec4"],
-];
+const CORNERS: [[&str; 2]; 4] = [["ra1", "dec1"], ["ra2", "dec2"], ["ra3", "dec3"], ["ra4", "dec4"]];
 
 impl ImageEntry {
     /// Reads each row of an image metadata table.
@@ -74,12 +69,10 @@ impl ImageEntry {
         for row in 0..table.len() {
             let real = |column| need_f64(table, row, column);
             let text = |column| table.text(row, column).unwrap_or("").to_owned();
-            let numbers =
-                |columns: [usize; 2]| Ok::<_, TableError>([real(columns[0])?, real(columns[1])?]);
+            let numbers = |columns: [usize; 2]| Ok::<_, TableError>([real(columns[0])?, real(columns[1])?]);
             let given = |name: &str| table.column(name).map_or(Ok(None), |c| table.f64(row, c));
             let whole = |name: &str| table.column(name).map_or(Ok(None), |c| table.i64(row, c));
-            let sky =
-                |names: [&str; 2]| Ok::<_, TableError>(given(names[0])?.zip(given(names[1])?));
+            let sky = |names: [&str; 2]| Ok::<_, TableError>(given(names[0])?.zip(given(names[1])?));
             let mut corners = Some([[0.0; 2]; 4]);
             for (index, names) in CORNERS.iter().enumerate() {
                 match (sky(*names)?, &mut corners) {
@@ -103,20 +96,12 @@ impl ImageEntry {
                 crval_deg: numbers(crval)?,
                 cdelt_deg: numbers(cdelt)?,
                 crota2_deg: given("crota2")?.unwrap_or(0.0),
-                equinox: equinox
-                    .map_or(Ok(None), |c| table.f64(row, c))?
-                    .unwrap_or(2000.0),
-                naxis: whole("naxis")?
-                    .and_then(|n| usize::try_from(n).ok())
-                    .unwrap_or(2),
+                equinox: equinox.map_or(Ok(None), |c| table.f64(row, c))?.unwrap_or(2000.0),
+                naxis: whole("naxis")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(2),
                 naxis3: whole("naxis3")?.and_then(|n| usize::try_from(n).ok()),
                 corners_deg: corners,
-                size: whole("size")?
-                    .and_then(|n| u64::try_from(n).ok())
-                    .unwrap_or(0),
-                hdu: whole("hdu")?
-                    .and_then(|n| usize::try_from(n).ok())
-                    .unwrap_or(0),
+                size: whole("size")?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                hdu: whole("hdu")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
                 fname: text(fname),
             });
         }
@@ -133,47 +118,16 @@ impl ImageEntry {
         if with_center {
             columns.extend([Column::new("ra", Double), Column::new("dec", Double)]);
         }
-        columns.extend(
-            [
-                ("naxis1", Int),
-                ("naxis2", Int),
-                ("ctype1", Char),
-                ("ctype2", Char),
-            ]
-            .map(new),
-        );
-        columns.extend(
-            [
-                ("crpix1", Double),
-                ("crpix2", Double),
-                ("crval1", Double),
-                ("crval2", Double),
-            ]
-            .map(new),
-        );
-        columns.extend(
-            [
-                ("cdelt1", Double),
-                ("cdelt2", Double),
-                ("crota2", Double),
-                ("equinox", Double),
-            ]
-            .map(new),
-        );
+        columns.extend([("naxis1", Int), ("naxis2", Int), ("ctype1", Char), ("ctype2", Char)].map(new));
+        columns.extend([("crpix1", Double), ("crpix2", Double), ("crval1", Double), ("crval2", Double)].map(new));
+        columns.extend([("cdelt1", Double), ("cdelt2", Double), ("crota2", Double), ("equinox", Double)].map(new));
         columns.extend([("naxis", Int), ("naxis3", Int)].map(new));
         if with_corners {
-            columns.extend(
-                CORNERS
-                    .iter()
-                    .flatten()
-                    .map(|name| Column::new(name, Double)),
-            );
+            columns.extend(CORNERS.iter().flatten().map(|name| Column::new(name, Double)));
         }
         columns.extend([("size", Long), ("hdu", Int), ("fname", Char)].map(new));
         let mut table = IpacTable::new(columns);
-        table
-            .keywords
-            .push(("datatype".to_owned(), "fitshdr".to_owned()));
+        table.keywords.push(("datatype".to_owned(), "fitshdr".to_owned()));
         for entry in entries {
             table.push(entry.cells(with_center, with_corners));
         }
@@ -188,26 +142,14 @@ impl ImageEntry {
         }
         cells.extend([Some(self.naxis1.to_string()), Some(self.naxis2.to_string())]);
         cells.extend(self.ctype.iter().cloned().map(Some));
-        for pair in [
-            self.crpix,
-            self.crval_deg,
-            self.cdelt_deg,
-            [self.crota2_deg, self.equinox],
-        ] {
+        for pair in [self.crpix, self.crval_deg, self.cdelt_deg, [self.crota2_deg, self.equinox]] {
             cells.extend(pair.map(real));
         }
-        cells.extend([
-            Some(self.naxis.to_string()),
-            self.naxis3.map(|n| n.to_string()),
-        ]);
+        cells.extend([Some(self.naxis.to_string()), self.naxis3.map(|n| n.to_string())]);
         if with_corners {
             cells.extend((0..8).map(|i| self.corners_deg.map(|c| number(c[i / 2][i % 2]))));
         }
-        cells.extend([
-            Some(self.size.to_string()),
-            Some(self.hdu.to_string()),
-            Some(self.fname.clone()),
-        ]);
+        cells.extend([Some(self.size.to_string()), Some(self.hdu.to_string()), Some(self.fname.clone())]);
         cells
     }
 }
@@ -219,23 +161,15 @@ fn new((name, kind): (&str, ColumnType)) -> Column {
 /// The shortest text that reads back as the same number, in a form that C's `atof` knows.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
-    if value == 0.0 || (1e-3..1e15).contains(&size) {
-        value.to_string()
-    } else {
-        format!("{value:e}")
-    }
+    if value == 0.0 || (1e-3..1e15).contains(&size) { value.to_string() } else { format!("{value:e}") }
 }
 
 pub(super) fn need_f64(table: &IpacTable, row: usize, column: usize) -> Result<f64, TableError> {
-    table
-        .f64(row, column)?
-        .ok_or_else(|| table.bad_cell(row, column, "a number"))
+    table.f64(row, column)?.ok_or_else(|| table.bad_cell(row, column, "a number"))
 }
 
 pub(super) fn need_i64(table: &IpacTable, row: usize, column: usize) -> Result<i64, TableError> {
-    table
-        .i64(row, column)?
-        .ok_or_else(|| table.bad_cell(row, column, "an integer"))
+    table.i64(row, column)?.ok_or_else(|| table.bad_cell(row, column, "an integer"))
 }
 
 fn need_size(table: &IpacTable, row: usize, column: usize) -> Result<usize, TableError> {

@@ -35,9 +35,7 @@ pub enum TableError {
         path: PathBuf,
     },
     /// The text is no IPAC table.
-    #[error(
-        "line {line}: data before any header line that starts with '|'; this is not an IPAC table"
-    )]
+    #[error("line {line}: data before any header line that starts with '|'; this is not an IPAC table")]
     NoHeader {
         /// 1-based line.
         line: usize,
@@ -88,10 +86,7 @@ pub enum TableError {
 impl IpacTable {
     /// An empty table with these columns.
     pub fn new(columns: Vec<Column>) -> IpacTable {
-        IpacTable {
-            columns,
-            ..IpacTable::default()
-        }
+        IpacTable { columns, ..IpacTable::default() }
     }
 
     /// Reads a table file. Bytes that are not UTF-8 are replaced.
@@ -99,14 +94,9 @@ impl IpacTable {
     /// # Errors
     /// [`TableError::Io`], or [`TableError::InFile`] around what [`IpacTable::parse`] says.
     pub fn read(path: &Path) -> Result<IpacTable, TableError> {
-        let bytes = std::fs::read(path).map_err(|source| TableError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        IpacTable::parse(&String::from_utf8_lossy(&bytes)).map_err(|source| TableError::InFile {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
+        let bytes = std::fs::read(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        IpacTable::parse(&String::from_utf8_lossy(&bytes))
+            .map_err(|source| TableError::InFile { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// Writes the table under a temporary name and renames it to `path`.
@@ -139,10 +129,7 @@ impl IpacTable {
 
     /// The value of a `\key = value` line; case does not count.
     pub fn keyword(&self, key: &str) -> Option<&str> {
-        self.keywords
-            .iter()
-            .find(|(k, _)| k.eq_ignore_ascii_case(key))
-            .map(|(_, v)| v.as_str())
+        self.keywords.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.as_str())
     }
 
     /// Index of a column: the exact name, else the first that differs in case alone.
@@ -150,11 +137,7 @@ impl IpacTable {
         self.columns
             .iter()
             .position(|c| c.name == name)
-            .or_else(|| {
-                self.columns
-                    .iter()
-                    .position(|c| c.name.eq_ignore_ascii_case(name))
-            })
+            .or_else(|| self.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name)))
     }
 
     /// Index of a column that must be there.
@@ -164,12 +147,7 @@ impl IpacTable {
     pub fn need(&self, name: &str) -> Result<usize, TableError> {
         self.column(name).ok_or_else(|| TableError::MissingColumn {
             name: name.to_owned(),
-            present: self
-                .columns
-                .iter()
-                .map(|c| c.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
+            present: self.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", "),
         })
     }
 
@@ -185,10 +163,7 @@ impl IpacTable {
     pub fn f64(&self, row: usize, column: usize) -> Result<Option<f64>, TableError> {
         self.text(row, column).map_or(Ok(None), |text| {
             let plain = text.replace(['D', 'd'], "e");
-            plain
-                .parse()
-                .map(Some)
-                .map_err(|_| self.bad_cell(row, column, "a number"))
+            plain.parse().map(Some).map_err(|_| self.bad_cell(row, column, "a number"))
         })
     }
 
@@ -203,21 +178,15 @@ impl IpacTable {
         if let Ok(value) = text.parse() {
             return Ok(Some(value));
         }
-        let real = self
-            .f64(row, column)?
-            .filter(|v| v.trunc() == *v && v.abs() < 9e15);
-        real.map(|v| Some(v as i64))
-            .ok_or_else(|| self.bad_cell(row, column, "an integer"))
+        let real = self.f64(row, column)?.filter(|v| v.trunc() == *v && v.abs() < 9e15);
+        real.map(|v| Some(v as i64)).ok_or_else(|| self.bad_cell(row, column, "an integer"))
     }
 
     /// Error for a cell that does not hold what the caller needs (`expected` with its article).
     pub fn bad_cell(&self, row: usize, column: usize, expected: &'static str) -> TableError {
         TableError::BadCell {
             row: row + 1,
-            column: self
-                .columns
-                .get(column)
-                .map_or_else(String::new, |c| c.name.clone()),
+            column: self.columns.get(column).map_or_else(String::new, |c| c.name.clone()),
             value: self.text(row, column).unwrap_or("").to_owned(),
             expected,
         }
@@ -229,10 +198,7 @@ impl IpacTable {
         let mut row: Vec<Option<String>> = cells
             .into_iter()
             .take(self.columns.len())
-            .map(|cell| {
-                cell.map(|t| t.replace(['\n', '\r'], " ").trim().to_owned())
-                    .filter(|t| !t.is_empty())
-            })
+            .map(|cell| cell.map(|t| t.replace(['\n', '\r'], " ").trim().to_owned()).filter(|t| !t.is_empty()))
             .collect();
         row.resize(self.columns.len(), None);
         self.rows.push(row);
@@ -250,16 +216,12 @@ impl IpacTable {
     /// Sets a cell; outside the table nothing happens.
     pub fn set(&mut self, row: usize, column: usize, value: Option<String>) {
         if let Some(cell) = self.rows.get_mut(row).and_then(|r| r.get_mut(column)) {
-            *cell = value
-                .map(|t| t.replace(['\n', '\r'], " ").trim().to_owned())
-                .filter(|t| !t.is_empty());
+            *cell = value.map(|t| t.replace(['\n', '\r'], " ").trim().to_owned()).filter(|t| !t.is_empty());
         }
     }
 
     /// The type of a column, [`ColumnType::Char`] outside the table.
     pub fn kind(&self, column: usize) -> ColumnType {
-        self.columns
-            .get(column)
-            .map_or(ColumnType::Char, |c| c.kind)
+        self.columns.get(column).map_or(ColumnType::Char, |c| c.kind)
     }
 }

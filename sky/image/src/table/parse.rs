@@ -33,10 +33,7 @@ impl IpacTable {
                 let found = Layout::of(&chars);
                 let words = found.words(&chars);
                 if header_lines == 0 {
-                    columns = words
-                        .iter()
-                        .map(|w| Column::new(w, ColumnType::Char))
-                        .collect();
+                    columns = words.iter().map(|w| Column::new(w, ColumnType::Char)).collect();
                     layout = Some(found);
                 } else if words.len() != columns.len() {
                     return Err(TableError::HeaderWidth {
@@ -65,22 +62,14 @@ impl IpacTable {
                     }
                 }
                 let cells = layout.cells(line);
-                let cells: Vec<_> = cells
-                    .into_iter()
-                    .zip(table.columns())
-                    .map(|(t, c)| value(t, c))
-                    .collect();
+                let cells: Vec<_> = cells.into_iter().zip(table.columns()).map(|(t, c)| value(t, c)).collect();
                 table.push(cells);
             }
         }
         for column in columns {
             table.add_column(column);
         }
-        if table.columns().is_empty() {
-            Err(TableError::Empty)
-        } else {
-            Ok(table)
-        }
+        if table.columns().is_empty() { Err(TableError::Empty) } else { Ok(table) }
     }
 }
 
@@ -95,15 +84,9 @@ fn value(text: String, column: &Column) -> Option<String> {
 fn read_keyword(table: &mut IpacTable, rest: &str) {
     let key_value = rest.split_once('=').map(|(k, v)| (k.trim(), v.trim()));
     match key_value {
-        Some((key, value))
-            if !rest.starts_with(' ') && !key.is_empty() && !key.contains(char::is_whitespace) =>
-        {
-            let quoted = ['\'', '"']
-                .iter()
-                .find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q));
-            table
-                .keywords
-                .push((key.to_owned(), quoted.unwrap_or(value).to_owned()));
+        Some((key, value)) if !rest.starts_with(' ') && !key.is_empty() && !key.contains(char::is_whitespace) => {
+            let quoted = ['\'', '"'].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q));
+            table.keywords.push((key.to_owned(), quoted.unwrap_or(value).to_owned()));
         }
         _ => table.comments.push(rest.trim().to_owned()),
     }
@@ -111,12 +94,7 @@ fn read_keyword(table: &mut IpacTable, rest: &str) {
 
 impl Layout {
     fn of(header: &[char]) -> Layout {
-        let mut bars: Vec<usize> = header
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| **c == '|')
-            .map(|(i, _)| i)
-            .collect();
+        let mut bars: Vec<usize> = header.iter().enumerate().filter(|(_, c)| **c == '|').map(|(i, _)| i).collect();
         // A header cut off before its last bar still has the column.
         if bars.last().is_some_and(|last| last + 1 < header.len()) {
             bars.push(header.len());
@@ -127,14 +105,7 @@ impl Layout {
     fn words(&self, line: &[char]) -> Vec<String> {
         self.bars
             .windows(2)
-            .map(|w| {
-                line.get(w[0] + 1..w[1])
-                    .unwrap_or(&[])
-                    .iter()
-                    .collect::<String>()
-                    .trim()
-                    .to_owned()
-            })
+            .map(|w| line.get(w[0] + 1..w[1]).unwrap_or(&[]).iter().collect::<String>().trim().to_owned())
             .collect()
     }
 
@@ -151,17 +122,9 @@ impl Layout {
         }
         (0..count)
             .map(|i| {
-                let end = if i + 1 == count {
-                    chars.len()
-                } else {
-                    self.bars[i + 1].min(chars.len())
-                };
+                let end = if i + 1 == count { chars.len() } else { self.bars[i + 1].min(chars.len()) };
                 let start = self.bars[i].min(end);
-                chars[start..end]
-                    .iter()
-                    .collect::<String>()
-                    .trim()
-                    .to_owned()
+                chars[start..end].iter().collect::<String>().trim().to_owned()
             })
             .collect()
     }

@@ -11,26 +11,18 @@ use std::path::{Path, PathBuf};
 /// removed on failure, and an existing file stays as it was.
 pub(crate) fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<(), TableError> {
     if !overwrite && path.symlink_metadata().is_ok() {
-        return Err(TableError::Exists {
-            path: path.to_owned(),
-        });
+        return Err(TableError::Exists { path: path.to_owned() });
     }
     // A pipe or device (/dev/stdout) can't be renamed over.
     if path.metadata().is_ok_and(|m| !m.is_file()) {
-        return std::fs::write(path, text).map_err(|source| TableError::Io {
-            path: path.to_owned(),
-            source,
-        });
+        return std::fs::write(path, text).map_err(|source| TableError::Io { path: path.to_owned(), source });
     }
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
     written.map_err(|source| {
         // The first error is the one to tell; a leftover that cannot be removed changes nothing about it.
         let _ = std::fs::remove_file(&temporary);
-        TableError::Io {
-            path: path.to_owned(),
-            source,
-        }
+        TableError::Io { path: path.to_owned(), source }
     })
 }
 

@@ -47,27 +47,14 @@ impl IpacTable {
         let Some(column) = self.columns().get(index) else {
             return 0;
         };
-        let head = [
-            column.name.as_str(),
-            column.kind.word(),
-            &column.unit,
-            &column.null,
-        ];
+        let head = [column.name.as_str(), column.kind.word(), &column.unit, &column.null];
         let head = head.iter().map(|t| t.chars().count()).max().unwrap_or(0);
-        let cells = (0..self.len())
-            .filter_map(|row| self.text(row, index))
-            .map(|t| t.chars().count())
-            .max();
+        let cells = (0..self.len()).filter_map(|row| self.text(row, index)).map(|t| t.chars().count()).max();
         head.max(cells.unwrap_or(0)).max(column.min_width)
     }
 }
 
-fn header_line<'a>(
-    out: &mut String,
-    columns: &'a [Column],
-    widths: &[usize],
-    text: impl Fn(&'a Column) -> &'a str,
-) {
+fn header_line<'a>(out: &mut String, columns: &'a [Column], widths: &[usize], text: impl Fn(&'a Column) -> &'a str) {
     for (column, width) in columns.iter().zip(widths) {
         let _ = write!(out, "|{:<width$}", text(column));
     }
