@@ -1,0 +1,4 @@
+//! Values on the command line: how they are written, apart from what is done with them.
+
+pub mod angle;
+pub mod position;

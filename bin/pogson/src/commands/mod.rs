@@ -1,0 +1,33 @@
+//! One file per command: `Args` says what it takes, `run` does it.
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Names each command's module and variant once.
+macro_rules! commands {
+    ($($module:ident => $Variant:ident,)*) => {
+        $(mod $module;)*
+
+        /// What the user asks for.
+        #[derive(clap::Subcommand)]
+        pub enum Command {
+            $(#[allow(missing_docs, reason = "the help text stands on Args")] $Variant($module::Args),)*
+        }
+
+        impl Command {
+            /// Does it.
+            ///
+            /// # Errors
+            /// Whatever the command says; see its module.
+            pub fn run(self, out: &Output) -> Result<(), Failure> {
+                match self {
+                    $(Command::$Variant(args) => $module::run(args, out),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    man => Man,
+}

@@ -1,0 +1,57 @@
+//! SIGINT and SIGTERM become a flag that long work looks at between blocks.
+//!
+//! Work that looks ends by itself with [`Class::Interrupted`](crate::failure::Class::Interrupted), and its unfinished outputs
+//! are removed as they drop. Work that does not look within the grace time is ended from the watching thread. A second signal
+//! ends the program at once.
+
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::failure::Class;
+
+/// How long work may take to look at the flag before the program is ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Flag that turns true when the user or the system asks the program to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Starts watching for SIGINT and SIGTERM.
+    ///
+    /// # Errors
+    /// When the system refuses the signal handler or the watching thread.
+    pub fn watch() -> io::Result<Interrupt> {
+        let interrupt = Interrupt::default();
+        let flag = Arc::clone(&interrupt.0);
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            for _ in signals.forever() {
+                if flag.swap(true, Ordering::SeqCst) {
+                    process::exit(Class::Interrupted as i32);
+                }
+                std::thread::spawn(|| {
+                    std::thread::sleep(GRACE);
+                    process::exit(Class::Interrupted as i32);
+                });
+            }
+        })?;
+        Ok(interrupt)
+    }
+
+    /// True once the program was asked to stop.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The flag itself, for libraries that look at an `AtomicBool`.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
