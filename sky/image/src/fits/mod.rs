@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod header;
+pub mod tiled;
 pub mod value;
 
 pub use card::Card;

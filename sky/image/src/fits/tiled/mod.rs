@@ -1,0 +1,18 @@
+//! Tile-compressed images (FITS standard 4.0, section 10): the codecs and the images that they hold.
+//!
+//! The codecs work on slices and know nothing of FITS: [`rice`], [`gzip`], [`plio`], [`hcompress`]. Floating-point
+//! images pass through [`quantize`] first.
+
+mod bits;
+mod error;
+pub mod gzip;
+pub mod hcompress;
+pub mod plio;
+pub mod rice;
+
+pub use error::TiledError;
+
+#[cfg(test)]
+mod codec_tests;
+#[cfg(test)]
+mod vectors;
