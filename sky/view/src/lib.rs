@@ -1,1 +1,42 @@
-//! Pictures of images: stretches, colours, grids, overlays, PNG.
+//! Pictures of images: stretches, colours, grids, overlays, PNG, and the building blocks of reports.
+//!
+//! ```
+//! use pogson_view::{Colormap, Limits, Render, Stretch};
+//!
+//! // A ramp of 40 x 30 pixels, row by row from the bottom as in FITS.
+//! let pixels: Vec<f32> = (0..1200).map(|i| (i % 40) as f32).collect();
+//! let render = Render {
+//!     stretch: Stretch::Asinh(0.1),
+//!     limits: Limits::MIN_MAX,
+//!     colormap: Colormap::Viridis,
+//!     ..Render::default()
+//! };
+//! let picture = render.picture(&pixels, 40);
+//! assert_eq!((picture.width(), picture.height()), (40, 30));
+//! let bytes = pogson_view::png::encode(&picture)?;
+//! assert_eq!(&bytes[1..4], b"PNG");
+//! # Ok::<(), pogson_view::png::PngError>(())
+//! ```
+
+mod colormap;
+mod draw;
+mod font;
+mod limits;
+mod picture;
+pub mod png;
+mod reduce;
+mod render;
+mod stretch;
+mod three;
+mod zscale;
+
+pub use colormap::{Colormap, ColormapError};
+pub use draw::{Layer, Point};
+pub use font::{draw_text, text_width};
+pub use limits::{Bound, Limits, LimitsError};
+pub use picture::{Picture, Rgb};
+pub use reduce::{CellValue, Cells, reduce};
+pub use render::Render;
+pub use stretch::{Stretch, StretchError, Tone, curve};
+pub use three::Lupton;
+pub use zscale::zscale;
