@@ -1,1 +1,3 @@
 //! World coordinates: pixels to the sky and back.
+
+pub mod distortion;

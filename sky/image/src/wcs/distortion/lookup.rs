@@ -1,0 +1,209 @@
+//! Distortion by look-up tables: corrections in pixels on a coarse grid, read off bilinearly.
+//!
+//! Source: Calabretta et al. 2004, draft paper IV, section 3.4, as astropy reads it.
+
+use super::error::{DistortionError, DistortionWarning};
+use crate::fits::header::Header;
+
+/// A correction in pixels on a regular grid of pixel positions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookupTable {
+    width: usize,
+    height: usize,
+    values: Vec<f32>,
+    /// `position = start + step * index` along each axis, 0-based pixels.
+    start: [f64; 2],
+    step: [f64; 2],
+}
+
+/// Where the tables that a header names are read from: the file's other extensions.
+pub trait LookupSource {
+    /// The table in the image extension `extname` of version `extver`.
+    ///
+    /// # Errors
+    /// [`DistortionError::Table`] when there is no such extension, or it is no image of one or two axes.
+    fn table(&self, extname: &str, extver: i64) -> Result<LookupTable, DistortionError>;
+}
+
+impl LookupTable {
+    /// A table from an image extension.
+    ///
+    /// - `header`: of the extension; CRPIX, CRVAL, CDELT say for which pixel (1-based) each entry holds.
+    /// - `width`, `height`: size; a one-dimensional table has height 1.
+    /// - `values`: corrections in pixels, row by row.
+    ///
+    /// # Errors
+    /// A reason when the sizes don't match, a CDELT is 0, or an entry is not finite.
+    pub fn new(header: &Header, width: usize, height: usize, values: Vec<f32>) -> Result<Self, String> {
+        if width == 0 || height == 0 || width.checked_mul(height) != Some(values.len()) {
+            return Err(format!("{width} x {height} entries announced, {} found", values.len()));
+        }
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err("an entry is not a finite number".to_owned());
+        }
+        let number = |name: &str, axis: usize, default| header.f64(&format!("{name}{axis}")).unwrap_or(default);
+        let mut start = [0.0; 2];
+        let mut step = [1.0; 2];
+        for axis in 0..2 {
+            step[axis] = number("CDELT", axis + 1, 1.0);
+            if step[axis] == 0.0 || !step[axis].is_finite() {
+                return Err(format!("CDELT{} = {}", axis + 1, step[axis]));
+            }
+            let (crpix, crval) = (number("CRPIX", axis + 1, 0.0), number("CRVAL", axis + 1, 0.0));
+            start[axis] = (1.0 - crpix).mul_add(step[axis], crval) - 1.0;
+        }
+        Ok(Self { width, height, values, start, step })
+    }
+
+    /// The table with its two data axes exchanged, but not the description of its grid: what astropy does for a
+    /// table whose `AXIS.i` is not `i`.
+    fn transposed(self) -> Self {
+        let mut values = Vec::with_capacity(self.values.len());
+        for x in 0..self.width {
+            values.extend((0..self.height).map(|y| self.values[y * self.width + x]));
+        }
+        Self { width: self.height, height: self.width, values, ..self }
+    }
+
+    /// The correction at a 0-based pixel position, in pixels; the grid's edge values go on outside it.
+    #[inline(always)]
+    pub fn offset(&self, x: f64, y: f64) -> f64 {
+        self.slopes(x, y).0
+    }
+
+    /// The correction and its slopes by `x` and `y`.
+    #[inline(always)]
+    pub(super) fn slopes(&self, x: f64, y: f64) -> (f64, f64, f64) {
+        let (i, wx, by_x) = self.place(0, self.width, x);
+        let (j, wy, by_y) = self.place(1, self.height, y);
+        let right = (i + 1).min(self.width - 1);
+        let (low, high) = (j * self.width, (j + 1).min(self.height - 1) * self.width);
+        let at = |k: usize| f64::from(self.values[k]);
+        let (a, b, c, d) = (at(low + i), at(low + right), at(high + i), at(high + right));
+        let (bottom, top) = (wx.mul_add(b - a, a), wx.mul_add(d - c, c));
+        let value = wy.mul_add(top - bottom, bottom);
+        let slope_x = wy.mul_add((d - c) - (b - a), b - a) * by_x;
+        // A position that is not a number has no correction either.
+        (value + 0.0 * (x + y), slope_x, (top - bottom) * by_y)
+    }
+
+    /// Index below a position, weight of the next, and how fast the weight grows; clamped to the grid.
+    #[inline(always)]
+    fn place(&self, axis: usize, len: usize, position: f64) -> (usize, f64, f64) {
+        let last = (len - 1) as f64;
+        let t = (position - self.start[axis]) / self.step[axis];
+        let clamped = t.max(0.0).min(last);
+        let index = clamped.floor();
+        let slope = if t > 0.0 && t < last { 1.0 / self.step[axis] } else { 0.0 };
+        (index as usize, clamped - index, slope)
+    }
+}
+
+/// The corrections of both pixel axes.
+pub(super) type Tables = [Option<LookupTable>; 2];
+
+/// Names of one kind of correction's keywords.
+struct Kind {
+    /// Keyword of the distortion's type, without the axis.
+    type_key: &'static str,
+    /// Keyword of its records, without the axis.
+    record_key: &'static str,
+    /// EXTNAME of its tables.
+    extname: &'static str,
+}
+
+/// Reads `CPDISj`, `DPj`: corrections that add up with SIP's.
+///
+/// # Errors
+/// [`DistortionError::NoSource`] without a source, and what the source returns.
+pub(super) fn prior(
+    header: &Header,
+    source: Option<&dyn LookupSource>,
+    warnings: &mut Vec<DistortionWarning>,
+) -> Result<Tables, DistortionError> {
+    let kind = Kind { type_key: "CPDIS", record_key: "DP", extname: "WCSDVARR" };
+    Ok([table(header, source, &kind, 1, warnings)?, table(header, source, &kind, 2, warnings)?])
+}
+
+/// Reads `D2IMDISj`, `D2IMj`, or the older `AXISCORR`: corrections of the detector, before all others.
+///
+/// Without a source they are left out with a warning, as astropy does.
+pub(super) fn detector(
+    header: &Header,
+    source: Option<&dyn LookupSource>,
+    warnings: &mut Vec<DistortionWarning>,
+) -> Result<Tables, DistortionError> {
+    let kind = Kind { type_key: "D2IMDIS", record_key: "D2IM", extname: "D2IMARR" };
+    let Some(source) = source else {
+        for key in ["AXISCORR", "D2IMDIS1", "D2IMDIS2"] {
+            if header.contains(key) {
+                warnings.push(DistortionWarning::LeftOut {
+                    what: key.to_owned(),
+                    reason: "its table lies in another extension, and only a header was given".to_owned(),
+                });
+            }
+        }
+        return Ok([None, None]);
+    };
+    if let Some(axis) = header.i64("AXISCORR") {
+        return Ok(axis_correction(axis, source, kind.extname, warnings));
+    }
+    Ok([table(header, Some(source), &kind, 1, warnings)?, table(header, Some(source), &kind, 2, warnings)?])
+}
+
+fn axis_correction(
+    axis: i64,
+    source: &dyn LookupSource,
+    extname: &str,
+    warnings: &mut Vec<DistortionWarning>,
+) -> Tables {
+    let mut left_out = |reason: String| {
+        warnings.push(DistortionWarning::LeftOut { what: format!("AXISCORR = {axis}"), reason });
+        [None, None]
+    };
+    if axis != 1 && axis != 2 {
+        return left_out("it has to be 1 or 2".to_owned());
+    }
+    match source.table(extname, 1) {
+        Err(error) => left_out(error.to_string()),
+        Ok(table) => {
+            warnings.push(DistortionWarning::AxisCorr { axis });
+            if axis == 1 { [Some(table), None] } else { [None, Some(table)] }
+        }
+    }
+}
+
+fn table(
+    header: &Header,
+    source: Option<&dyn LookupSource>,
+    kind: &Kind,
+    axis: usize,
+    warnings: &mut Vec<DistortionWarning>,
+) -> Result<Option<LookupTable>, DistortionError> {
+    let keyword = format!("{}{axis}", kind.type_key);
+    let Some(distortion) = header.str(&keyword) else {
+        return Ok(None);
+    };
+    if !distortion.trim().eq_ignore_ascii_case("lookup") {
+        warnings.push(DistortionWarning::LeftOut {
+            what: format!("{keyword} = '{}'", distortion.trim()),
+            reason: "only look-up tables are known here".to_owned(),
+        });
+        return Ok(None);
+    }
+    let source = source.ok_or(DistortionError::NoSource { keyword })?;
+    let record_key = format!("{}{axis}", kind.record_key);
+    let extver = record(header, &record_key, "EXTVER").unwrap_or(1.0);
+    let own_axis = record(header, &record_key, &format!("AXIS.{axis}")).unwrap_or(axis as f64);
+    let table = source.table(kind.extname, extver as i64)?;
+    Ok(Some(if own_axis == axis as f64 { table } else { table.transposed() }))
+}
+
+/// The value of a field in record-valued cards: `DP1 = 'AXIS.1: 1'`, or written out as `DP1.AXIS.1 = 1`.
+fn record(header: &Header, key: &str, field: &str) -> Option<f64> {
+    let inside = header.cards().filter(|card| card.key() == key).find_map(|card| {
+        let (name, value) = card.value()?.as_str()?.split_once(':')?;
+        if name.trim().eq_ignore_ascii_case(field) { value.trim().parse::<f64>().ok() } else { None }
+    });
+    inside.or_else(|| header.f64(&format!("{key}.{field}")))
+}
