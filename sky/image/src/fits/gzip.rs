@@ -1,0 +1,63 @@
+//! Inflating whole files, as `.fits.gz` are kept.
+
+use std::io::Read;
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
+
+use super::error::FitsError;
+
+/// Whether the bytes start like gzip.
+pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// Inflates all members of a gzip file, one after another. What follows the last member and is no gzip is left out,
+/// as gzip itself does, with a line in `warnings`.
+///
+/// # Errors
+/// [`FitsError::Gzip`] if a member is corrupt or cut short.
+pub(crate) fn inflate(path: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> Result<Vec<u8>, FitsError> {
+    let mut out = Vec::new();
+    let mut rest = bytes;
+    while is_gzip(rest) {
+        let mut decoder = GzDecoder::new(rest);
+        if let Err(source) = decoder.read_to_end(&mut out) {
+            return Err(FitsError::Gzip { path: path.to_owned(), inflated: out.len(), source });
+        }
+        rest = decoder.into_inner();
+    }
+    if !rest.is_empty() {
+        warnings.push(format!("{} bytes after the gzip data are left out", rest.len()));
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn pack(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn members_follow_each_other_and_padding_is_left_out() {
+        let mut packed = pack(b"one ");
+        packed.extend(pack(b"two"));
+        packed.extend([0; 512]);
+        let mut warnings = Vec::new();
+        assert_eq!(inflate("x".as_ref(), &packed, &mut warnings).unwrap(), b"one two");
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_cut_member_is_an_error_that_says_how_far_it_went() {
+        let packed = pack(&[7; 100_000]);
+        let err = inflate("x.gz".as_ref(), &packed[..packed.len() - 9], &mut Vec::new()).unwrap_err();
+        assert!(matches!(err, FitsError::Gzip { inflated, .. } if inflated > 0), "{err}");
+    }
+}
