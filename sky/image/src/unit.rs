@@ -1,1 +1,0 @@
-//! Units and photometric zero points of the surveys.
