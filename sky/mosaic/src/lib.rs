@@ -1,1 +1,3 @@
 //! Mosaics: reprojection, background matching, co-addition.
+
+pub mod simulate;

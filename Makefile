@@ -1,0 +1,52 @@
+# Everything a developer or a first user runs. Each target sets up what it needs.
+SHELL := /bin/bash
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+POGSON := $(TARGET)/release/pogson
+DEMO ?= demo
+
+.PHONY: help demo build test lint test-foreign soak bench man clean setup
+
+help:
+	@echo "make demo           simulate a small survey, make its mosaic, measure it against the truth"
+	@echo "make test           lint, documentation and all tests that need only the Rust toolchain"
+	@echo "make test-foreign   compare with astropy, reproject, Montage, SWarp, SExtractor, CFITSIO"
+	@echo "make soak           an hour of fuzzing"
+	@echo "make bench          speed and memory beside the peers"
+	@echo "make build          the release binary, $(POGSON)"
+	@echo "make man            manual pages under $(TARGET)/man"
+
+# A C compiler and make are all that is needed besides Rust.
+setup:
+	@tests/setup.sh toolchain
+
+build: setup
+	$(CARGO) build --release --locked --bin pogson
+
+demo: build
+	@POGSON=$(POGSON) tests/demo.sh "$(DEMO)"
+
+test: lint
+	$(CARGO) test --workspace --locked
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	@tests/licences.sh
+
+test-foreign: build
+	@POGSON_BIN=$(abspath $(POGSON)) tests/foreign/run.sh "$(TARGET)/foreign-venv"
+
+soak: setup
+	@tests/soak.sh
+
+bench: build
+	@if [ -x bench/run.sh ]; then POGSON_BIN=$(abspath $(POGSON)) bench/run.sh; else echo "no benchmark yet: bench/run.sh is missing"; fi
+
+man: build
+	$(POGSON) man $(TARGET)/man
+
+clean:
+	$(CARGO) clean
+	rm -rf demo

@@ -1,0 +1,32 @@
+#!/bin/bash
+# usage: run.sh VENV     Drives the binary named by POGSON_BIN beside the field's own programs, through pytest.
+# Python packages go into VENV; Debian packages are installed where that is possible. What may not be installed is skipped,
+# and the reason printed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+venv=${1:-target/foreign-venv}
+[ -n "${POGSON_BIN:-}" ] || { echo "test-foreign: POGSON_BIN must name the binary (make test-foreign does it)" >&2; exit 2; }
+[ -n "${POGSON_SHARED:-}" ] || export POGSON_SHARED="$PWD/../shared"
+
+command -v python3 >/dev/null || tests/setup.sh apt python3 python3-venv || { echo "test-foreign: skipped, there is no python3"; exit 0; }
+
+# Foreign programs: name of a command, and the Debian package that brings it. Their absence skips the tests that drive them.
+while read -r command package; do
+    command -v "$command" >/dev/null && continue
+    tests/setup.sh apt "$package" || echo "test-foreign: without $package, the tests that drive it are skipped"
+done <<'LIST'
+mProjExec montage
+SWarp swarp
+source-extractor source-extractor
+fpack libcfitsio-bin
+LIST
+
+if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    python3 -m venv "$venv" 2>/dev/null || { tests/setup.sh apt python3-venv && python3 -m venv --clear "$venv"; } ||
+        { echo "test-foreign: skipped, no virtual environment can be made (python3-venv)"; exit 0; }
+fi
+if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/foreign/requirements.txt; then
+    echo "test-foreign: skipped, the Python packages of tests/foreign/requirements.txt cannot be installed here"
+    exit 0
+fi
+exec "$venv/bin/python" -m pytest -q -rs tests/foreign "${@:2}"
