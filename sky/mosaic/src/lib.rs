@@ -1,3 +1,4 @@
 //! Mosaics: reprojection, background matching, co-addition.
 
+pub mod compare;
 pub mod simulate;

@@ -1,0 +1,6 @@
+//! Two images beside each other, and images beside the truth: residuals, and photometry of known stars.
+
+pub mod aperture;
+pub mod order;
+pub mod residual;
+pub mod score;
