@@ -26,6 +26,7 @@ mod picture;
 pub mod png;
 mod reduce;
 mod render;
+pub mod report;
 mod stretch;
 mod three;
 mod zscale;
