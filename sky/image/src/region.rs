@@ -1,1 +1,0 @@
-//! DS9 regions.
