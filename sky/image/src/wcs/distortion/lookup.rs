@@ -30,16 +30,13 @@ impl LookupTable {
     ///
     /// - `header`: of the extension; CRPIX, CRVAL, CDELT say for which pixel (1-based) each entry holds.
     /// - `width`, `height`: size; a one-dimensional table has height 1.
-    /// - `values`: corrections in pixels, row by row.
+    /// - `values`: corrections in pixels, row by row; NaN where there is none to be had.
     ///
     /// # Errors
-    /// A reason when the sizes don't match, a CDELT is 0, or an entry is not finite.
+    /// A reason when the sizes don't match or a CDELT is 0.
     pub fn new(header: &Header, width: usize, height: usize, values: Vec<f32>) -> Result<Self, String> {
         if width == 0 || height == 0 || width.checked_mul(height) != Some(values.len()) {
             return Err(format!("{width} x {height} entries announced, {} found", values.len()));
-        }
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err("an entry is not a finite number".to_owned());
         }
         let number = |name: &str, axis: usize, default| header.f64(&format!("{name}{axis}")).unwrap_or(default);
         let mut start = [0.0; 2];
@@ -206,4 +203,57 @@ fn record(header: &Header, key: &str, field: &str) -> Option<f64> {
         if name.trim().eq_ignore_ascii_case(field) { value.trim().parse::<f64>().ok() } else { None }
     });
     inside.or_else(|| header.f64(&format!("{key}.{field}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(width: usize, height: usize, factor: f32, cards: &str) -> LookupTable {
+        let entry = |k: usize| (((k % width) * 7 + (k / width) * 13) % 11) as f32 - 5.0;
+        let values = (0..width * height).map(|k| entry(k) * factor).collect();
+        LookupTable::new(&Header::from_text(cards).unwrap(), width, height, values).unwrap()
+    }
+
+    /// The figures are `DistortionLookupTable.get_offset` of astropy 8.0.2, at 1-based positions.
+    #[test]
+    fn offsets_are_astropys_inside_and_beyond_the_edges() {
+        let grid = "CRPIX1 = 1.5\nCRPIX2 = 0.5\nCRVAL1 = 10.0\nCRVAL2 = 20.0\nCDELT1 = 32.0\nCDELT2 = 16.0";
+        let t = table(5, 4, 0.125, grid);
+        let expected = [
+            (1.0, 1.0, -0.43359375),
+            (40.0, 30.0, 0.0625),
+            (100.25, 61.5, 0.012420654296875),
+            (77.0, 44.0, -0.296875),
+            (1000.0, -5.0, 0.125),
+            (138.0, 50.0, 0.46875),
+        ];
+        for (x, y, offset) in expected {
+            assert_eq!(t.offset(x - 1.0, y - 1.0), offset, "at {x}, {y}");
+        }
+        let row = table(5, 1, 0.125, "CRPIX1 = 3.0\nCRVAL1 = 3.0");
+        for (x, y, offset) in [(1.0, 1.0, -0.625), (2.5, 30.0, 0.0), (4.75, 61.5, 0.25), (7.0, 44.0, 0.125)] {
+            assert_eq!(row.offset(x - 1.0, y - 1.0), offset, "at {x}, {y}");
+        }
+        assert!(t.offset(f64::NAN, 3.0).is_nan());
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_bilinear_patch() {
+        let t = table(5, 4, 1.0, "CDELT1 = 4.0\nCDELT2 = 2.0\nCRPIX1 = 1.0\nCRPIX2 = 1.0");
+        let (x, y, h) = (5.0, 2.25, 1e-3);
+        let (_, by_x, by_y) = t.slopes(x, y);
+        assert!((by_x - (t.offset(x + h, y) - t.offset(x - h, y)) / (2.0 * h)).abs() < 1e-9);
+        assert!((by_y - (t.offset(x, y + h) - t.offset(x, y - h)) / (2.0 * h)).abs() < 1e-9);
+        assert_eq!(t.slopes(-50.0, -50.0), (-5.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn records_are_read_from_one_keyword_or_from_dotted_ones() {
+        let text = "DP1     = 'EXTVER: 3'\nDP1     = 'AXIS.1: 2.0'\nDP2.EXTVER = 4";
+        let header = Header::from_text(text).unwrap();
+        assert_eq!(record(&header, "DP1", "EXTVER"), Some(3.0));
+        assert_eq!(record(&header, "DP1", "AXIS.1"), Some(2.0));
+        assert_eq!(record(&header, "DP1", "NAXES"), None);
+    }
 }

@@ -12,7 +12,10 @@ mod lookup;
 mod pixel;
 mod polynomial;
 mod sip;
+mod source;
 mod surface;
+#[cfg(test)]
+mod tests;
 mod tpv;
 mod warp;
 mod wat;

@@ -172,3 +172,112 @@ impl Basis {
         functions
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The basis functions by their trigonometric or recurrent definitions, apart from the code above.
+    fn basis(kind: f64, n: usize, t: f64) -> f64 {
+        match kind as i64 {
+            1 => libm::cos(n as f64 * libm::acos(t)),
+            2 => {
+                let (mut before, mut now) = (1.0, t);
+                if n == 0 {
+                    return 1.0;
+                }
+                for k in 1..n {
+                    let k = k as f64;
+                    (before, now) = (now, ((2.0 * k + 1.0) * t * now - k * before) / (k + 1.0));
+                }
+                now
+            }
+            _ => t.powi(n as i32),
+        }
+    }
+
+    /// Terms as IRAF's gsurfit lays them out: row by row of y, shortened row by row for half cross terms.
+    fn direct(n: &[f64], x: f64, y: f64) -> f64 {
+        let (nx, ny, cross) = (n[1] as usize, n[2] as usize, n[3] as i64);
+        let (mut u, mut v) = (x, y);
+        if n[0] < 3.0 {
+            u = (2.0 * x - (n[5] + n[4])) / (n[5] - n[4]);
+            v = (2.0 * y - (n[7] + n[6])) / (n[7] - n[6]);
+        }
+        let (mut k, mut sum, mut len) = (8, 0.0, nx);
+        for j in 0..ny {
+            for i in 0..len {
+                sum += n[k] * basis(n[0], i, u) * basis(n[0], j, v);
+                k += 1;
+            }
+            match cross {
+                0 => len = 1,
+                2 if j + 1 + nx + 1 > nx.max(ny) + 1 => len -= 1,
+                _ => {}
+            }
+        }
+        sum
+    }
+
+    proptest! {
+        #[test]
+        fn surfaces_equal_their_published_formulas(
+            kind in 1..=3i32, nx in 1..7usize, ny in 1..7usize, cross in 0..=2i32,
+            coefficients in prop::collection::vec(-1.0..1.0f64, 36),
+            x in -0.3..0.4f64, y in -0.2..0.6f64,
+        ) {
+            let mut numbers = vec![kind as f64, nx as f64, ny as f64, cross as f64, -0.3, 0.4, -0.2, 0.6];
+            numbers.extend(coefficients);
+            let surface = Surface::from_numbers(&numbers).unwrap();
+            let expected = direct(&numbers, x, y);
+            let at = |x: f64, y: f64| surface.value(&[x; LANES], &[y; LANES])[0];
+            prop_assert!((at(x, y) - expected).abs() < 1e-11, "{} for {}", at(x, y), expected);
+            let slopes = surface.slopes(&[x; LANES], &[y; LANES]);
+            let h = 1e-6;
+            prop_assert!((slopes.by_u[0] - (at(x + h, y) - at(x - h, y)) / (2.0 * h)).abs() < 1e-4);
+            prop_assert!((slopes.by_v[0] - (at(x, y + h) - at(x, y - h)) / (2.0 * h)).abs() < 1e-4);
+        }
+    }
+
+    /// numpy 2: `chebval2d` and `legval2d` at the normalised point of (0.275, 0.141).
+    #[test]
+    fn surfaces_equal_numpys_series() {
+        let numbers = |kind: f64| {
+            let mut n = vec![kind, 3.0, 2.0, 1.0, -0.35, 0.45, -0.4, 0.5];
+            n.extend([0.5, -0.25, 0.125, 1.0, 0.75, -1.5]);
+            n
+        };
+        for (kind, expected) in [(1.0, CHEBYSHEV), (2.0, LEGENDRE)] {
+            let surface = Surface::from_numbers(&numbers(kind)).unwrap();
+            let got = surface.value(&[0.275; LANES], &[0.141; LANES])[0];
+            assert!((got - expected).abs() < 1e-15, "{got} for {expected}");
+        }
+    }
+
+    const CHEBYSHEV: f64 = 0.7123914930555555;
+    const LEGENDRE: f64 = 0.6514377170138889;
+
+    #[test]
+    fn half_cross_terms_keep_the_total_power_below_the_larger_order() {
+        assert_eq!(products(3, 2, Cross::Half), [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]);
+        assert_eq!(products(2, 4, Cross::Half).len(), 2 + 2 + 2 + 1);
+        assert_eq!(products(3, 2, Cross::None), [(0, 0), (1, 0), (2, 0), (0, 1)]);
+        assert_eq!(products(2, 2, Cross::Full).len(), 4);
+    }
+
+    #[test]
+    fn numbers_that_make_no_surface_are_refused() {
+        for bad in [
+            &[3.0, 2.0][..],
+            &[4.0, 2.0, 2.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+            &[3.0, 2.5, 2.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+            &[3.0, 1e18, 2.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+            &[3.0, 2.0, 2.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0],
+            &[1.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+            &[1.0, 2.0, 2.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, f64::NAN, 1.0],
+        ] {
+            assert!(Surface::from_numbers(bad).is_err(), "{bad:?}");
+        }
+    }
+}
