@@ -1,15 +1,21 @@
 //! Reading and writing FITS (FITS Standard 4.0, 2018): headers, images, tables, check sums.
 
 pub mod card;
+pub mod checksum;
+mod coverage;
+pub mod date;
 mod decode;
+mod encode;
 pub mod error;
 pub mod file;
 mod gzip;
 pub mod header;
 pub mod image;
+pub mod output;
 pub mod pixel;
 pub mod tiled;
 pub mod value;
+pub mod write;
 
 pub use card::Card;
 pub use error::FitsError;
@@ -18,6 +24,9 @@ pub use header::{Header, HeaderError};
 pub use image::{Image, Rect};
 pub use pixel::{Bitpix, Scaling};
 pub use value::Value;
+pub use write::{FitsWriter, ImageWriter, Options, write_image_f32, write_image_f64};
 
 #[cfg(test)]
 mod read_tests;
+#[cfg(test)]
+mod write_tests;
