@@ -1,4 +1,5 @@
 //! Values on the command line: how they are written, apart from what is done with them.
 
 pub mod angle;
+pub mod hdu;
 pub mod position;

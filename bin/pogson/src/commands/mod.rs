@@ -29,5 +29,6 @@ macro_rules! commands {
 }
 
 commands! {
+    info => Info,
     man => Man,
 }

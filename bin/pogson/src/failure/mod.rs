@@ -1,5 +1,7 @@
 //! What a command says when it cannot do its work: one sentence, one exit code.
 
+mod causes;
+
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -59,22 +61,14 @@ impl Failure {
 
     /// An I/O error on a named file: a full or read-only place is exit 4, a missing input exit 3, a broken pipe exit 0.
     pub fn io(path: &Path, error: &io::Error) -> Failure {
-        let path = path.display();
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::new(Class::ReaderGone, ""),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                Failure::new(Class::NoRoom, format!("{path}: {error}; free some space, or write elsewhere"))
-            }
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                Failure::new(Class::NoRoom, format!("{path}: {error}; choose a place that you may use"))
-            }
-            io::ErrorKind::OutOfMemory => Failure::new(Class::NoRoom, format!("{path}: {error}; lower --memory")),
-            io::ErrorKind::NotFound => Failure::bad_input(format!("{path}: no such file or directory")),
-            io::ErrorKind::AlreadyExists => {
-                Failure::failed(format!("{path}: exists already; name another output, or --force to replace it"))
-            }
-            _ => Failure::failed(format!("{path}: {error}")),
-        }
+        let mend = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space, or write elsewhere",
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => "; choose a place that you may use",
+            io::ErrorKind::OutOfMemory => "; lower --memory",
+            io::ErrorKind::AlreadyExists => "; name another output, or --force to replace it",
+            _ => "",
+        };
+        Failure::new(class_of(error.kind()), format!("{}: {error}{mend}", path.display()))
     }
 
     /// Class, and so the exit code.
@@ -99,6 +93,18 @@ impl Failure {
     }
 }
 
+/// Where an I/O error belongs.
+fn class_of(kind: io::ErrorKind) -> Class {
+    use io::ErrorKind as Kind;
+    match kind {
+        Kind::BrokenPipe => Class::ReaderGone,
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Class::NoRoom,
+        Kind::ReadOnlyFilesystem | Kind::PermissionDenied | Kind::OutOfMemory => Class::NoRoom,
+        Kind::NotFound | Kind::IsADirectory | Kind::NotADirectory | Kind::InvalidData => Class::BadInput,
+        _ => Class::Failed,
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)
@@ -110,10 +116,6 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn class_of(kind: io::ErrorKind) -> Class {
-        Failure::io(Path::new("a.fits"), &io::Error::from(kind)).class()
-    }
 
     #[test]
     fn io_errors_fall_into_the_documented_classes() {
