@@ -4,15 +4,20 @@
 //! images pass through [`quantize`] first.
 
 mod bits;
+pub mod dither;
 mod error;
 pub mod gzip;
 pub mod hcompress;
+pub mod noise;
 pub mod plio;
+pub mod quantize;
 pub mod rice;
 
 pub use error::TiledError;
 
 #[cfg(test)]
 mod codec_tests;
+#[cfg(test)]
+mod quantize_tests;
 #[cfg(test)]
 mod vectors;
