@@ -81,4 +81,34 @@ pub enum TiledError {
         /// Rows needed.
         wanted: usize,
     },
+    /// One tile is damaged.
+    #[error("tile {row} (from pixel {start:?}): {source}")]
+    Tile {
+        /// Row of the tile in the table, from 0.
+        row: usize,
+        /// Its first pixel along each axis, from 0.
+        start: Vec<usize>,
+        /// What is wrong with it.
+        source: Box<TiledError>,
+    },
+    /// A rectangle lies outside the image.
+    #[error("columns {x:?} and rows {y:?} of plane {plane} for {values} values do not fit an image of {axes:?} pixels")]
+    Outside {
+        /// Plane asked for.
+        plane: usize,
+        /// Columns asked for.
+        x: std::ops::Range<usize>,
+        /// Rows asked for.
+        y: std::ops::Range<usize>,
+        /// Axis lengths, NAXIS1 first.
+        axes: Vec<usize>,
+        /// Length of the output.
+        values: usize,
+    },
+    /// A tile is larger than the memory.
+    #[error("there is no memory for a tile of {bytes} bytes; free some, or cut the image into smaller tiles")]
+    NoMemory {
+        /// Bytes wanted.
+        bytes: usize,
+    },
 }

@@ -4,16 +4,29 @@
 //! images pass through [`quantize`] first.
 
 mod bits;
+mod cache;
+mod codec;
+mod columns;
 pub mod dither;
 mod error;
+mod grid;
 pub mod gzip;
 pub mod hcompress;
+mod image;
+mod image_header;
+mod layout;
 pub mod noise;
+mod pixels;
 pub mod plio;
 pub mod quantize;
 pub mod rice;
+mod tile;
 
+pub use codec::Codec;
 pub use error::TiledError;
+pub use grid::{TileBox, TileGrid};
+pub use image::{TiledImage, is_tiled_image};
+pub use pixels::{Physical, Pixels};
 
 #[cfg(test)]
 mod codec_tests;

@@ -1,0 +1,198 @@
+//! The pixels of one tile, in the type that BITPIX names.
+
+use super::TiledError;
+use super::noise::FloatPixel;
+use super::quantize::{Scaling, restore};
+
+/// Decoded pixels, first axis fastest.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pixels {
+    /// BITPIX 8.
+    U8(Vec<u8>),
+    /// BITPIX 16.
+    I16(Vec<i16>),
+    /// BITPIX 32.
+    I32(Vec<i32>),
+    /// BITPIX 64.
+    I64(Vec<i64>),
+    /// BITPIX -32.
+    F32(Vec<f32>),
+    /// BITPIX -64.
+    F64(Vec<f64>),
+}
+
+/// How stored numbers become physical ones: physical = stored * scale + zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Physical {
+    /// BSCALE.
+    pub scale: f64,
+    /// BZERO.
+    pub zero: f64,
+    /// BLANK: the stored integer without a value.
+    pub blank: Option<i64>,
+}
+
+impl Physical {
+    #[inline(always)]
+    fn apply(&self, stored: f64) -> f64 {
+        if self.scale == 1.0 && self.zero == 0.0 { stored } else { stored * self.scale + self.zero }
+    }
+}
+
+/// Runs one expression for whichever vector there is.
+macro_rules! each {
+    ($pixels:expr, $vector:ident => $body:expr) => {
+        match $pixels {
+            Pixels::U8($vector) => $body,
+            Pixels::I16($vector) => $body,
+            Pixels::I32($vector) => $body,
+            Pixels::I64($vector) => $body,
+            Pixels::F32($vector) => $body,
+            Pixels::F64($vector) => $body,
+        }
+    };
+}
+
+impl Pixels {
+    /// Big-endian bytes as pixels; the size of one follows from their number.
+    ///
+    /// - `float`: whether pixels of 4 and 8 bytes are floating-point ones.
+    ///
+    /// # Errors
+    /// [`TiledError::WrongSize`] when the bytes are no whole number of 1, 2, 4 or 8 per pixel.
+    pub(super) fn from_big_endian(
+        codec: &'static str,
+        bytes: &[u8],
+        count: usize,
+        float: bool,
+    ) -> Result<Pixels, TiledError> {
+        fn all<const N: usize, T>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+            bytes.chunks_exact(N).filter_map(|b| b.first_chunk::<N>().copied().map(read)).collect()
+        }
+        let wrong = TiledError::WrongSize { codec, found: bytes.len(), wanted: count };
+        if count == 0 || !bytes.len().is_multiple_of(count) {
+            return Err(wrong);
+        }
+        Ok(match (bytes.len() / count, float) {
+            (1, _) => Pixels::U8(bytes.to_vec()),
+            (2, _) => Pixels::I16(all(bytes, i16::from_be_bytes)),
+            (4, false) => Pixels::I32(all(bytes, i32::from_be_bytes)),
+            (8, false) => Pixels::I64(all(bytes, i64::from_be_bytes)),
+            (4, true) => Pixels::F32(all(bytes, f32::from_be_bytes)),
+            (8, true) => Pixels::F64(all(bytes, f64::from_be_bytes)),
+            _ => return Err(wrong),
+        })
+    }
+
+    /// The integers that stand for quantised floating-point pixels, as those pixels.
+    #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
+    pub(super) fn restored(self, bitpix: i64, scaling: &Scaling, row: usize) -> Pixels {
+        fn floats<T: FloatPixel>(values: &[i32], scaling: &Scaling, row: usize) -> Vec<T> {
+            let mut out = vec![T::of(0.0); values.len()];
+            restore(values, scaling, row, &mut out);
+            out
+        }
+        let values: Vec<i32> = match self {
+            Pixels::I32(v) => v,
+            other => each!(other, v => v.into_iter().map(|p| p as i32).collect()),
+        };
+        if bitpix == -64 {
+            Pixels::F64(floats(&values, scaling, row))
+        } else {
+            Pixels::F32(floats(&values, scaling, row))
+        }
+    }
+
+    /// The same pixels in the type that BITPIX names.
+    #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
+    pub(super) fn in_type(self, bitpix: i64) -> Pixels {
+        match (bitpix, self) {
+            (8, p @ Pixels::U8(_)) | (16, p @ Pixels::I16(_)) | (32, p @ Pixels::I32(_)) | (64, p @ Pixels::I64(_)) => {
+                p
+            }
+            (-32, p @ Pixels::F32(_)) | (-64, p @ Pixels::F64(_)) => p,
+            (8, p) => Pixels::U8(each!(p, v => v.into_iter().map(|x| x as u8).collect())),
+            (16, p) => Pixels::I16(each!(p, v => v.into_iter().map(|x| x as i16).collect())),
+            (32, p) => Pixels::I32(each!(p, v => v.into_iter().map(|x| x as i32).collect())),
+            (64, p) => Pixels::I64(each!(p, v => v.into_iter().map(|x| x as i64).collect())),
+            (-32, p) => Pixels::F32(each!(p, v => v.into_iter().map(|x| x as f32).collect())),
+            (_, p) => Pixels::F64(each!(p, v => v.into_iter().map(|x| x as f64).collect())),
+        }
+    }
+
+    /// Replaces one integer by another; floating-point pixels stay.
+    pub(super) fn replace(&mut self, from: i64, to: i64) {
+        fn swap<T: Copy + PartialEq + TryFrom<i64>>(pixels: &mut [T], from: i64, to: i64) {
+            if let (Ok(from), Ok(to)) = (T::try_from(from), T::try_from(to)) {
+                pixels.iter_mut().filter(|p| **p == from).for_each(|p| *p = to);
+            }
+        }
+        match self {
+            Pixels::U8(v) => swap(v, from, to),
+            Pixels::I16(v) => swap(v, from, to),
+            Pixels::I32(v) => swap(v, from, to),
+            Pixels::I64(v) => swap(v, from, to),
+            Pixels::F32(_) | Pixels::F64(_) => {}
+        }
+    }
+
+    /// Adds an amount to integers of 16 and 32 bits, wrapping.
+    pub(super) fn shift(&mut self, amount: i32) {
+        match self {
+            Pixels::I16(v) => v.iter_mut().for_each(|p| *p = p.wrapping_add(amount as i16)),
+            Pixels::I32(v) => v.iter_mut().for_each(|p| *p = p.wrapping_add(amount)),
+            _ => {}
+        }
+    }
+
+    /// Bytes of memory that the pixels take.
+    pub(super) fn bytes(&self) -> usize {
+        each!(self, v => size_of_val(&v[..]))
+    }
+
+    /// Physical values of `out.len()` pixels from `first` on; undefined ones become NaN.
+    pub(super) fn physical_f32(&self, first: usize, physical: &Physical, out: &mut [f32]) {
+        let plain = physical.scale == 1.0 && physical.zero == 0.0;
+        match self {
+            Pixels::F32(v) if plain => out.copy_from_slice(&v[first..][..out.len()]),
+            _ => self.each_physical(first, out.len(), physical, |i, value| out[i] = value as f32),
+        }
+    }
+
+    /// The same in double precision.
+    pub(super) fn physical_f64(&self, first: usize, physical: &Physical, out: &mut [f64]) {
+        self.each_physical(first, out.len(), physical, |i, value| out[i] = value);
+    }
+
+    #[inline(always)]
+    fn each_physical(&self, first: usize, count: usize, physical: &Physical, mut put: impl FnMut(usize, f64)) {
+        #[inline(always)]
+        fn integers<T: Copy + Into<i64>>(v: &[T], physical: &Physical, mut put: impl FnMut(usize, f64)) {
+            for (i, &p) in v.iter().enumerate() {
+                let stored: i64 = p.into();
+                put(i, if Some(stored) == physical.blank { f64::NAN } else { physical.apply(stored as f64) });
+            }
+        }
+        match self {
+            Pixels::U8(v) => integers(&v[first..][..count], physical, put),
+            Pixels::I16(v) => integers(&v[first..][..count], physical, put),
+            Pixels::I32(v) => integers(&v[first..][..count], physical, put),
+            Pixels::I64(v) => integers(&v[first..][..count], physical, put),
+            Pixels::F32(v) => {
+                v[first..][..count].iter().enumerate().for_each(|(i, &p)| put(i, physical.apply(f64::from(p))))
+            }
+            Pixels::F64(v) => v[first..][..count].iter().enumerate().for_each(|(i, &p)| put(i, physical.apply(p))),
+        }
+    }
+
+    /// Stored integers from `first` on, plus `offset` (wrapping); floating-point pixels are cut to integers.
+    #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
+    pub(super) fn integers(&self, first: usize, offset: i64, out: &mut [i64]) {
+        let count = out.len();
+        each!(self, v => {
+            for (out, &p) in out.iter_mut().zip(&v[first..][..count]) {
+                *out = (p as i64).wrapping_add(offset);
+            }
+        });
+    }
+}
