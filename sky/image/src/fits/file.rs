@@ -9,6 +9,7 @@ use super::gzip::{inflate, is_gzip};
 use super::header::{BLOCK, Header};
 use super::image::Image;
 use super::pixel::Bitpix;
+use super::tiled::image_of_table;
 
 enum Bytes {
     Mapped(memmap2::Mmap),
@@ -288,6 +289,7 @@ impl FitsFile {
                 let bytes = self.data(index)?;
                 Ok(Image::plain(&self.path, index, &hdu.header, hdu.axes.clone(), hdu.bitpix, bytes))
             }
+            HduKind::CompressedImage => image_of_table(&self.path, index, &hdu.header, self.data(index)?),
             _ => Err(self.wrong_kind(index, "an image")),
         }
     }

@@ -1,5 +1,7 @@
 //! What can be wrong with a tile-compressed image.
 
+use crate::fits::Rect;
+
 /// Why a compressed tile could not be decoded or encoded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TiledError {
@@ -92,14 +94,12 @@ pub enum TiledError {
         source: Box<TiledError>,
     },
     /// A rectangle lies outside the image.
-    #[error("columns {x:?} and rows {y:?} of plane {plane} for {values} values do not fit an image of {axes:?} pixels")]
+    #[error("{rect} of plane {plane}, for {values} values, does not fit an image of {axes:?} pixels")]
     Outside {
         /// Plane asked for.
         plane: usize,
-        /// Columns asked for.
-        x: std::ops::Range<usize>,
-        /// Rows asked for.
-        y: std::ops::Range<usize>,
+        /// Pixels asked for.
+        rect: Rect,
         /// Axis lengths, NAXIS1 first.
         axes: Vec<usize>,
         /// Length of the output.
@@ -110,5 +110,11 @@ pub enum TiledError {
     NoMemory {
         /// Bytes wanted.
         bytes: usize,
+    },
+    /// An unsigned number that a signed one cannot hold.
+    #[error("the value {value} does not fit a signed integer of 64 bits")]
+    Unfit {
+        /// The value.
+        value: u64,
     },
 }

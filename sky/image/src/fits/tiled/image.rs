@@ -5,9 +5,10 @@ use super::cache::TileCache;
 use super::grid::TileGrid;
 use super::image_header;
 use super::layout::Layout;
-use super::pixels::{Physical, Pixels};
-use crate::fits::Header;
-use std::ops::Range;
+use super::pixels::Pixels;
+use crate::fits::image::TiledPixels;
+use crate::fits::{Bitpix, FitsError, Header, Image, Rect, Scaling};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An image that a binary table holds in compressed tiles. Reading a rectangle decodes the tiles that it touches.
@@ -15,13 +16,8 @@ use std::sync::Arc;
 pub struct TiledImage<'a> {
     header: Header,
     layout: Layout<'a>,
-    physical: Physical,
+    scaling: Scaling,
     cache: TileCache,
-}
-
-/// Whether a header is that of a table which holds an image in tiles.
-pub fn is_tiled_image(header: &Header) -> bool {
-    header.bool("ZIMAGE") == Some(true)
 }
 
 impl<'a> TiledImage<'a> {
@@ -33,10 +29,8 @@ impl<'a> TiledImage<'a> {
     pub fn new(table: &Header, data: &'a [u8]) -> Result<TiledImage<'a>, TiledError> {
         let layout = Layout::read(table, data)?;
         let header = image_header::of_image(table, layout.columns.blank.is_some());
-        let blank = if layout.bitpix > 0 { header.i64("BLANK") } else { None };
-        let physical =
-            Physical { scale: header.f64("BSCALE").unwrap_or(1.0), zero: header.f64("BZERO").unwrap_or(0.0), blank };
-        Ok(TiledImage { header, layout, physical, cache: TileCache::default() })
+        let scaling = Scaling::of(&header, layout.bitpix);
+        Ok(TiledImage { header, layout, scaling, cache: TileCache::default() })
     }
 
     /// The header of the uncompressed image.
@@ -50,7 +44,7 @@ impl<'a> TiledImage<'a> {
     }
 
     /// The BITPIX of the uncompressed image.
-    pub fn bitpix(&self) -> i64 {
+    pub fn bitpix(&self) -> Bitpix {
         self.layout.bitpix
     }
 
@@ -64,60 +58,58 @@ impl<'a> TiledImage<'a> {
     /// # Errors
     /// [`TiledError::Tile`].
     pub fn tile(&self, row: usize) -> Result<Pixels, TiledError> {
-        let unsigned16 = self.physical.zero == 32768.0 && self.physical.scale == 1.0;
-        self.layout.decode_tile(row, self.physical.blank, unsigned16)
+        let unsigned16 = self.scaling.is_unsigned(Bitpix::I16);
+        self.layout.decode_tile(row, self.scaling.blank, unsigned16)
     }
 
     /// Reads a rectangle in single precision: BSCALE and BZERO applied, undefined pixels NaN.
     ///
     /// - `plane`: index over the axes after the second, NAXIS3 fastest.
-    /// - `x`, `y`: 0-based pixels along the first two axes.
-    /// - `out`: row-major, `x.len() * y.len()` values.
+    /// - `out`: row-major, `rect.area()` values.
     ///
     /// # Errors
     /// [`TiledError::Outside`] where the rectangle leaves the image; [`TiledError::Tile`] for a damaged tile.
-    pub fn read_f32(&self, plane: usize, x: Range<usize>, y: Range<usize>, out: &mut [f32]) -> Result<(), TiledError> {
-        self.read(plane, x, y, out, |pixels, first, out| pixels.physical_f32(first, &self.physical, out))
+    pub fn read_f32(&self, plane: usize, rect: Rect, out: &mut [f32]) -> Result<(), TiledError> {
+        self.read(plane, rect, out, |pixels, first, out| pixels.physical_f32(first, &self.scaling, out))
     }
 
     /// Reads a rectangle in double precision, as [`TiledImage::read_f32`].
     ///
     /// # Errors
     /// As [`TiledImage::read_f32`].
-    pub fn read_f64(&self, plane: usize, x: Range<usize>, y: Range<usize>, out: &mut [f64]) -> Result<(), TiledError> {
-        self.read(plane, x, y, out, |pixels, first, out| pixels.physical_f64(first, &self.physical, out))
+    pub fn read_f64(&self, plane: usize, rect: Rect, out: &mut [f64]) -> Result<(), TiledError> {
+        self.read(plane, rect, out, |pixels, first, out| pixels.physical_f64(first, &self.scaling, out))
     }
 
-    /// Reads a rectangle of stored integers plus `offset`, wrapping (BLANK is not looked at).
+    /// Reads a rectangle of stored integers, the offset of the unsigned convention applied; BLANK is not looked at.
     ///
     /// # Errors
-    /// As [`TiledImage::read_f32`].
-    pub fn read_i64(
-        &self,
-        plane: usize,
-        x: Range<usize>,
-        y: Range<usize>,
-        offset: i64,
-        out: &mut [i64],
-    ) -> Result<(), TiledError> {
-        self.read(plane, x, y, out, |pixels, first, out| pixels.integers(first, offset, out))
+    /// As [`TiledImage::read_f32`]; [`TiledError::Unrepresentable`] for an unsigned number from 2^63 up.
+    pub fn read_i64(&self, plane: usize, rect: Rect, out: &mut [i64]) -> Result<(), TiledError> {
+        let mut unfit = None;
+        self.read(plane, rect, out, |pixels, first, out| {
+            unfit = unfit.or(pixels.integers(first, &self.scaling, out).err());
+        })?;
+        match unfit {
+            None => Ok(()),
+            Some(value) => Err(TiledError::Unfit { value }),
+        }
     }
 
     fn read<T>(
         &self,
         plane: usize,
-        x: Range<usize>,
-        y: Range<usize>,
+        rect: Rect,
         out: &mut [T],
-        copy: impl Fn(&Pixels, usize, &mut [T]),
+        mut copy: impl FnMut(&Pixels, usize, &mut [T]),
     ) -> Result<(), TiledError> {
         let axes = self.axes();
         let (width, height) = (axes[0], axes.get(1).copied().unwrap_or(1));
         let planes: usize = axes.iter().skip(2).product();
-        let size = x.len().checked_mul(y.len());
-        if x.end > width || y.end > height || plane >= planes || size != Some(out.len()) {
-            return Err(TiledError::Outside { plane, x, y, axes: axes.to_vec(), values: out.len() });
+        if !rect.is_within(width, height) || plane >= planes || rect.area() != out.len() {
+            return Err(TiledError::Outside { plane, rect, axes: axes.to_vec(), values: out.len() });
         }
+        let (x, y) = (rect.x..rect.x + rect.width, rect.y..rect.y + rect.height);
         if out.is_empty() {
             return Ok(());
         }
@@ -142,4 +134,65 @@ impl<'a> TiledImage<'a> {
         }
         Ok(())
     }
+}
+
+/// The pixels of a tiled image, for [`Image`].
+struct OfFile<'a> {
+    path: PathBuf,
+    hdu: usize,
+    image: TiledImage<'a>,
+}
+
+impl OfFile<'_> {
+    fn name(&self, error: TiledError) -> FitsError {
+        name(&self.path, self.hdu, error)
+    }
+}
+
+/// A tile's fault with its file.
+fn name(path: &Path, hdu: usize, error: TiledError) -> FitsError {
+    let path = path.to_owned();
+    match error {
+        TiledError::Tile { row, source, .. } => {
+            FitsError::Tile { path, hdu, tile: row + 1, problem: source.to_string() }
+        }
+        TiledError::Unfit { value } => {
+            FitsError::Unfit { path, value: value as f64, wanted: "a signed integer of 64 bits".to_owned() }
+        }
+        TiledError::BadKeyword { keyword, found, allowed } => {
+            FitsError::BadValue { path, hdu, key: keyword, found, wanted: allowed.to_owned() }
+        }
+        other => FitsError::Tile { path, hdu, tile: 0, problem: other.to_string() },
+    }
+}
+
+impl TiledPixels for OfFile<'_> {
+    fn read_f32(&self, plane: usize, rect: Rect, out: &mut [f32]) -> Result<(), FitsError> {
+        self.image.read_f32(plane, rect, out).map_err(|e| self.name(e))
+    }
+
+    fn read_f64(&self, plane: usize, rect: Rect, out: &mut [f64]) -> Result<(), FitsError> {
+        self.image.read_f64(plane, rect, out).map_err(|e| self.name(e))
+    }
+
+    fn read_i64(&self, plane: usize, rect: Rect, out: &mut [i64]) -> Result<(), FitsError> {
+        self.image.read_i64(plane, rect, out).map_err(|e| self.name(e))
+    }
+}
+
+/// The image that a table of a file holds.
+///
+/// - `table`, `data`: header and data unit of HDU `hdu`.
+///
+/// # Errors
+/// [`FitsError::BadValue`] and [`FitsError::Tile`] where the keywords do not describe an image.
+pub(crate) fn image_of_table<'a>(
+    path: &'a Path,
+    hdu: usize,
+    table: &Header,
+    data: &'a [u8],
+) -> Result<Image<'a>, FitsError> {
+    let image = TiledImage::new(table, data).map_err(|e| name(path, hdu, e))?;
+    let (header, axes, bitpix) = (image.header.clone(), image.axes().to_vec(), image.bitpix());
+    Ok(Image::tiled(path, hdu, header, axes, bitpix, Box::new(OfFile { path: path.to_owned(), hdu, image })))
 }

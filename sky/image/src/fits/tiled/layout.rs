@@ -5,7 +5,7 @@ use super::codec::Codec;
 use super::columns::Columns;
 use super::dither::Dither;
 use super::grid::TileGrid;
-use crate::fits::Header;
+use crate::fits::{Bitpix, Header};
 
 /// How one table holds an image: codec, tiles, and the rules of quantised pixels.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(super) struct Layout<'a> {
     pub(super) codec: Codec,
     pub(super) grid: TileGrid,
     /// ZBITPIX.
-    pub(super) bitpix: i64,
+    pub(super) bitpix: Bitpix,
     /// BLOCKSIZE of RICE_1.
     pub(super) block: usize,
     /// BYTEPIX of RICE_1.
@@ -43,7 +43,7 @@ impl<'a> Layout<'a> {
         let name = header.str("ZCMPTYPE").ok_or_else(|| bad("ZCMPTYPE", "the name of a codec"))?;
         let codec = Codec::of_name(name)
             .ok_or_else(|| bad("ZCMPTYPE", "RICE_1, GZIP_1, GZIP_2, HCOMPRESS_1, PLIO_1 or NOCOMPRESS"))?;
-        let bitpix = header.i64("ZBITPIX").filter(|b| [8, 16, 32, 64, -32, -64].contains(b));
+        let bitpix = header.i64("ZBITPIX").and_then(Bitpix::from_code);
         let bitpix = bitpix.ok_or_else(|| bad("ZBITPIX", "8, 16, 32, 64, -32 or -64"))?;
         let dimensions =
             header.i64("ZNAXIS").filter(|n| (1..=999).contains(n)).ok_or_else(|| bad("ZNAXIS", "1 to 999"))?;

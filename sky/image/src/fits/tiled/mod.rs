@@ -25,11 +25,14 @@ mod tile;
 pub use codec::Codec;
 pub use error::TiledError;
 pub use grid::{TileBox, TileGrid};
-pub use image::{TiledImage, is_tiled_image};
-pub use pixels::{Physical, Pixels};
+pub use image::TiledImage;
+pub(crate) use image::image_of_table;
+pub use pixels::Pixels;
 
 #[cfg(test)]
 mod codec_tests;
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod quantize_tests;
 #[cfg(test)]

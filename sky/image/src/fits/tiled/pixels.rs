@@ -2,7 +2,8 @@
 
 use super::TiledError;
 use super::noise::FloatPixel;
-use super::quantize::{Scaling, restore};
+use super::quantize::{TileScaling, restore};
+use crate::fits::{Bitpix, Scaling};
 
 /// Decoded pixels, first axis fastest.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,24 +20,6 @@ pub enum Pixels {
     F32(Vec<f32>),
     /// BITPIX -64.
     F64(Vec<f64>),
-}
-
-/// How stored numbers become physical ones: physical = stored * scale + zero.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Physical {
-    /// BSCALE.
-    pub scale: f64,
-    /// BZERO.
-    pub zero: f64,
-    /// BLANK: the stored integer without a value.
-    pub blank: Option<i64>,
-}
-
-impl Physical {
-    #[inline(always)]
-    fn apply(&self, stored: f64) -> f64 {
-        if self.scale == 1.0 && self.zero == 0.0 { stored } else { stored * self.scale + self.zero }
-    }
 }
 
 /// Runs one expression for whichever vector there is.
@@ -86,8 +69,8 @@ impl Pixels {
 
     /// The integers that stand for quantised floating-point pixels, as those pixels.
     #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
-    pub(super) fn restored(self, bitpix: i64, scaling: &Scaling, row: usize) -> Pixels {
-        fn floats<T: FloatPixel>(values: &[i32], scaling: &Scaling, row: usize) -> Vec<T> {
+    pub(super) fn restored(self, bitpix: Bitpix, scaling: &TileScaling, row: usize) -> Pixels {
+        fn floats<T: FloatPixel>(values: &[i32], scaling: &TileScaling, row: usize) -> Vec<T> {
             let mut out = vec![T::of(0.0); values.len()];
             restore(values, scaling, row, &mut out);
             out
@@ -96,7 +79,7 @@ impl Pixels {
             Pixels::I32(v) => v,
             other => each!(other, v => v.into_iter().map(|p| p as i32).collect()),
         };
-        if bitpix == -64 {
+        if bitpix == Bitpix::F64 {
             Pixels::F64(floats(&values, scaling, row))
         } else {
             Pixels::F32(floats(&values, scaling, row))
@@ -105,18 +88,20 @@ impl Pixels {
 
     /// The same pixels in the type that BITPIX names.
     #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
-    pub(super) fn in_type(self, bitpix: i64) -> Pixels {
+    pub(super) fn in_type(self, bitpix: Bitpix) -> Pixels {
         match (bitpix, self) {
-            (8, p @ Pixels::U8(_)) | (16, p @ Pixels::I16(_)) | (32, p @ Pixels::I32(_)) | (64, p @ Pixels::I64(_)) => {
+            (Bitpix::U8, p @ Pixels::U8(_)) | (Bitpix::I16, p @ Pixels::I16(_)) | (Bitpix::I32, p @ Pixels::I32(_)) => {
                 p
             }
-            (-32, p @ Pixels::F32(_)) | (-64, p @ Pixels::F64(_)) => p,
-            (8, p) => Pixels::U8(each!(p, v => v.into_iter().map(|x| x as u8).collect())),
-            (16, p) => Pixels::I16(each!(p, v => v.into_iter().map(|x| x as i16).collect())),
-            (32, p) => Pixels::I32(each!(p, v => v.into_iter().map(|x| x as i32).collect())),
-            (64, p) => Pixels::I64(each!(p, v => v.into_iter().map(|x| x as i64).collect())),
-            (-32, p) => Pixels::F32(each!(p, v => v.into_iter().map(|x| x as f32).collect())),
-            (_, p) => Pixels::F64(each!(p, v => v.into_iter().map(|x| x as f64).collect())),
+            (Bitpix::I64, p @ Pixels::I64(_))
+            | (Bitpix::F32, p @ Pixels::F32(_))
+            | (Bitpix::F64, p @ Pixels::F64(_)) => p,
+            (Bitpix::U8, p) => Pixels::U8(each!(p, v => v.into_iter().map(|x| x as u8).collect())),
+            (Bitpix::I16, p) => Pixels::I16(each!(p, v => v.into_iter().map(|x| x as i16).collect())),
+            (Bitpix::I32, p) => Pixels::I32(each!(p, v => v.into_iter().map(|x| x as i32).collect())),
+            (Bitpix::I64, p) => Pixels::I64(each!(p, v => v.into_iter().map(|x| x as i64).collect())),
+            (Bitpix::F32, p) => Pixels::F32(each!(p, v => v.into_iter().map(|x| x as f32).collect())),
+            (Bitpix::F64, p) => Pixels::F64(each!(p, v => v.into_iter().map(|x| x as f64).collect())),
         }
     }
 
@@ -151,48 +136,79 @@ impl Pixels {
     }
 
     /// Physical values of `out.len()` pixels from `first` on; undefined ones become NaN.
-    pub(super) fn physical_f32(&self, first: usize, physical: &Physical, out: &mut [f32]) {
-        let plain = physical.scale == 1.0 && physical.zero == 0.0;
+    pub(super) fn physical_f32(&self, first: usize, scaling: &Scaling, out: &mut [f32]) {
         match self {
-            Pixels::F32(v) if plain => out.copy_from_slice(&v[first..][..out.len()]),
-            _ => self.each_physical(first, out.len(), physical, |i, value| out[i] = value as f32),
+            Pixels::F32(v) if scaling.is_none() => out.copy_from_slice(&v[first..][..out.len()]),
+            _ => self.each_physical(first, out.len(), scaling, |i, value| out[i] = value as f32),
         }
     }
 
     /// The same in double precision.
-    pub(super) fn physical_f64(&self, first: usize, physical: &Physical, out: &mut [f64]) {
-        self.each_physical(first, out.len(), physical, |i, value| out[i] = value);
+    pub(super) fn physical_f64(&self, first: usize, scaling: &Scaling, out: &mut [f64]) {
+        self.each_physical(first, out.len(), scaling, |i, value| out[i] = value);
     }
 
     #[inline(always)]
-    fn each_physical(&self, first: usize, count: usize, physical: &Physical, mut put: impl FnMut(usize, f64)) {
-        #[inline(always)]
-        fn integers<T: Copy + Into<i64>>(v: &[T], physical: &Physical, mut put: impl FnMut(usize, f64)) {
-            for (i, &p) in v.iter().enumerate() {
-                let stored: i64 = p.into();
-                put(i, if Some(stored) == physical.blank { f64::NAN } else { physical.apply(stored as f64) });
-            }
+    fn each_physical(&self, first: usize, count: usize, scaling: &Scaling, mut put: impl FnMut(usize, f64)) {
+        let Scaling { scale, zero, blank } = *scaling;
+        let plain = scale == 1.0 && zero == 0.0;
+        macro_rules! integers {
+            ($v:expr) => {
+                for (i, &p) in $v[first..][..count].iter().enumerate() {
+                    let value = if plain { p as f64 } else { p as f64 * scale + zero };
+                    put(i, if blank == Some(i64::from(p)) { f64::NAN } else { value });
+                }
+            };
+        }
+        macro_rules! floats {
+            ($v:expr) => {
+                for (i, &p) in $v[first..][..count].iter().enumerate() {
+                    put(i, if plain { f64::from(p) } else { f64::from(p) * scale + zero });
+                }
+            };
         }
         match self {
-            Pixels::U8(v) => integers(&v[first..][..count], physical, put),
-            Pixels::I16(v) => integers(&v[first..][..count], physical, put),
-            Pixels::I32(v) => integers(&v[first..][..count], physical, put),
-            Pixels::I64(v) => integers(&v[first..][..count], physical, put),
-            Pixels::F32(v) => {
-                v[first..][..count].iter().enumerate().for_each(|(i, &p)| put(i, physical.apply(f64::from(p))))
+            Pixels::U8(v) => integers!(v),
+            Pixels::I16(v) => integers!(v),
+            Pixels::I32(v) => integers!(v),
+            Pixels::I64(v) if scaling.is_unsigned(Bitpix::I64) => {
+                // 2^63 is added as an integer, for a double would lose the low bits.
+                for (i, &p) in v[first..][..count].iter().enumerate() {
+                    put(i, if blank == Some(p) { f64::NAN } else { (p ^ i64::MIN).cast_unsigned() as f64 });
+                }
             }
-            Pixels::F64(v) => v[first..][..count].iter().enumerate().for_each(|(i, &p)| put(i, physical.apply(p))),
+            Pixels::I64(v) => integers!(v),
+            Pixels::F32(v) => floats!(v),
+            Pixels::F64(v) => floats!(v),
         }
     }
 
-    /// Stored integers from `first` on, plus `offset` (wrapping); floating-point pixels are cut to integers.
-    #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
-    pub(super) fn integers(&self, first: usize, offset: i64, out: &mut [i64]) {
-        let count = out.len();
-        each!(self, v => {
-            for (out, &p) in out.iter_mut().zip(&v[first..][..count]) {
-                *out = (p as i64).wrapping_add(offset);
+    /// Stored integers from `first` on, the offset of the unsigned convention applied; floating-point pixels give 0.
+    ///
+    /// # Errors
+    /// The first unsigned number from 2^63 up.
+    pub(super) fn integers(&self, first: usize, scaling: &Scaling, out: &mut [i64]) -> Result<(), u64> {
+        let offset = |bitpix| if scaling.is_unsigned(bitpix) { scaling.zero as i64 } else { 0 };
+        macro_rules! shifted {
+            ($v:expr, $bitpix:expr) => {
+                out.iter_mut().zip(&$v[first..]).for_each(|(o, &p)| *o = i64::from(p) + offset($bitpix))
+            };
+        }
+        match self {
+            Pixels::U8(v) => shifted!(v, Bitpix::U8),
+            Pixels::I16(v) => shifted!(v, Bitpix::I16),
+            Pixels::I32(v) => shifted!(v, Bitpix::I32),
+            Pixels::I64(v) if scaling.is_unsigned(Bitpix::I64) => {
+                for (o, &p) in out.iter_mut().zip(&v[first..]) {
+                    *o = p ^ i64::MIN;
+                    if *o < 0 {
+                        return Err(o.cast_unsigned());
+                    }
+                }
             }
-        });
+            Pixels::I64(v) => out.copy_from_slice(&v[first..][..out.len()]),
+            Pixels::F32(_) | Pixels::F64(_) => out.fill(0),
+        }
+        Ok(())
     }
 }

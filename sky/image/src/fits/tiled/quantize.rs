@@ -87,7 +87,7 @@ fn nearest(x: f64) -> i32 {
 
 /// How to turn the integers of one tile back into pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scaling {
+pub struct TileScaling {
     /// ZSCALE.
     pub scale: f64,
     /// ZZERO.
@@ -105,8 +105,8 @@ pub struct Scaling {
 /// - `values`: the integers, in the order of the tile.
 /// - `row`: row of the tile in the table, from 0.
 /// - `out`: as many pixels.
-pub fn restore<T: FloatPixel>(values: &[i32], scaling: &Scaling, row: usize, out: &mut [T]) {
-    let Scaling { scale, zero, blank, dither, seed } = *scaling;
+pub fn restore<T: FloatPixel>(values: &[i32], scaling: &TileScaling, row: usize, out: &mut [T]) {
+    let TileScaling { scale, zero, blank, dither, seed } = *scaling;
     let blank = blank.and_then(|b| i32::try_from(b).ok());
     let nan = T::of(f64::NAN);
     if dither == Dither::None {

@@ -1,7 +1,7 @@
 //! Quantising against CFITSIO's figures.
 
 use super::dither::Dither;
-use super::quantize::{EXACT_ZERO, NULL, Scaling, quantize, restore};
+use super::quantize::{EXACT_ZERO, NULL, TileScaling, quantize, restore};
 
 /// One tile of 20 by 3 pixels quantised by CFITSIO 4 (through astropy) at level 4, row 4, seed 9999.
 struct Case {
@@ -209,7 +209,8 @@ fn steps_zero_points_and_integers_are_cfitsio_s() {
 #[test]
 fn restored_pixels_are_cfitsio_s() {
     for (case, dither) in CASES.iter().zip(METHODS.into_iter().cycle()) {
-        let scaling = Scaling { scale: case.scale, zero: case.zero, blank: Some(i64::from(NULL)), dither, seed: 9_999 };
+        let scaling =
+            TileScaling { scale: case.scale, zero: case.zero, blank: Some(i64::from(NULL)), dither, seed: 9_999 };
         if case.name.starts_with("F32") {
             let mut out = vec![0f32; 60];
             restore(case.values, &scaling, 3, &mut out);
@@ -229,7 +230,7 @@ fn pixels_come_back_within_half_a_step_with_nan_and_zero_kept() {
     tile[11] = f32::NAN;
     let got = quantize(&tile, 20, 16.0, Dither::Subtractive2, 77, 5).unwrap();
     assert_eq!((got.values[11], got.values[7]), (NULL, EXACT_ZERO));
-    let scaling = Scaling {
+    let scaling = TileScaling {
         scale: got.scale,
         zero: got.zero,
         blank: Some(i64::from(NULL)),

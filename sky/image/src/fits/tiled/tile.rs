@@ -3,8 +3,9 @@
 use super::codec::Codec;
 use super::layout::Layout;
 use super::pixels::Pixels;
-use super::quantize::Scaling;
+use super::quantize::TileScaling;
 use super::{TiledError, gzip, hcompress, plio, rice};
+use crate::fits::Bitpix;
 
 impl Layout<'_> {
     /// The pixels of the tile in row `row`, in the type that ZBITPIX names.
@@ -22,7 +23,7 @@ impl Layout<'_> {
             Some(column) => self.columns.array(column, row),
             None => Ok(&[][..]),
         };
-        let float = self.bitpix < 0;
+        let float = !self.bitpix.is_integer();
         let compressed = bytes(self.columns.compressed).map_err(named)?;
         let mut pixels = if !compressed.is_empty() {
             let stored = self.decode(compressed, row, count).map_err(named)?;
@@ -48,9 +49,9 @@ impl Layout<'_> {
                 }));
             }
         };
-        if self.codec == Codec::Plio && unsigned16 && self.bitpix == 16 {
+        if self.codec == Codec::Plio && unsigned16 && self.bitpix == Bitpix::I16 {
             // CFITSIO stores such pixels in masks by their unsigned values, for a line list takes none below 0.
-            pixels = pixels.in_type(32);
+            pixels = pixels.in_type(Bitpix::I32);
             pixels.shift(-32768);
         }
         let mut pixels = pixels.in_type(self.bitpix);
@@ -67,11 +68,11 @@ impl Layout<'_> {
         self.columns.blank.and_then(|column| self.columns.integer(column, row)).or(self.blank)
     }
 
-    fn scaling(&self, row: usize) -> Scaling {
+    fn scaling(&self, row: usize) -> TileScaling {
         let number = |column: Option<_>, keyword: Option<f64>, usual| {
             column.and_then(|column| self.columns.number(column, row)).or(keyword).unwrap_or(usual)
         };
-        Scaling {
+        TileScaling {
             scale: number(self.columns.scale, self.scale, 1.0),
             zero: number(self.columns.zero, self.zero, 0.0),
             blank: self.tile_blank(row),
@@ -82,12 +83,12 @@ impl Layout<'_> {
 
     /// Whether floating-point pixels are stored as scaled integers.
     fn quantized(&self) -> bool {
-        self.bitpix < 0 && (self.columns.scale.is_some() || self.scale.is_some())
+        !self.bitpix.is_integer() && (self.columns.scale.is_some() || self.scale.is_some())
     }
 
     /// The numbers that the codec gives, before scaling.
     fn decode(&self, bytes: &[u8], row: usize, count: usize) -> Result<Pixels, TiledError> {
-        let float = self.bitpix < 0 && !self.quantized();
+        let float = !self.bitpix.is_integer() && !self.quantized();
         match self.codec {
             Codec::Rice => self.decode_rice(bytes, count),
             Codec::Gzip1 => {
