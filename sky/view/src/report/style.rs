@@ -35,7 +35,7 @@ details{margin:1rem 0}
 summary{cursor:pointer;color:var(--accent)}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.25rem;margin:1.25rem 0;align-items:start}
 figure{margin:0}
-figure img{display:block;max-width:100%;height:auto;border:1px solid var(--rule);border-radius:.35rem;margin:0 auto}
+figure img{display:block;max-width:100%;height:auto;border:1px solid var(--rule);border-radius:.35rem}
 figcaption{color:var(--soft);font-size:.9rem;margin-top:.45rem}
 figure.chart{background:var(--sheet);border:1px solid var(--rule);border-radius:.5rem;padding:.9rem 1rem;max-width:46rem}
 svg{display:block;width:100%;height:auto}
