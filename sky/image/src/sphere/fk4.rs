@@ -44,9 +44,7 @@ pub(super) fn precession(from: f64, to: f64) -> Rotation {
     let z = ((18.325 * dt + (109.480 + 0.39 * t1)) * dt + first) * dt / 3600.0;
     let theta_first = (-0.37 * t1 - 85.29) * t1 + 20_051.12;
     let theta = ((-41.8 * dt + (-0.37 * t1 - 42.65)) * dt + theta_first) * dt / 3600.0;
-    Rotation::axes_about_z(-zeta)
-        .then(&Rotation::axes_about_y(theta))
-        .then(&Rotation::axes_about_z(-z))
+    Rotation::axes_about_z(-zeta).then(&Rotation::axes_about_y(theta)).then(&Rotation::axes_about_z(-z))
 }
 
 /// From FK4 B1950.0 without e-terms to galactic axes: the definition of 1958 (Blaauw et al. 1960).

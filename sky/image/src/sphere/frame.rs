@@ -1,9 +1,7 @@
 //! Celestial frames and the ways between them.
 
 use super::fk4;
-use super::precession::{
-    fk5_to_galactic, galactic_to_supergalactic, icrs_to_fk5, mean_ecliptic, precession,
-};
+use super::precession::{fk5_to_galactic, galactic_to_supergalactic, icrs_to_fk5, mean_ecliptic, precession};
 use super::rotation::Rotation;
 use super::vectors::{SkyCoord, Vectors};
 
@@ -82,13 +80,8 @@ impl Frame {
 
     /// The way to another frame.
     pub fn conversion(&self, to: &Frame) -> Conversion {
-        let nothing = Conversion {
-            remove_e: None,
-            rotation: None,
-            stretches: false,
-            add_e: None,
-            reachable: self.reaches(to),
-        };
+        let nothing =
+            Conversion { remove_e: None, rotation: None, stretches: false, add_e: None, reachable: self.reaches(to) };
         if self == to || !nothing.reachable {
             return nothing;
         }
@@ -120,7 +113,7 @@ impl Frame {
         match (self.old_equinox(), to.old_equinox()) {
             (Some(a), Some(b)) => fk4::precession(a, b),
             // Galactic axes were defined in B1950; going there through J2000 would add FK4's spin.
-            (Some(a), None) => match to.from_galactic() {
+            (Some(a), None) => match to.galactic_first() {
                 Some(last) => fk4::precession(a, 1950.0).then(&fk4::to_galactic()).then(&last),
                 None => self.to_icrs().then(&to.to_icrs().transposed()),
             },
@@ -129,7 +122,8 @@ impl Frame {
         }
     }
 
-    fn from_galactic(&self) -> Option<Rotation> {
+    /// From galactic axes to this frame's, where those are defined by them.
+    fn galactic_first(&self) -> Option<Rotation> {
         match self {
             Frame::Galactic => Some(Rotation::IDENTITY),
             Frame::Supergalactic => Some(galactic_to_supergalactic()),
@@ -147,9 +141,7 @@ impl Frame {
             }
             Frame::Galactic => fk5_to_galactic().transposed().then(&from_fk5),
             Frame::Ecliptic { equinox } => mean_ecliptic(*equinox).transposed(),
-            Frame::Supergalactic => {
-                galactic_to_supergalactic().transposed().then(&Frame::Galactic.to_icrs())
-            }
+            Frame::Supergalactic => galactic_to_supergalactic().transposed().then(&Frame::Galactic.to_icrs()),
         }
     }
 

@@ -65,7 +65,5 @@ pub(super) fn fk5_to_galactic() -> Rotation {
 
 /// From galactic axes to supergalactic ones. Source: de Vaucouleurs et al. 1976 (RC2).
 pub(super) fn galactic_to_supergalactic() -> Rotation {
-    Rotation::axes_about_z(47.37)
-        .then(&Rotation::axes_about_y(90.0 - 6.32))
-        .then(&Rotation::axes_about_z(90.0))
+    Rotation::axes_about_z(47.37).then(&Rotation::axes_about_y(90.0 - 6.32)).then(&Rotation::axes_about_z(90.0))
 }

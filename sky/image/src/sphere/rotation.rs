@@ -43,11 +43,7 @@ impl Rotation {
     /// The transposed matrix: the inverse of a rotation.
     pub fn transposed(&self) -> Rotation {
         let m = &self.0;
-        Rotation([
-            [m[0][0], m[1][0], m[2][0]],
-            [m[0][1], m[1][1], m[2][1]],
-            [m[0][2], m[1][2], m[2][2]],
-        ])
+        Rotation([[m[0][0], m[1][0], m[2][0]], [m[0][1], m[1][1], m[2][1]], [m[0][2], m[1][2], m[2][2]]])
     }
 
     /// The rotated vector.

@@ -75,10 +75,7 @@ pub fn sincos_deg(degrees: f64) -> (f64, f64) {
     let (sine, cosine) = if odd { (c, s) } else { (s, c) };
     let sign_sine = (quadrant & 2) << 62;
     let sign_cosine = (quadrant.wrapping_add(1) & 2) << 62;
-    (
-        f64::from_bits(sine.to_bits() ^ sign_sine),
-        f64::from_bits(cosine.to_bits() ^ sign_cosine),
-    )
+    (f64::from_bits(sine.to_bits() ^ sign_sine), f64::from_bits(cosine.to_bits() ^ sign_cosine))
 }
 
 /// The angle of the vector (x, y) in degrees, in [-180, 180]; 0 for the null vector.

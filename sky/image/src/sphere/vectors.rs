@@ -1,6 +1,6 @@
 //! Points on the sphere: one as angles, many as unit vectors.
 
-use super::trig::{lonlat_of_vectors, sincos_deg, vectors_of_lonlat, atan2_deg, longitude_deg};
+use super::trig::{atan2_deg, longitude_deg, lonlat_of_vectors, sincos_deg, vectors_of_lonlat};
 
 /// A direction in some frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,11 +30,7 @@ impl SkyCoord {
     /// Angle between two directions of one frame, degrees; exact to rounding for small angles and large.
     pub fn separation_deg(self, other: SkyCoord) -> f64 {
         let (a, b) = (self.to_vector(), other.to_vector());
-        let cross = [
-            a[1] * b[2] - a[2] * b[1],
-            a[2] * b[0] - a[0] * b[2],
-            a[0] * b[1] - a[1] * b[0],
-        ];
+        let cross = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
         let sine = (cross[0] * cross[0] + cross[1] * cross[1] + cross[2] * cross[2]).sqrt();
         atan2_deg(sine, a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
     }

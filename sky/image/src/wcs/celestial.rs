@@ -53,9 +53,7 @@ impl Fiducial {
         // Native axes are turned to the celestial meridian, tilted, and turned by the pole's longitude.
         let (s, c) = sincos_deg(delta_p);
         let tilt = Rotation([[-s, 0.0, c], [0.0, -1.0, 0.0], [c, 0.0, s]]);
-        let rotation = Rotation::axes_about_z(lonpole)
-            .then(&tilt)
-            .then(&Rotation::axes_about_z(-alpha_p));
+        let rotation = Rotation::axes_about_z(lonpole).then(&tilt).then(&Rotation::axes_about_z(-alpha_p));
         let latpole = if theta0 == 90.0 { self.latpole.unwrap_or(delta_p) } else { delta_p };
         Ok(Orientation { rotation, lonpole, latpole })
     }
@@ -151,12 +149,7 @@ mod tests {
 
     #[test]
     fn a_pole_that_cannot_be_is_an_error() {
-        let fiducial = Fiducial {
-            native: (0.0, 0.0),
-            celestial: (0.0, 60.0),
-            lonpole: Some(90.0),
-            latpole: None,
-        };
+        let fiducial = Fiducial { native: (0.0, 0.0), celestial: (0.0, 60.0), lonpole: Some(90.0), latpole: None };
         assert!(matches!(fiducial.orient(), Err(WcsError::NoPole { .. })));
     }
 }

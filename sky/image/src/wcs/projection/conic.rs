@@ -23,7 +23,6 @@ pub(super) enum Kind {
 pub(super) struct Conic {
     kind: Kind,
     theta_a: f64,
-    eta: f64,
     /// The constant of the cone.
     c: f64,
     y0: f64,
@@ -43,7 +42,7 @@ impl Conic {
         let (sin_1, cos_1) = sincos_deg(theta_a - eta);
         let (sin_2, cos_2) = sincos_deg(theta_a + eta);
         let (sin_e, cos_e) = sincos_deg(eta);
-        let mut out = Conic { kind, theta_a, eta, c: sin_a, y0: 0.0, scale: 1.0, offset: 0.0 };
+        let mut out = Conic { kind, theta_a, c: sin_a, y0: 0.0, scale: 1.0, offset: 0.0 };
         match kind {
             Kind::Perspective => {
                 out.scale = RAD * cos_e;
@@ -63,8 +62,7 @@ impl Conic {
             Kind::Orthomorphic => {
                 let tan_half = |theta: f64| libm::tan(0.5 * (90.0 - theta) * DEG);
                 if eta != 0.0 {
-                    out.c = libm::log(cos_2 / cos_1)
-                        / libm::log(tan_half(theta_a + eta) / tan_half(theta_a - eta));
+                    out.c = libm::log(cos_2 / cos_1) / libm::log(tan_half(theta_a + eta) / tan_half(theta_a - eta));
                 }
                 out.scale = RAD * cos_1 / (out.c * libm::pow(tan_half(theta_a - eta), out.c));
             }
@@ -101,9 +99,7 @@ impl Conic {
     /// θ in degrees of a signed radius.
     fn latitude(&self, r: f64) -> Option<f64> {
         match self.kind {
-            Kind::Perspective => {
-                Some(self.theta_a + libm::atan(self.offset - r / self.scale) * RAD)
-            }
+            Kind::Perspective => Some(self.theta_a + libm::atan(self.offset - r / self.scale) * RAD),
             Kind::EqualArea => {
                 let w = r * self.scale * (0.5 * DEG);
                 let s = (self.offset - w * w) / self.scale;
@@ -142,5 +138,4 @@ impl Angular for Conic {
     fn fiducial_latitude(&self) -> f64 {
         self.theta_a
     }
-
 }

@@ -13,8 +13,7 @@ pub(super) struct Cyp {
 impl Cyp {
     /// `mu`: distance of the point of projection, `lambda`: radius of the cylinder, sphere radii.
     pub(super) fn new(mu: f64, lambda: f64) -> Option<Cyp> {
-        (lambda != 0.0 && mu != -lambda && mu.is_finite() && lambda.is_finite())
-            .then_some(Cyp { mu, lambda })
+        (lambda != 0.0 && mu != -lambda && mu.is_finite() && lambda.is_finite()).then_some(Cyp { mu, lambda })
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Hpx {
 impl Hpx {
     /// `h` and `k` are positive whole numbers.
     pub(super) fn new(h: f64, k: f64) -> Option<Hpx> {
-        let whole = |v: f64| v >= 1.0 && v <= 1e6 && v == v.round();
+        let whole = |v: f64| (1.0..=1e6).contains(&v) && v == v.round();
         (whole(h) && whole(k)).then(|| Hpx { h, k, k_odd: k % 2.0 == 1.0 })
     }
 

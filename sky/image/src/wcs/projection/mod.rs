@@ -54,9 +54,10 @@ const EDGE: f64 = 1e-10;
 impl<P: Angular> Native for ByAngles<P> {
     fn deproject(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
         for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-            let place = self.projection.to_sphere(*x, *y).filter(|(phi, theta)| {
-                (phi - self.middle).abs() <= 180.0 + EDGE && theta.abs() <= 90.0 + EDGE
-            });
+            let place = self
+                .projection
+                .to_sphere(*x, *y)
+                .filter(|(phi, theta)| (phi - self.middle).abs() <= 180.0 + EDGE && theta.abs() <= 90.0 + EDGE);
             (*x, *y) = place.unwrap_or((f64::NAN, f64::NAN));
         }
         vectors_in_place(x, y, z);
@@ -65,11 +66,7 @@ impl<P: Angular> Native for ByAngles<P> {
     fn project(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
         native_in_place(x, y, z);
         for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-            let phi = if self.middle == 0.0 {
-                *x
-            } else {
-                *x - 360.0 * ((*x - self.middle) / 360.0).round()
-            };
+            let phi = if self.middle == 0.0 { *x } else { *x - 360.0 * ((*x - self.middle) / 360.0).round() };
             let defined = phi.is_finite() && y.is_finite();
             let place = if defined { self.projection.to_plane(phi, *y) } else { None };
             (*x, *y) = place.unwrap_or((f64::NAN, f64::NAN));
@@ -79,12 +76,7 @@ impl<P: Angular> Native for ByAngles<P> {
 
 /// Applies a function to points in place; none becomes NaN.
 #[inline(always)]
-fn each_point(
-    x: &mut [f64],
-    y: &mut [f64],
-    z: &mut [f64],
-    f: impl Fn([f64; 3]) -> Option<[f64; 3]>,
-) {
+fn each_point(x: &mut [f64], y: &mut [f64], z: &mut [f64], f: impl Fn([f64; 3]) -> Option<[f64; 3]>) {
     for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter_mut()) {
         [*x, *y, *z] = f([*x, *y, *z]).unwrap_or([f64::NAN; 3]);
     }
@@ -117,8 +109,8 @@ impl Parameters {
 
 /// The codes that [`Projection::new`] knows, each with its place in CTYPE.
 pub const CODES: [&str; 29] = [
-    "AZP", "SZP", "TAN", "STG", "SIN", "NCP", "ARC", "ZPN", "ZEA", "AIR", "CYP", "CEA", "CAR", "MER", "SFL",
-    "PAR", "MOL", "AIT", "COP", "COE", "COD", "COO", "BON", "PCO", "TSC", "CSC", "QSC", "HPX", "XPH",
+    "AZP", "SZP", "TAN", "STG", "SIN", "NCP", "ARC", "ZPN", "ZEA", "AIR", "CYP", "CEA", "CAR", "MER", "SFL", "PAR",
+    "MOL", "AIT", "COP", "COE", "COD", "COO", "BON", "PCO", "TSC", "CSC", "QSC", "HPX", "XPH",
 ];
 
 /// A map projection with its parameters.
@@ -142,12 +134,7 @@ impl Projection {
 
     /// The gnomonic projection, TAN.
     pub fn tan() -> Projection {
-        Projection {
-            code: "TAN",
-            parameters: Parameters::default(),
-            theta0: 90.0,
-            native: Arc::new(zenithal::Tan),
-        }
+        Projection { code: "TAN", parameters: Parameters::default(), theta0: 90.0, native: Arc::new(zenithal::Tan) }
     }
 
     /// Its three-letter code.
@@ -183,10 +170,10 @@ impl Projection {
     /// The same cylinder cut half a turn from native longitude `middle`, degrees; others unchanged.
     pub(super) fn cut_about(&self, middle: f64) -> Projection {
         let mut out = self.clone();
-        if self.is_cylindrical() {
-            if let Some((native, _)) = build(self.code, &self.parameters, middle) {
-                out.native = native;
-            }
+        if self.is_cylindrical()
+            && let Some((native, _)) = build(self.code, &self.parameters, middle)
+        {
+            out.native = native;
         }
         out
     }

@@ -150,7 +150,7 @@ impl Native for SlantSin {
         each_point(x, y, z, |[l, m, n]| {
             let sigma = below_pole(l, m, n);
             let visible = n + xi * m - eta * l > -1e-15;
-            visible.then(|| [(m + xi * sigma) * RAD, (eta * sigma - l) * RAD, 0.0])
+            visible.then_some([(m + xi * sigma) * RAD, (eta * sigma - l) * RAD, 0.0])
         });
     }
 }

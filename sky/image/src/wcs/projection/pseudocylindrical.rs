@@ -58,8 +58,7 @@ fn lens(g: f64) -> f64 {
     let u = 4.0 * g * g;
     let tail = 1.0 / 6.0
         - u * (1.0 / 120.0
-            - u * (1.0 / 5040.0
-                - u * (1.0 / 362_880.0 - u * (1.0 / 39_916_800.0 - u / 6_227_020_800.0))));
+            - u * (1.0 / 5040.0 - u * (1.0 / 362_880.0 - u * (1.0 / 39_916_800.0 - u / 6_227_020_800.0))));
     2.0 * g * u * tail
 }
 
@@ -72,11 +71,7 @@ impl Angular for Mol {
             let s = libm::sin(g);
             (lens(g) - target, 4.0 * s * s)
         };
-        let g = if target == 0.0 {
-            0.0
-        } else {
-            solve_increasing(f, 0.0, FRAC_PI_2, libm::cbrt(0.75 * target))
-        };
+        let g = if target == 0.0 { 0.0 } else { solve_increasing(f, 0.0, FRAC_PI_2, libm::cbrt(0.75 * target)) };
         let (s, c) = libm::sincos(g);
         Some((2.0 * SQRT_2 / PI * phi * s, SQRT_2 * RAD * c.copysign(theta)))
     }

@@ -58,9 +58,7 @@ impl<F: Face> Native for Cube<F> {
             let (u, v) = self.0.flatten(xi, eta, sides[face]);
             let centre = CENTRES[face];
             let inside = u.abs() <= 1.0 + 1e-12 && v.abs() <= 1.0 + 1e-12;
-            inside.then(|| {
-                [45.0 * (centre.0 + u.clamp(-1.0, 1.0)), 45.0 * (centre.1 + v.clamp(-1.0, 1.0)), 0.0]
-            })
+            inside.then(|| [45.0 * (centre.0 + u.clamp(-1.0, 1.0)), 45.0 * (centre.1 + v.clamp(-1.0, 1.0)), 0.0])
         });
     }
 }

@@ -160,7 +160,7 @@ impl Radius for Airy {
 
     fn zeta(&self, radius: f64) -> Option<f64> {
         let top = std::f64::consts::FRAC_PI_2 - 1e-9;
-        if !(radius < self.at(top).0) {
+        if radius.is_nan() || radius >= self.at(top).0 {
             return None;
         }
         let f = |xi: f64| {
