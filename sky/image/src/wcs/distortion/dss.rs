@@ -77,7 +77,7 @@ impl DssPlate {
             offset: [amdx[2] / 3600.0, amdy[2] / 3600.0],
             domain: Domain::unbounded(centre, 0.5 * libm::hypot(width, height), 1e-10),
         };
-        plate.domain.radius = plate.domain.measure(&plate);
+        plate.domain = plate.domain.clone().measured(&plate);
         Some(plate)
     }
 

@@ -75,8 +75,8 @@ impl LookupTable {
         let (j, wy, by_y) = self.place(1, self.height, y);
         let right = (i + 1).min(self.width - 1);
         let (low, high) = (j * self.width, (j + 1).min(self.height - 1) * self.width);
-        let at = |k: usize| f64::from(self.values[k]);
-        let (a, b, c, d) = (at(low + i), at(low + right), at(high + i), at(high + right));
+        let (a, b) = (f64::from(self.values[low + i]), f64::from(self.values[low + right]));
+        let (c, d) = (f64::from(self.values[high + i]), f64::from(self.values[high + right]));
         let (bottom, top) = (wx.mul_add(b - a, a), wx.mul_add(d - c, c));
         let value = wy.mul_add(top - bottom, bottom);
         let slope_x = wy.mul_add((d - c) - (b - a), b - a) * by_x;

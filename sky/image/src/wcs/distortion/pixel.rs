@@ -37,7 +37,7 @@ impl PixelStage {
         let (centre, half_diagonal) = description.image_disc(header, 1, 2);
         let mut stage = Self { detector, sip, prior, domain: Domain::unbounded(centre, half_diagonal, 1e-10) };
         if stage.sip.is_some() {
-            stage.domain.radius = stage.domain.measure(&stage);
+            stage.domain = stage.domain.clone().measured(&stage);
         }
         Ok(Some(stage))
     }
@@ -78,16 +78,7 @@ impl Warp for PixelStage {
         if self.detector.iter().all(Option::is_none) {
             return outer;
         }
-        let chain = |by: &[Lane; 2]| {
-            let mut out = [[0.0; LANES]; 2];
-            for k in 0..2 {
-                for i in 0..LANES {
-                    out[k][i] = by[0][i].mul_add(inner.x_by[k][i], by[1][i] * inner.y_by[k][i]);
-                }
-            }
-            out
-        };
-        Image { x_by: chain(&outer.x_by), y_by: chain(&outer.y_by), ..outer }
+        Image { x_by: chain(&outer.x_by, &inner), y_by: chain(&outer.y_by, &inner), ..outer }
     }
 
     #[inline(always)]
@@ -112,35 +103,51 @@ impl Warp for PixelStage {
     }
 }
 
+/// Slopes of an outer function by the variables of an inner map.
+#[inline(always)]
+fn chain(outer: &[Lane; 2], inner: &Image) -> [Lane; 2] {
+    let mut by = [[0.0; LANES]; 2];
+    for (by, (x_by, y_by)) in by.iter_mut().zip(inner.x_by.iter().zip(&inner.y_by)) {
+        for i in 0..LANES {
+            by[i] = outer[0][i].mul_add(x_by[i], outer[1][i] * y_by[i]);
+        }
+    }
+    by
+}
+
 /// Adds the tables' corrections at `(x, y)`.
 #[inline(always)]
 fn add(tables: &Tables, x: &Lane, y: &Lane, ox: &mut Lane, oy: &mut Lane) {
-    let one = |table: &Option<LookupTable>, out: &mut Lane| {
-        if let Some(table) = table {
-            for i in 0..LANES {
-                out[i] += table.offset(x[i], y[i]);
-            }
+    add_one(&tables[0], x, y, ox);
+    add_one(&tables[1], x, y, oy);
+}
+
+#[inline(always)]
+fn add_one(table: &Option<LookupTable>, x: &Lane, y: &Lane, out: &mut Lane) {
+    if let Some(table) = table {
+        for i in 0..LANES {
+            out[i] += table.offset(x[i], y[i]);
         }
-    };
-    one(&tables[0], ox);
-    one(&tables[1], oy);
+    }
 }
 
 /// The identity plus the tables' corrections, with slopes.
 #[inline(always)]
 fn tables_with_slopes(tables: &Tables, x: &Lane, y: &Lane) -> Image {
-    let one = |table: &Option<LookupTable>, out: &mut Lane, by: &mut [Lane; 2]| {
-        if let Some(table) = table {
-            for i in 0..LANES {
-                let (value, by_x, by_y) = table.slopes(x[i], y[i]);
-                out[i] += value;
-                by[0][i] += by_x;
-                by[1][i] += by_y;
-            }
-        }
-    };
     let mut image = Image { x: *x, y: *y, x_by: [[1.0; LANES], [0.0; LANES]], y_by: [[0.0; LANES], [1.0; LANES]] };
-    one(&tables[0], &mut image.x, &mut image.x_by);
-    one(&tables[1], &mut image.y, &mut image.y_by);
+    add_slopes(&tables[0], x, y, &mut image.x, &mut image.x_by);
+    add_slopes(&tables[1], x, y, &mut image.y, &mut image.y_by);
     image
+}
+
+#[inline(always)]
+fn add_slopes(table: &Option<LookupTable>, x: &Lane, y: &Lane, out: &mut Lane, by: &mut [Lane; 2]) {
+    if let Some(table) = table {
+        for i in 0..LANES {
+            let (value, by_x, by_y) = table.slopes(x[i], y[i]);
+            out[i] += value;
+            by[0][i] += by_x;
+            by[1][i] += by_y;
+        }
+    }
 }

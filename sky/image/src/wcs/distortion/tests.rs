@@ -249,7 +249,7 @@ fn wat_text_that_is_no_surface_is_refused_and_missing_text_is_said() {
 fn dss_plates_agree_with_wcslib_and_with_their_own_linear_description() {
     let plate = DssPlate::from_header(&header(DSS)).unwrap();
     let (ra, dec) = plate.centre();
-    assert_near(&[ra, dec, plate.equinox()], &[219.44534387499998, -60.216468780555555, 2000.0], 1e-8);
+    assert_near(&[ra, dec, plate.equinox()], &[219.445343875, -60.21646878055556, 2000.0], 1e-8);
     let (mut x, mut y) = (vec![0.0, 99.0, 49.0, 12.5], vec![0.0, 0.0, 49.0, 77.25]);
     let (x0, y0) = (x.clone(), y.clone());
     plate.forward(&mut x, &mut y);

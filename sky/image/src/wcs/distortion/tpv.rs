@@ -61,7 +61,7 @@ impl Tpv {
 
     fn new(xi: Component, eta: Component, centre: (f64, f64), half_diagonal: f64) -> Self {
         let mut tpv = Self { xi, eta, domain: Domain::unbounded(centre, half_diagonal, 1e-13) };
-        tpv.domain.radius = tpv.domain.measure(&tpv);
+        tpv.domain = tpv.domain.clone().measured(&tpv);
         tpv
     }
 }

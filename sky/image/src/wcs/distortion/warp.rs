@@ -48,31 +48,47 @@ pub(super) struct Domain {
     pub(super) radius: f64,
     /// Newton's steps below this length end the search.
     pub(super) tolerance: f64,
+    /// Where the image's centre is mapped to, and how far from there a second search is worth its while.
+    reach: (f64, f64, f64),
 }
 
 /// Rings are sampled out to this many half diagonals, this many of them to each.
 const RINGS: (usize, usize) = (8, 4);
 /// Points on a ring.
 const SPOKES: usize = 32;
+/// Second searches are made within this many half diagonals of the image.
+const REACH: f64 = 3.0;
+/// Below this share of the centre's determinant a map counts as folding over.
+const FOLD: f64 = 0.02;
 /// Steps of Newton's method before a point counts as unreachable.
 const STEPS: usize = 30;
 
 impl Domain {
     /// A domain without bounds; `tolerance` in the map's unit.
     pub(super) fn unbounded(centre: (f64, f64), half_diagonal: f64, tolerance: f64) -> Self {
-        Self { centre, half_diagonal, radius: f64::INFINITY, tolerance }
+        Self { centre, half_diagonal, radius: f64::INFINITY, tolerance, reach: (0.0, 0.0, f64::INFINITY) }
     }
 
     /// Measures how far from its centre the map keeps its orientation.
     ///
     /// Outside the image a fitted polynomial may fold over; a point there would have a second, false solution
     /// inside the image. The image itself always belongs to the domain.
-    pub(super) fn measure<W: Warp>(&self, warp: &W) -> f64 {
+    pub(super) fn measured<W: Warp>(mut self, warp: &W) -> Self {
         let (cx, cy) = self.centre;
-        let here = warp.map_with_slopes(&[cx; LANES], &[cy; LANES]).determinant(0);
-        if !here.is_finite() || here == 0.0 {
-            return f64::INFINITY;
+        let image = warp.map_with_slopes(&[cx; LANES], &[cy; LANES]);
+        let here = image.determinant(0);
+        if here.is_finite() && here != 0.0 {
+            let reach = REACH * self.half_diagonal * here.abs().sqrt();
+            self.reach = (image.x[0], image.y[0], reach * reach);
+            self.radius = self.orientation_radius(warp, here);
         }
+        self
+    }
+
+    /// The largest sampled radius inside which the determinant keeps the sign and some of the size it has `here`, at
+    /// the centre.
+    fn orientation_radius<W: Warp>(&self, warp: &W, here: f64) -> f64 {
+        let (cx, cy) = self.centre;
         let ring = self.half_diagonal / RINGS.1 as f64;
         for k in 1..=RINGS.0 * RINGS.1 {
             let r = ring * k as f64;
@@ -86,7 +102,7 @@ impl Domain {
                     y[i] = r.mul_add(sin, cy);
                 }
                 let image = warp.map_with_slopes(&x, &y);
-                if (0..LANES).any(|i| (image.determinant(i) / here).is_nan() || image.determinant(i) / here < 0.02) {
+                if (0..LANES).any(|i| !matches!(image.determinant(i) / here, share if share >= FOLD)) {
                     return (ring * (k - 1) as f64).max(self.half_diagonal * 1.000_001);
                 }
             }
@@ -98,87 +114,121 @@ impl Domain {
 /// Maps each point in place.
 #[inline(always)]
 pub(super) fn forward_rows<W: Warp>(warp: &W, x: &mut [f64], y: &mut [f64]) {
-    over_lanes(x, y, |x, y| warp.map(x, y));
+    for (x, y) in x.chunks_mut(LANES).zip(y.chunks_mut(LANES)) {
+        let (ox, oy) = warp.map(&load(x), &load(y));
+        store(ox, x);
+        store(oy, y);
+    }
 }
 
 /// Replaces each point by the one that maps to it; NaN where there is none in the domain.
 #[inline(always)]
 pub(super) fn inverse_rows<W: Warp>(warp: &W, x: &mut [f64], y: &mut [f64]) {
-    over_lanes(x, y, |x, y| {
-        let (gx, gy) = warp.guess(x, y);
-        let (mut ox, mut oy) = solve(warp, x, y, gx, gy, f64::INFINITY);
-        let lost = (0..LANES).any(|i| ox[i].is_nan() && x[i].is_finite() && y[i].is_finite());
-        if lost {
-            // A careful second search for the lost ones alone: from the centre, with short steps.
-            let domain = warp.domain();
-            let (cx, cy) = domain.centre;
-            let (sx, sy) = solve(warp, x, y, [cx; LANES], [cy; LANES], domain.half_diagonal);
-            for i in 0..LANES {
-                if ox[i].is_nan() {
-                    ox[i] = sx[i];
-                    oy[i] = sy[i];
-                }
+    for (x, y) in x.chunks_mut(LANES).zip(y.chunks_mut(LANES)) {
+        let (ox, oy) = inverse(warp, &load(x), &load(y));
+        store(ox, x);
+        store(oy, y);
+    }
+}
+
+/// A lane from the start of a row; what is missing at the row's end is filled up with its first value.
+#[inline(always)]
+fn load(row: &[f64]) -> Lane {
+    if let Ok(lane) = Lane::try_from(row) {
+        return lane;
+    }
+    let mut lane = [row.first().copied().unwrap_or(f64::NAN); LANES];
+    for (l, r) in lane.iter_mut().zip(row) {
+        *l = *r;
+    }
+    lane
+}
+
+/// Puts as much of a lane into a row as it holds.
+#[inline(always)]
+fn store(lane: Lane, row: &mut [f64]) {
+    for (r, l) in row.iter_mut().zip(lane) {
+        *r = l;
+    }
+}
+
+#[inline(always)]
+fn inverse<W: Warp>(warp: &W, x: &Lane, y: &Lane) -> (Lane, Lane) {
+    let (gx, gy) = warp.guess(x, y);
+    let mut found = (gx, gy);
+    solve(warp, x, y, f64::INFINITY, &mut found);
+    let domain = warp.domain();
+    let mut lost = false;
+    for i in 0..LANES {
+        let (dx, dy) = (x[i] - domain.reach.0, y[i] - domain.reach.1);
+        lost |= found.0[i].is_nan() && dx.mul_add(dx, dy * dy) < domain.reach.2;
+    }
+    if lost {
+        // A careful search for the lost points alone: from the centre, with short steps.
+        let mut second = ([domain.centre.0; LANES], [domain.centre.1; LANES]);
+        solve(warp, x, y, domain.half_diagonal, &mut second);
+        for i in 0..LANES {
+            let (dx, dy) = (x[i] - domain.reach.0, y[i] - domain.reach.1);
+            if found.0[i].is_nan() && dx.mul_add(dx, dy * dy) < domain.reach.2 {
+                found.0[i] = second.0[i];
+                found.1[i] = second.1[i];
             }
         }
-        (ox, oy)
-    });
+    }
+    found
 }
 
 /// Newton's method from a guess, each lane for itself: what one lane gets doesn't depend on its neighbours.
 #[inline(always)]
-fn solve<W: Warp>(warp: &W, x: &Lane, y: &Lane, gx: Lane, gy: Lane, stride: f64) -> (Lane, Lane) {
+fn solve<W: Warp>(warp: &W, x: &Lane, y: &Lane, stride: f64, found: &mut (Lane, Lane)) {
     let domain = warp.domain();
-    let (mut ox, mut oy) = (gx, gy);
-    let mut settled = [false; LANES];
+    let (mut ox, mut oy) = *found;
+    // 1 while a lane is on its way, 0 once it has settled.
+    let mut moving: Lane = [1.0; LANES];
     for _ in 0..STEPS {
         let image = warp.map_with_slopes(&ox, &oy);
-        let mut all = true;
+        let (dx, dy) = newton_step(&image, x, y, stride);
         for i in 0..LANES {
-            let (rx, ry) = (image.x[i] - x[i], image.y[i] - y[i]);
-            let d = 1.0 / image.determinant(i);
-            let mut dx = rx.mul_add(image.y_by[1][i], -(ry * image.x_by[1][i])) * d;
-            let mut dy = ry.mul_add(image.x_by[0][i], -(rx * image.y_by[0][i])) * d;
-            let length = dx.abs().max(dy.abs());
-            if length > stride {
-                dx *= stride / length;
-                dy *= stride / length;
-            }
-            if !settled[i] {
-                ox[i] -= dx;
-                oy[i] -= dy;
-                let rounding = 4.0 * f64::EPSILON * (ox[i].abs().max(oy[i].abs()) + x[i].abs().max(y[i].abs()));
-                // A NaN never becomes a number again.
-                settled[i] = length <= domain.tolerance.max(rounding) || length.is_nan();
-            }
-            all &= settled[i];
+            ox[i] = if moving[i] > 0.0 { ox[i] - dx[i] } else { ox[i] };
+            oy[i] = if moving[i] > 0.0 { oy[i] - dy[i] } else { oy[i] };
         }
-        if all {
+        let mut left: Lane = [0.0; LANES];
+        for i in 0..LANES {
+            let size = ox[i].abs().max(oy[i].abs()) + x[i].abs().max(y[i].abs());
+            let close = domain.tolerance.max(4.0 * f64::EPSILON * size);
+            // A NaN counts as settled, since it never becomes a number again.
+            left[i] = if dx[i].abs().max(dy[i].abs()) > close { moving[i] } else { 0.0 };
+        }
+        moving = left;
+        if moving == [0.0; LANES] {
             break;
         }
     }
+    let limit = domain.radius * domain.radius;
     for i in 0..LANES {
         let (fx, fy) = (ox[i] - domain.centre.0, oy[i] - domain.centre.1);
-        let inside = fx.mul_add(fx, fy * fy) <= domain.radius * domain.radius;
-        if !(settled[i] && inside) || ox[i].is_nan() || oy[i].is_nan() {
-            ox[i] = f64::NAN;
-            oy[i] = f64::NAN;
-        }
+        let off = if fx.mul_add(fx, fy * fy) <= limit { moving[i] } else { 1.0 };
+        ox[i] = if off == 0.0 { ox[i] } else { f64::NAN };
+        oy[i] = if off == 0.0 { oy[i] } else { f64::NAN };
     }
-    (ox, oy)
+    *found = (ox, oy);
 }
 
-/// Feeds whole lanes to `step`; the last lane is filled up with copies of its first point.
+/// What to take off a guess whose image is `image` to come to `(x, y)`; each coordinate is at most `stride`.
 #[inline(always)]
-fn over_lanes(x: &mut [f64], y: &mut [f64], step: impl Fn(&Lane, &Lane) -> (Lane, Lane)) {
-    for (x, y) in x.chunks_mut(LANES).zip(y.chunks_mut(LANES)) {
-        let n = x.len().min(y.len());
-        let (mut lx, mut ly) = ([x[0]; LANES], [y[0]; LANES]);
-        lx[..n].copy_from_slice(&x[..n]);
-        ly[..n].copy_from_slice(&y[..n]);
-        let (ox, oy) = step(&lx, &ly);
-        x[..n].copy_from_slice(&ox[..n]);
-        y[..n].copy_from_slice(&oy[..n]);
+fn newton_step(image: &Image, x: &Lane, y: &Lane, stride: f64) -> (Lane, Lane) {
+    let (mut dx, mut dy): (Lane, Lane) = ([0.0; LANES], [0.0; LANES]);
+    for i in 0..LANES {
+        let (rx, ry) = (image.x[i] - x[i], image.y[i] - y[i]);
+        let d = 1.0 / image.determinant(i);
+        let sx = rx.mul_add(image.y_by[1][i], -(ry * image.x_by[1][i])) * d;
+        let sy = ry.mul_add(image.x_by[0][i], -(rx * image.y_by[0][i])) * d;
+        let length = sx.abs().max(sy.abs());
+        let share = if length > stride { stride / length } else { 1.0 };
+        dx[i] = sx * share;
+        dy[i] = sy * share;
     }
+    (dx, dy)
 }
 
 /// Compiles the two row functions of a [`Warp`] for each SIMD level.

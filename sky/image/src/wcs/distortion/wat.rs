@@ -59,7 +59,7 @@ impl Wat {
             .collect();
         let (centre, half_diagonal) = description.plane_disc(header);
         let mut wat = Self { lngcor, latcor, projp, domain: Domain::unbounded(centre, half_diagonal, 1e-13) };
-        wat.domain.radius = wat.domain.measure(&wat);
+        wat.domain = wat.domain.clone().measured(&wat);
         Ok(wat)
     }
 
