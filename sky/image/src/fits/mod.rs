@@ -1,7 +1,10 @@
 //! Reading and writing FITS (FITS Standard 4.0, 2018): headers, images, tables, check sums.
 
+pub mod bintable;
+pub mod bintable_write;
 pub mod card;
 pub mod checksum;
+pub mod column;
 mod coverage;
 pub mod date;
 mod decode;
@@ -17,7 +20,10 @@ pub mod tiled;
 pub mod value;
 pub mod write;
 
+pub use bintable::BinTable;
+pub use bintable_write::{Cells, NewColumn, Values, write_table};
 pub use card::Card;
+pub use column::{Column, ElementType, Format};
 pub use error::FitsError;
 pub use file::{FitsFile, Hdu, HduKind};
 pub use header::{Header, HeaderError};

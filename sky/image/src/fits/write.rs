@@ -88,6 +88,16 @@ impl FitsWriter {
         Ok(FitsWriter { output, options, date: super::date::now(), parts: Vec::new(), end: 0 })
     }
 
+    /// Path that the file will have.
+    pub fn path(&self) -> &Path {
+        self.output.path()
+    }
+
+    /// Number of HDUs so far.
+    pub fn hdus(&self) -> usize {
+        self.parts.len()
+    }
+
     /// Adds an image HDU, the primary if it is the first, and returns its index.
     ///
     /// - `header`: its keywords are written but for those that describe the HDU itself (SIMPLE, BITPIX, NAXISn, ...),
@@ -159,7 +169,9 @@ impl FitsWriter {
         full.set("PCOUNT", 0, "bytes of the heap");
         full.set("GCOUNT", 1, "");
         full.set("TFIELDS", header.i64("TFIELDS").unwrap_or(0), "columns");
-        full.extend(header.cards().filter(|c| !is_structural(c.key())).cloned());
+        // A tile-compressed image says the scaling of its pixels in the table's header.
+        let scaled = |key: &str| matches!(key, "BSCALE" | "BZERO" | "BLANK");
+        full.extend(header.cards().filter(|c| !is_structural(c.key()) || scaled(c.key())).cloned());
         self.add(full, bytes as u64, rows, Layout::Table { row_bytes, rows })
     }
 

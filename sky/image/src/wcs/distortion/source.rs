@@ -17,6 +17,6 @@ impl LookupSource for FitsFile {
 
 impl LookupSource for &FitsFile {
     fn table(&self, extname: &str, extver: i64) -> Result<LookupTable, DistortionError> {
-        (**self).table(extname, extver)
+        LookupSource::table(*self, extname, extver)
     }
 }
