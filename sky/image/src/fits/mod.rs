@@ -35,4 +35,6 @@ pub use write::{FitsWriter, ImageWriter, Options, write_image_f32, write_image_f
 #[cfg(test)]
 mod read_tests;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod write_tests;

