@@ -1,8 +1,8 @@
 //! SIGINT and SIGTERM become a flag that long work looks at between blocks.
 //!
 //! Work that looks ends by itself with [`Class::Interrupted`](crate::failure::Class::Interrupted), and its unfinished outputs
-//! are removed as they drop. Work that does not look within the grace time is ended from the watching thread. A second signal
-//! ends the program at once.
+//! are removed as they drop. Work that does not look within the grace time is ended from the watching thread, and after a second
+//! signal at once; unfinished outputs are removed then, too.
 
 use std::io;
 use std::process;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pogson_image::fits::output::remove_unfinished;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -34,11 +35,11 @@ impl Interrupt {
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for _ in signals.forever() {
                 if flag.swap(true, Ordering::SeqCst) {
-                    process::exit(Class::Interrupted as i32);
+                    end();
                 }
                 std::thread::spawn(|| {
                     std::thread::sleep(GRACE);
-                    process::exit(Class::Interrupted as i32);
+                    end();
                 });
             }
         })?;
@@ -54,4 +55,10 @@ impl Interrupt {
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }
+}
+
+/// Ends the program from whichever thread.
+fn end() -> ! {
+    remove_unfinished();
+    process::exit(Class::Interrupted as i32)
 }

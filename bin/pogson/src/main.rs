@@ -11,7 +11,6 @@ mod failure;
 mod interrupt;
 mod output;
 mod progress;
-mod provenance;
 
 use std::process::ExitCode;
 

@@ -3,3 +3,4 @@
 pub mod angle;
 pub mod hdu;
 pub mod position;
+pub mod section;
