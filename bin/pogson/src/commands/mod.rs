@@ -29,6 +29,7 @@ macro_rules! commands {
 }
 
 commands! {
+    cutout => Cutout,
     info => Info,
     man => Man,
 }

@@ -122,14 +122,14 @@ pub fn measure_stars(
 ) -> Result<Vec<StarResult>, FitsError> {
     let (x, y) = pixels_of(wcs, stars);
     let seam = seams.pass_by(stars);
-    let within = |x: f64, y: f64| {
-        x > -0.5 && y > -0.5 && x < image.width() as f64 - 0.5 && y < image.height() as f64 - 0.5
-    };
+    let within =
+        |x: f64, y: f64| x > -0.5 && y > -0.5 && x < image.width() as f64 - 0.5 && y < image.height() as f64 - 0.5;
     let mut areas: Vec<f64> = x
         .iter()
         .zip(&y)
         .filter(|(x, y)| within(**x, **y))
-        .map(|(x, y)| wcs.pixel_area_sr(*x, *y) * ARCSEC2_PER_SR)
+        .filter_map(|(x, y)| wcs.pixel_area_sr(*x, *y))
+        .map(|area| area * ARCSEC2_PER_SR)
         .filter(|area| *area > 0.0 && area.is_finite())
         .collect();
     areas.sort_by(f64::total_cmp);
@@ -143,18 +143,14 @@ pub fn measure_stars(
             let Some(rect) = square(x, y, reach, image.width(), image.height()) else { return Ok(None) };
             let mut values = vec![0f32; rect.area()];
             image.read_f32(0, rect, &mut values)?;
-            let patch = Patch {
-                values: &values,
-                side: rect.width,
-                x: x - rect.x as f64,
-                y: y - rect.y as f64,
-                scale_arcsec,
-            };
+            let patch =
+                Patch { values: &values, side: rect.width, x: x - rect.x as f64, y: y - rect.y as f64, scale_arcsec };
             let Some(found) = measure(&patch, aperture) else { return Ok(None) };
             let area = match quantity {
-                Quantity::SurfaceBrightness => wcs.pixel_area_sr(x, y) * ARCSEC2_PER_SR,
-                Quantity::Flux => 1.0,
+                Quantity::SurfaceBrightness => wcs.pixel_area_sr(x, y).map(|area| area * ARCSEC2_PER_SR),
+                Quantity::Flux => Some(1.0),
             };
+            let Some(area) = area else { return Ok(None) };
             Ok(Some(StarResult {
                 ra: star.place.lon_deg,
                 dec: star.place.lat_deg,
@@ -177,7 +173,7 @@ fn square(x: f64, y: f64, reach: usize, width: usize, height: usize) -> Option<R
     let side = 2 * reach + 1;
     let corner = |place: f64| {
         let corner = place.round() - reach as f64;
-        (corner >= 0.0 && corner < 1e15).then_some(corner as usize)
+        (0.0..1e15).contains(&corner).then_some(corner as usize)
     };
     let rect = Rect { x: corner(x)?, y: corner(y)?, width: side, height: side };
     rect.is_within(width, height).then_some(rect)

@@ -51,7 +51,7 @@ impl Field {
                 continue;
             }
             // Values are surface brightness: the smaller the pixel, the higher the sum over the star.
-            let area_arcsec2 = wcs.pixel_area_sr(x, y) / arcsec2_sr;
+            let area_arcsec2 = wcs.pixel_area_sr(x, y).map_or(f64::NAN, |area| area / arcsec2_sr);
             if area_arcsec2 > 0.0 && area_arcsec2.is_finite() {
                 self.recipe.profile.draw(image, width, height, x, y, star.flux * gain / area_arcsec2);
             }

@@ -110,14 +110,8 @@ impl Field {
                 let along_y = (row as f64 * row_step + if scan % 2 == 0 { 0.0 } else { shift } + jitter_y) * pixel_deg;
                 let (east, north) = (cosine * along_x - sine * along_y, sine * along_x + cosine * along_y);
                 let Some(place) = offset(center, east, north) else { continue };
-                let header = image_header(
-                    &recipe.frame,
-                    &recipe.projection,
-                    place,
-                    recipe.tile,
-                    recipe.scale_arcsec,
-                    rotation,
-                );
+                let header =
+                    image_header(&recipe.frame, &recipe.projection, place, recipe.tile, recipe.scale_arcsec, rotation);
                 let wcs = Wcs::from_header(&header)?;
                 let plane = draw_plane(recipe, scan_level, &mut random);
                 let magnitudes = random.normal(recipe.zero_point_scatter_mag);
@@ -176,7 +170,10 @@ impl Field {
         );
         for tile in &self.tiles {
             let [level, along_x, along_y] = tile.plane;
-            text += &format!("{} {} {} {level:.6} {along_x:.8} {along_y:.8} {:.8}\n", tile.id, tile.scan, tile.row, tile.gain);
+            text += &format!(
+                "{} {} {} {level:.6} {along_x:.8} {along_y:.8} {:.8}\n",
+                tile.id, tile.scan, tile.row, tile.gain
+            );
         }
         text
     }
@@ -190,7 +187,9 @@ pub(super) fn fk5() -> Frame {
 /// Stars on a jittered grid, so that none blends with another, as the field's own grid shows them.
 fn scatter_stars(recipe: &Recipe, side: usize, region: &Wcs) -> Vec<Star> {
     let extent = side as f64 * 1.02;
-    let per_side = (recipe.stars_per_deg2.sqrt() * recipe.size_deg * 1.02).floor().max(if recipe.stars_per_deg2 > 0.0 { 4.0 } else { 0.0 });
+    let per_side = (recipe.stars_per_deg2.sqrt() * recipe.size_deg * 1.02)
+        .floor()
+        .max(if recipe.stars_per_deg2 > 0.0 { 4.0 } else { 0.0 });
     let step = extent / per_side.max(1.0);
     let mut random = Random::new(recipe.seed, STARS);
     let logs = (libm::log10(recipe.flux.0), libm::log10(recipe.flux.1));
@@ -208,7 +207,8 @@ fn scatter_stars(recipe: &Recipe, side: usize, region: &Wcs) -> Vec<Star> {
     }
     // What is drawn is what the list says, to its last digit.
     for star in &mut stars {
-        star.place = SkyCoord { lon_deg: round_to(star.place.lon_deg, 1e9), lat_deg: round_to(star.place.lat_deg, 1e9) };
+        star.place =
+            SkyCoord { lon_deg: round_to(star.place.lon_deg, 1e9), lat_deg: round_to(star.place.lat_deg, 1e9) };
     }
     stars
 }

@@ -124,21 +124,51 @@ impl Recipe {
         let beta = if let Profile::Moffat { beta, .. } = self.profile { beta } else { 2.0 };
         let pixels = self.size_deg * 3600.0 / self.scale_arcsec;
         let checks = [
-            ("the size of the field in degrees", self.size_deg, self.size_deg > 0.0 && self.size_deg <= 60.0, "above 0, at most 60"),
-            ("the scale in seconds of arc", self.scale_arcsec, self.scale_arcsec > 0.0 && self.scale_arcsec <= 3600.0, "above 0, at most 3600"),
+            (
+                "the size of the field in degrees",
+                self.size_deg,
+                self.size_deg > 0.0 && self.size_deg <= 60.0,
+                "above 0, at most 60",
+            ),
+            (
+                "the scale in seconds of arc",
+                self.scale_arcsec,
+                self.scale_arcsec > 0.0 && self.scale_arcsec <= 3600.0,
+                "above 0, at most 3600",
+            ),
             ("the side of the field in pixels", pixels, (1.0..=1e6).contains(&pixels), "from 1 to 1,000,000"),
             ("the width of a tile", self.tile.0 as f64, (1..=100_000).contains(&self.tile.0), "from 1 to 100,000"),
             ("the height of a tile", self.tile.1 as f64, (1..=100_000).contains(&self.tile.1), "from 1 to 100,000"),
             ("the full width at half maximum", fwhm, fwhm > 0.0 && fwhm <= 100.0, "above 0, at most 100"),
             ("beta", beta, beta > 1.0 && beta <= 100.0, "above 1, at most 100"),
-            ("the number of stars in a square degree", self.stars_per_deg2, (0.0..=1e9).contains(&self.stars_per_deg2), "from 0 to 1e9"),
+            (
+                "the number of stars in a square degree",
+                self.stars_per_deg2,
+                (0.0..=1e9).contains(&self.stars_per_deg2),
+                "from 0 to 1e9",
+            ),
             ("the least flux", self.flux.0, self.flux.0 > 0.0 && self.flux.0.is_finite(), "above 0"),
-            ("the greatest flux", self.flux.1, self.flux.1 >= self.flux.0 && self.flux.1.is_finite(), "at least the least flux"),
+            (
+                "the greatest flux",
+                self.flux.1,
+                self.flux.1 >= self.flux.0 && self.flux.1.is_finite(),
+                "at least the least flux",
+            ),
             ("the noise", self.noise, self.noise >= 0.0 && self.noise.is_finite(), "0 or more"),
             ("the scatter of rotations", self.rotation_scatter_deg, self.rotation_scatter_deg >= 0.0, "0 or more"),
-            ("the scatter of zero points", self.zero_point_scatter_mag, self.zero_point_scatter_mag >= 0.0, "0 or more"),
+            (
+                "the scatter of zero points",
+                self.zero_point_scatter_mag,
+                self.zero_point_scatter_mag >= 0.0,
+                "0 or more",
+            ),
             ("the fraction of hot pixels", self.hot_fraction, (0.0..=1.0).contains(&self.hot_fraction), "from 0 to 1"),
-            ("the fraction of pixels without a value", self.nan_fraction, (0.0..=1.0).contains(&self.nan_fraction), "from 0 to 1"),
+            (
+                "the fraction of pixels without a value",
+                self.nan_fraction,
+                (0.0..=1.0).contains(&self.nan_fraction),
+                "from 0 to 1",
+            ),
         ];
         match checks.into_iter().find(|(_, _, good, _)| !good) {
             Some((name, value, _, wanted)) => Err(RecipeError::OutOfRange { name, value, wanted }),
