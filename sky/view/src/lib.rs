@@ -29,6 +29,7 @@ mod reduce;
 mod render;
 pub mod report;
 mod scaled;
+pub mod shrink;
 pub mod stats;
 mod stretch;
 mod three;
