@@ -22,6 +22,7 @@ mod colormap;
 mod draw;
 mod font;
 mod limits;
+pub mod overlay;
 mod picture;
 pub mod png;
 mod preview;
