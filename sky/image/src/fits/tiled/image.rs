@@ -150,7 +150,7 @@ impl OfFile<'_> {
 }
 
 /// A tile's fault with its file.
-fn name(path: &Path, hdu: usize, error: TiledError) -> FitsError {
+pub(super) fn name(path: &Path, hdu: usize, error: TiledError) -> FitsError {
     let path = path.to_owned();
     match error {
         TiledError::Tile { row, source, .. } => {
@@ -161,6 +161,13 @@ fn name(path: &Path, hdu: usize, error: TiledError) -> FitsError {
         }
         TiledError::BadKeyword { keyword, found, allowed } => {
             FitsError::BadValue { path, hdu, key: keyword, found, wanted: allowed.to_owned() }
+        }
+        TiledError::BadSetting { codec, setting, value, allowed } => {
+            let wanted = format!("{allowed} for {codec}");
+            FitsError::BadValue { path, hdu, key: setting.to_owned(), found: value.to_string(), wanted }
+        }
+        TiledError::Unrepresentable { codec, value, range } => {
+            FitsError::Unfit { path, value: value as f64, wanted: format!("{codec} ({range})") }
         }
         other => FitsError::Tile { path, hdu, tile: 0, problem: other.to_string() },
     }

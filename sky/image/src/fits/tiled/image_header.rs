@@ -1,4 +1,4 @@
-//! The header of the image that a table holds.
+//! The header of the image that a table holds, and what of an image's header its table repeats.
 
 use crate::fits::{Card, Header};
 
@@ -74,4 +74,9 @@ pub(super) fn of_image(table: &Header, blank_column: bool) -> Header {
         renamed(table, from, to).into_iter().for_each(|card| header.push(card));
     }
     header
+}
+
+/// The cards of an image's header that its table repeats: all but those of structure.
+pub(super) fn of_table(image: &Header) -> impl Iterator<Item = &Card> {
+    image.cards().filter(|card| !belongs_to_table(card.key()))
 }

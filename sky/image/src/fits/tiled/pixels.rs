@@ -1,6 +1,7 @@
 //! The pixels of one tile, in the type that BITPIX names.
 
 use super::TiledError;
+use super::grid::TileBox;
 use super::noise::FloatPixel;
 use super::quantize::{TileScaling, restore};
 use crate::fits::{Bitpix, Scaling};
@@ -67,18 +68,75 @@ impl Pixels {
         })
     }
 
+    /// The pixels as big-endian bytes.
+    pub(super) fn to_big_endian(&self) -> Vec<u8> {
+        each!(self, v => v.iter().flat_map(|p| p.to_be_bytes()).collect())
+    }
+
+    /// The type of the pixels.
+    pub fn bitpix(&self) -> Bitpix {
+        match self {
+            Pixels::U8(_) => Bitpix::U8,
+            Pixels::I16(_) => Bitpix::I16,
+            Pixels::I32(_) => Bitpix::I32,
+            Pixels::I64(_) => Bitpix::I64,
+            Pixels::F32(_) => Bitpix::F32,
+            Pixels::F64(_) => Bitpix::F64,
+        }
+    }
+
+    /// Number of pixels.
+    pub fn len(&self) -> usize {
+        each!(self, v => v.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The pixels of one tile, these being an image of `axes`.
+    pub(super) fn cut(&self, axes: &[usize], at: &TileBox) -> Pixels {
+        fn copy<T: Copy>(all: &[T], axes: &[usize], at: &TileBox) -> Vec<T> {
+            let width = at.size[0];
+            let mut out = Vec::with_capacity(at.pixels());
+            for line in 0..at.pixels() / width {
+                let (mut left, mut first, mut stride) = (line, at.start[0], axes[0]);
+                for ((&start, &size), &length) in at.start.iter().zip(&at.size).zip(axes).skip(1) {
+                    first += (start + left % size) * stride;
+                    left /= size;
+                    stride *= length;
+                }
+                out.extend_from_slice(&all[first..first + width]);
+            }
+            out
+        }
+        match self {
+            Pixels::U8(v) => Pixels::U8(copy(v, axes, at)),
+            Pixels::I16(v) => Pixels::I16(copy(v, axes, at)),
+            Pixels::I32(v) => Pixels::I32(copy(v, axes, at)),
+            Pixels::I64(v) => Pixels::I64(copy(v, axes, at)),
+            Pixels::F32(v) => Pixels::F32(copy(v, axes, at)),
+            Pixels::F64(v) => Pixels::F64(copy(v, axes, at)),
+        }
+    }
+
+    /// The pixels as 32-bit integers; those beyond their range take its ends.
+    pub(super) fn into_i32(self) -> Vec<i32> {
+        match self.in_type(Bitpix::I32) {
+            Pixels::I32(v) => v,
+            _ => Vec::new(),
+        }
+    }
+
     /// The integers that stand for quantised floating-point pixels, as those pixels.
-    #[expect(clippy::unnecessary_cast, reason = "one expression serves all types")]
     pub(super) fn restored(self, bitpix: Bitpix, scaling: &TileScaling, row: usize) -> Pixels {
         fn floats<T: FloatPixel>(values: &[i32], scaling: &TileScaling, row: usize) -> Vec<T> {
             let mut out = vec![T::of(0.0); values.len()];
             restore(values, scaling, row, &mut out);
             out
         }
-        let values: Vec<i32> = match self {
-            Pixels::I32(v) => v,
-            other => each!(other, v => v.into_iter().map(|p| p as i32).collect()),
-        };
+        let values = self.into_i32();
         if bitpix == Bitpix::F64 {
             Pixels::F64(floats(&values, scaling, row))
         } else {
@@ -96,9 +154,16 @@ impl Pixels {
             (Bitpix::I64, p @ Pixels::I64(_))
             | (Bitpix::F32, p @ Pixels::F32(_))
             | (Bitpix::F64, p @ Pixels::F64(_)) => p,
-            (Bitpix::U8, p) => Pixels::U8(each!(p, v => v.into_iter().map(|x| x as u8).collect())),
-            (Bitpix::I16, p) => Pixels::I16(each!(p, v => v.into_iter().map(|x| x as i16).collect())),
-            (Bitpix::I32, p) => Pixels::I32(each!(p, v => v.into_iter().map(|x| x as i32).collect())),
+            // A lossy tile may pass the range of its type; such pixels take the end of the range.
+            (Bitpix::U8, p) => {
+                Pixels::U8(each!(p, v => v.into_iter().map(|x| (x as i64).clamp(0, 255) as u8).collect()))
+            }
+            (Bitpix::I16, p) => {
+                Pixels::I16(each!(p, v => v.into_iter().map(|x| (x as i64).clamp(-32768, 32767) as i16).collect()))
+            }
+            (Bitpix::I32, p) => Pixels::I32(
+                each!(p, v => v.into_iter().map(|x| (x as i64).clamp(-(1 << 31), (1 << 31) - 1) as i32).collect()),
+            ),
             (Bitpix::I64, p) => Pixels::I64(each!(p, v => v.into_iter().map(|x| x as i64).collect())),
             (Bitpix::F32, p) => Pixels::F32(each!(p, v => v.into_iter().map(|x| x as f32).collect())),
             (Bitpix::F64, p) => Pixels::F64(each!(p, v => v.into_iter().map(|x| x as f64).collect())),
