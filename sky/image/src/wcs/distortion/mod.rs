@@ -12,7 +12,6 @@ mod lookup;
 mod pixel;
 mod polynomial;
 mod sip;
-mod source;
 mod surface;
 #[cfg(test)]
 mod tests;
