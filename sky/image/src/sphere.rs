@@ -14,6 +14,8 @@ mod fk4;
 mod frame;
 mod precession;
 mod rotation;
+#[cfg(test)]
+mod tests;
 pub mod trig;
 mod vectors;
 

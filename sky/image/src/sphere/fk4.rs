@@ -37,6 +37,10 @@ pub(super) fn precession(from: f64, to: f64) -> Rotation {
     if from == to {
         return Rotation::IDENTITY;
     }
+    if from > to {
+        // The polynomials of the two directions differ by 0.02 mas a century; one way for both keeps round trips exact.
+        return precession(to, from).transposed();
+    }
     let t1 = (from - 1850.0) / 1000.0;
     let dt = (to - 1850.0) / 1000.0 - t1;
     let first = (0.060 * t1 + 139.720) * t1 + 23_035.545;
