@@ -39,8 +39,11 @@ fn an_unknown_frame_reaches_only_itself() {
     assert!(sun.convert_one(&Frame::Icrs, SkyCoord { lon_deg: 1.0, lat_deg: 2.0 }).lon_deg.is_nan());
 }
 
+/// From, to, and where the places go.
+type Answer = (Frame, Frame, [(f64, f64); 3]);
+
 #[rustfmt::skip]
-fn answers() -> Vec<(Frame, Frame, [(f64, f64); 3])> {
+fn answers() -> Vec<Answer> {
     vec![
         (Frame::Icrs, Frame::Fk5 { equinox: 2000.0 }, [(10.2500028920, -30.4999984962), (275.1960069460, -16.1719942660), (199.9993120734, 89.4999995152)]),
         (Frame::Icrs, Frame::Fk5 { equinox: 1975.0 }, [(9.9441521198, -30.6370297418), (274.8355167815, -16.1841651507), (206.9727236820, 89.6279144654)]),
