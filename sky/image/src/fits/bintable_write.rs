@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::column::ElementType;
 use super::error::FitsError;
-use super::header::Header;
+use super::header::{Header, Value};
 use super::pixel::Bitpix;
 use super::write::FitsWriter;
 
@@ -280,8 +280,8 @@ fn describe(header: &mut Header, number: usize, plan: &Plan<'_>) {
     }
     let unsigned = plan.zero.map(|zero| (1.0, zero));
     if let Some((scale, zero)) = plan.column.scaling.or(unsigned) {
-        header.set(&key("TSCAL"), scale, "");
-        header.set(&key("TZERO"), zero, "");
+        header.set(&key("TSCAL"), Value::whole_or_real(scale), "");
+        header.set(&key("TZERO"), Value::whole_or_real(zero), "");
     }
     if !plan.column.dims.is_empty() {
         let dims: Vec<String> = plan.column.dims.iter().map(usize::to_string).collect();

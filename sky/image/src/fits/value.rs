@@ -53,6 +53,12 @@ impl Value {
         }
     }
 
+    /// An integer if the number is whole and below 2^53, else a real. Scalings are written so: some readers take
+    /// `BZERO = 32768` but not `32768.0` for the unsigned convention.
+    pub fn whole_or_real(v: f64) -> Value {
+        if v.fract() == 0.0 && v.abs() < 9.0e15 { Value::Integer(v as i64) } else { Value::from(v) }
+    }
+
     /// What kind of value this is, for messages: `a logical`, `an integer`, ...
     pub fn kind(&self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use super::coverage::Coverage;
 use super::encode::Stored;
 use super::error::{FitsError, axes_text};
 use super::file::is_structural;
-use super::header::{BLOCK, Card, Header};
+use super::header::{BLOCK, Card, Header, Value};
 use super::image::Rect;
 use super::output::Output;
 use super::pixel::{Bitpix, Scaling};
@@ -136,6 +136,9 @@ impl FitsWriter {
         }
         let scaled = |key: &str| bitpix.is_integer() && matches!(key, "BSCALE" | "BZERO" | "BLANK");
         full.extend(header.cards().filter(|c| !is_structural(c.key()) || scaled(c.key())).cloned());
+        if scaling.is_unsigned(bitpix) {
+            full.set("BZERO", Value::whole_or_real(scaling.zero), "");
+        }
         let rows = if bytes == 0 { 0 } else { axes.iter().skip(1).product() };
         let layout = Layout::Image { axes: axes.to_vec(), bitpix, scaling };
         self.add(full, bytes as u64, rows, layout)
