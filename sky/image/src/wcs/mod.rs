@@ -29,6 +29,7 @@ mod projection;
 mod read;
 mod rows;
 mod system;
+pub mod validity;
 mod write;
 
 pub use error::WcsError;
