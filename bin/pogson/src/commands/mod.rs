@@ -29,7 +29,9 @@ macro_rules! commands {
 }
 
 commands! {
+    compare => Compare,
     cutout => Cutout,
     info => Info,
     man => Man,
+    simulate => Simulate,
 }
