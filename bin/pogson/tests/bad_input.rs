@@ -124,3 +124,29 @@ fn failures_are_one_json_object_on_request() {
     assert_eq!(error["exit_code"], 3);
     assert!(error["error"].as_str().unwrap().contains("nowhere.fits"));
 }
+
+#[test]
+fn coordinates_that_make_no_sense_are_refused_with_their_value() {
+    let tan = ["CTYPE1  = 'RA---TAN'", "CTYPE2  = 'DEC--TAN'"];
+    let singular = ["CD1_1   = 1.0", "CD1_2   = 2.0", "CD2_1   = 2.0", "CD2_2   = 4.0"];
+    let with = |more: &[&'static str]| {
+        let cards: Vec<&str> = IMAGE.iter().copied().chain(more.iter().copied()).collect();
+        Made::fits(&cards, 2880)
+    };
+    let none = with(&[]);
+    refused(&["info", none.path(), "--pix2sky", "1 1"], &["made.fits", "CTYPE1"]);
+    let unknown = with(&["CTYPE1  = 'RA---XXX'", "CTYPE2  = 'DEC--XXX'"]);
+    refused(&["info", unknown.path(), "--pix2sky", "1 1"], &["made.fits", "XXX"]);
+    let flat = with(&[&tan[..], &singular[..]].concat());
+    refused(&["info", flat.path(), "--pix2sky", "1 1"], &["made.fits", "singular"]);
+    refused(&["cutout", none.path(), "-o", "/dev/null/x", "--center", "1 2", "--size", "1m"], &["made.fits"]);
+}
+
+#[test]
+fn a_truncated_image_is_not_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("out.fits");
+    let file = Made::fits(&IMAGE, 100);
+    refused(&["cutout", file.path(), "-o", target.to_str().unwrap(), "--pixels", "1:5,1:5"], &["made.fits", "300"]);
+    assert!(!target.exists());
+}

@@ -84,10 +84,9 @@ impl Seams {
         for (wcs, width, height) in &self.0 {
             let (x, y) = pixels_of(wcs, stars);
             for (near, (x, y)) in near.iter_mut().zip(x.iter().zip(&y)) {
-                // 1-based as the limits of the pixels' centres are, to agree with what others count as seams.
-                let (x, y, width, height) = (x + 1.0, y + 1.0, *width as f64, *height as f64);
-                let inside = x > -SEAM_PX && x < width + SEAM_PX && y > -SEAM_PX && y < height + SEAM_PX;
-                let core = x >= SEAM_PX && x <= width - SEAM_PX && y >= SEAM_PX && y <= height - SEAM_PX;
+                let (width, height) = (*width as f64, *height as f64);
+                let inside = *x > -SEAM_PX && *x < width + SEAM_PX && *y > -SEAM_PX && *y < height + SEAM_PX;
+                let core = *x >= SEAM_PX && *x <= width - SEAM_PX && *y >= SEAM_PX && *y <= height - SEAM_PX;
                 *near |= inside && !core;
             }
         }
