@@ -7,6 +7,9 @@ use flate2::bufread::GzDecoder;
 
 use super::error::FitsError;
 
+/// Bytes that are inflated before it is looked whether they are FITS at all.
+const OPENING: u64 = 2880;
+
 /// Whether the bytes start like gzip.
 pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
@@ -16,13 +19,22 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
 /// as gzip itself does, with a line in `warnings`.
 ///
 /// # Errors
-/// [`FitsError::Gzip`] if a member is corrupt or cut short.
+/// [`FitsError::Gzip`] if a member is corrupt or cut short; [`FitsError::NotFits`] if what comes out does not start with
+/// SIMPLE.
 pub(crate) fn inflate(path: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> Result<Vec<u8>, FitsError> {
     let mut out = Vec::new();
     let mut rest = bytes;
     while is_gzip(rest) {
         let mut decoder = GzDecoder::new(rest);
-        if let Err(source) = decoder.read_to_end(&mut out) {
+        let mut read = decoder.by_ref().take(OPENING).read_to_end(&mut out);
+        if read.is_ok() && !b"SIMPLE".starts_with(&out[..out.len().min(6)]) {
+            // Other data may inflate to any size, and are of no use.
+            return Err(FitsError::NotFits { path: path.to_owned(), found: "gzip data that hold no FITS".to_owned() });
+        }
+        if read.is_ok() {
+            read = decoder.read_to_end(&mut out);
+        }
+        if let Err(source) = read {
             return Err(FitsError::Gzip { path: path.to_owned(), inflated: out.len(), source });
         }
         rest = decoder.into_inner();
@@ -46,17 +58,23 @@ mod tests {
 
     #[test]
     fn members_follow_each_other_and_padding_is_left_out() {
-        let mut packed = pack(b"one ");
+        let mut packed = pack(b"SIMPLE one ");
         packed.extend(pack(b"two"));
         packed.extend([0; 512]);
         let mut warnings = Vec::new();
-        assert_eq!(inflate("x".as_ref(), &packed, &mut warnings).unwrap(), b"one two");
+        assert_eq!(inflate("x".as_ref(), &packed, &mut warnings).unwrap(), b"SIMPLE one two");
         assert_eq!(warnings.len(), 1);
     }
 
     #[test]
+    fn other_data_are_not_inflated_to_the_end() {
+        let err = inflate("x.gz".as_ref(), &pack(&[0; 1_000_000]), &mut Vec::new()).unwrap_err();
+        assert!(matches!(err, FitsError::NotFits { .. }), "{err}");
+    }
+
+    #[test]
     fn a_cut_member_is_an_error_that_says_how_far_it_went() {
-        let packed = pack(&[7; 100_000]);
+        let packed = pack(&b"SIMPLE".repeat(20_000));
         let err = inflate("x.gz".as_ref(), &packed[..packed.len() - 9], &mut Vec::new()).unwrap_err();
         assert!(matches!(err, FitsError::Gzip { inflated, .. } if inflated > 0), "{err}");
     }

@@ -113,10 +113,10 @@ impl Output {
     pub fn finish(mut self) -> Result<(), FitsError> {
         let io = |action, e| FitsError::io(&self.target, action, e);
         self.file.sync_all().map_err(|e| io("write the file to the disk", e))?;
-        if !self.overwrite && self.target.exists() {
-            return Err(FitsError::Exists { path: self.target.clone() });
-        }
-        std::fs::rename(&self.temporary, &self.target).map_err(|e| io("give the file its name", e))?;
+        self.rename().map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => FitsError::Exists { path: self.target.clone() },
+            _ => io("give the file its name", e),
+        })?;
         self.finished = true;
         let folder = match self.target.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -127,6 +127,28 @@ impl Output {
             let _ = folder.sync_all();
         }
         Ok(())
+    }
+}
+
+impl Output {
+    fn rename(&self) -> io::Result<()> {
+        if self.overwrite {
+            return std::fs::rename(&self.temporary, &self.target);
+        }
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            use rustix::io::Errno;
+            match renameat_with(CWD, &self.temporary, CWD, &self.target, RenameFlags::NOREPLACE) {
+                // Not every file system can refuse to replace.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                done => return done.map_err(io::Error::from),
+            }
+        }
+        if self.target.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        std::fs::rename(&self.temporary, &self.target)
     }
 }
 

@@ -188,6 +188,17 @@ fn an_existing_file_stays_until_the_new_one_is_whole() {
 }
 
 #[test]
+fn a_file_that_another_makes_meanwhile_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.fits");
+    let writer = FitsWriter::create(&path, Options::default()).unwrap();
+    std::fs::write(&path, "of another").unwrap();
+    assert!(matches!(writer.finish(), Err(FitsError::Exists { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), b"of another");
+    assert_eq!(names(folder.path()), ["a.fits"]);
+}
+
+#[test]
 fn folders_and_devices_are_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let overwrite = Options { overwrite: true, checksum: false };
