@@ -2,3 +2,4 @@
 
 pub mod compare;
 pub mod simulate;
+pub mod exact;
