@@ -1,5 +1,5 @@
 //! Mosaics: reprojection, background matching, co-addition.
 
 pub mod compare;
-pub mod simulate;
 pub mod exact;
+pub mod simulate;

@@ -58,7 +58,17 @@ pub struct Accumulator<'a> {
     pub variance: Option<&'a mut [f64]>,
 }
 
-impl Accumulator<'_> {
+impl<'a> Accumulator<'a> {
+    /// A block without variance. `sum` and `area` hold `width * height` numbers; they are added to.
+    pub fn new(
+        origin: (usize, usize),
+        width: usize,
+        height: usize,
+        sum: &'a mut [f64],
+        area: &'a mut [f64],
+    ) -> Accumulator<'a> {
+        Accumulator { origin, width, height, sum, area, variance: None }
+    }
     /// Position in the block of the output pixel (column, row), if it lies there.
     #[inline(always)]
     pub(crate) fn at(&self, column: i64, row: i64) -> Option<usize> {
@@ -100,6 +110,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// All pixels of an image of `size` (width, height).
+    pub fn whole(size: (usize, usize)) -> Window {
+        Window { x0: 0, y0: 0, x1: size.0, y1: size.1 }
+    }
+
     /// Whether it holds no pixel.
     pub fn is_empty(&self) -> bool {
         self.x0 >= self.x1 || self.y0 >= self.y1

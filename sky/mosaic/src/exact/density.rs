@@ -73,6 +73,12 @@ impl Gnomonic {
         (s[0].mul_add(dx, s[1] * dy), s[2].mul_add(dx, s[3] * dy))
     }
 
+    /// Solid angle of the pixel (x, y).
+    pub(super) fn pixel(&self, x: f64, y: f64) -> f64 {
+        let corner = |a: f64, b: f64| self.plane(x + a, y + b);
+        Polygon::new(&[corner(-0.5, -0.5), corner(0.5, -0.5), corner(0.5, 0.5), corner(-0.5, 0.5)]).solid_angle()
+    }
+
     /// Moments needed for a relative error below 5e-10 of a pixel's solid angle; None if the pixels are too large.
     ///
     /// The first term left out is at most 0.4 h² after first moments and 0.1 h³ after second ones, h the pixel's

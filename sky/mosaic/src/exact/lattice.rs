@@ -6,8 +6,10 @@
 //! between the nodes. Sky projections are analytic, so a polynomial that agrees there to a tolerance does so all over
 //! the patch but at singular points; those (poles, edges, cuts) fail the comparison.
 
+use super::accumulate::Window;
+
 /// Input pixels along the side of a patch.
-pub(super) const SIDE: usize = 32;
+pub(crate) const SIDE: usize = 32;
 /// Degree of the polynomial in each direction.
 const DEGREE: usize = 4;
 const NODES: usize = DEGREE + 1;
@@ -15,11 +17,11 @@ const NODES: usize = DEGREE + 1;
 const PROBES: [(f64, f64); 6] = [(0.05, 0.05), (0.95, 0.05), (0.05, 0.95), (0.95, 0.95), (0.3, 0.7), (0.63, 0.27)];
 
 /// Maps rows of input pixel coordinates (x, y) to output pixel coordinates; NaN where undefined.
-pub(super) type Mapping<'a> = dyn Fn(&[f64], &[f64], &mut [f64], &mut [f64]) + Sync + 'a;
+pub(crate) type Mapping<'a> = dyn Fn(&[f64], &[f64], &mut [f64], &mut [f64]) + Sync + 'a;
 
 /// How the corners of a patch are had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// By the polynomial.
     Smooth,
     /// By the exact mapping at each corner.
@@ -32,34 +34,34 @@ pub(super) enum Kind {
 
 /// A square of input pixels and what is known of its corners.
 #[derive(Debug, Clone)]
-pub(super) struct Patch {
+pub(crate) struct Patch {
     /// First input column and row.
-    pub(super) first: (usize, usize),
+    pub(crate) first: (usize, usize),
     /// Input pixels across and down.
-    pub(super) size: (usize, usize),
-    pub(super) kind: Kind,
+    pub(crate) size: (usize, usize),
+    pub(crate) kind: Kind,
     /// Bounds of the corners in output pixel coordinates (x0, y0, x1, y1), a little generous.
-    pub(super) bounds: [f64; 4],
+    pub(crate) bounds: [f64; 4],
     /// Output coordinates at the nodes, row by row, when smooth.
     nodes: [[f64; NODES * NODES]; 2],
 }
 
 /// The patches of one input image, in order of rows.
 #[derive(Debug, Clone)]
-pub(super) struct Lattice {
-    pub(super) patches: Vec<Patch>,
+pub(crate) struct Lattice {
+    pub(crate) patches: Vec<Patch>,
     /// The largest disagreement of a smooth patch with the exact mapping at the points compared, in output pixels.
-    pub(super) worst: f64,
+    pub(crate) worst: f64,
 }
 
 impl Lattice {
-    /// Measures the mapping of an input image of `size` pixels onto an output of `out_size` pixels; polynomials may
-    /// differ from it by `tolerance` output pixels.
-    pub(super) fn new(map: &Mapping<'_>, size: (usize, usize), out_size: (usize, usize), tolerance: f64) -> Lattice {
+    /// Measures the mapping of a region of input pixels onto an output of `out_size` pixels; polynomials may differ
+    /// from it by `tolerance` output pixels.
+    pub(crate) fn new(map: &Mapping<'_>, region: Window, out_size: (usize, usize), tolerance: f64) -> Lattice {
         let mut lattice = Lattice { patches: Vec::new(), worst: 0.0 };
-        for y in (0..size.1).step_by(SIDE) {
-            for x in (0..size.0).step_by(SIDE) {
-                let size = ((size.0 - x).min(SIDE), (size.1 - y).min(SIDE));
+        for y in (region.y0..region.y1).step_by(SIDE) {
+            for x in (region.x0..region.x1).step_by(SIDE) {
+                let size = ((region.x1 - x).min(SIDE), (region.y1 - y).min(SIDE));
                 let patch = Patch::new(map, (x, y), size, out_size, tolerance, &mut lattice.worst);
                 if patch.kind != Kind::Outside {
                     lattice.patches.push(patch);
@@ -67,6 +69,34 @@ impl Lattice {
             }
         }
         lattice
+    }
+
+    /// Output pixels that the patches may touch, within an output of `out_size`; all of it if one is broken.
+    pub(crate) fn footprint(&self, out_size: (usize, usize)) -> Window {
+        if self.patches.iter().any(|p| p.kind == Kind::Broken) {
+            return Window { x0: 0, y0: 0, x1: out_size.0, y1: out_size.1 };
+        }
+        let mut b = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        for p in &self.patches {
+            b = [b[0].min(p.bounds[0]), b[1].min(p.bounds[1]), b[2].max(p.bounds[2]), b[3].max(p.bounds[3])];
+        }
+        // A cast from NaN or beyond the range saturates.
+        Window {
+            x0: b[0].floor() as usize,
+            y0: b[1].floor() as usize,
+            x1: ((b[2].ceil() + 1.0) as usize).min(out_size.0),
+            y1: ((b[3].ceil() + 1.0) as usize).min(out_size.1),
+        }
+    }
+
+    /// The patches that may touch a rectangle of the output, grown by `margin` pixels, in order.
+    pub(crate) fn near(&self, origin: (usize, usize), size: (usize, usize), margin: f64) -> impl Iterator<Item = &Patch> {
+        let (x0, y0) = (origin.0 as f64 - 0.5 - margin, origin.1 as f64 - 0.5 - margin);
+        let (x1, y1) = (x0 + size.0 as f64 + 2.0 * margin, y0 + size.1 as f64 + 2.0 * margin);
+        self.patches.iter().filter(move |p| {
+            let b = &p.bounds;
+            p.kind == Kind::Broken || (b[2] >= x0 && b[3] >= y0 && b[0] <= x1 && b[1] <= y1)
+        })
     }
 }
 
@@ -104,7 +134,7 @@ impl Patch {
             patch.kind = Kind::Formula;
             patch.judge(map);
         }
-        if patch.kind != Kind::Broken && !touches(&patch.bounds, out_size) {
+        if patch.kind != Kind::Broken && patch.kind != Kind::Outside && !touches(&patch.bounds, out_size) {
             patch.kind = Kind::Outside;
         }
         patch
@@ -133,99 +163,164 @@ impl Patch {
 
     /// Looks at every corner of a patch that is not smooth: bounds, gaps and folds.
     fn judge(&mut self, map: &Mapping<'_>) {
-        let mut corners = Corners::default();
+        let mut corners = Corners::new(Layout::Corners);
         corners.by_formula(self, map);
+        let mut middles = Corners::new(Layout::Drops(0.0));
+        middles.by_formula(self, map);
         self.bounds = grown(&bounds(&corners.u, &corners.v), 1.0);
-        if !corners.are_sound() {
+        let nowhere = |c: &Corners| c.u.iter().zip(&c.v).all(|(u, v)| u.is_nan() || v.is_nan());
+        if nowhere(&corners) && nowhere(&middles) {
+            self.kind = Kind::Outside;
+        } else if !corners.are_sound(&middles) {
             self.kind = Kind::Broken;
         }
     }
 }
 
-/// The corners of a patch in output pixel coordinates, row by row, one more than there are pixels each way.
-#[derive(Debug, Default)]
-pub(super) struct Corners {
-    pub(super) u: Vec<f64>,
-    pub(super) v: Vec<f64>,
-    pub(super) stride: usize,
+/// Which points of each pixel are wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Layout {
+    /// The corners, shared by neighbours: one more each way than there are pixels.
+    Corners,
+    /// The corners of each pixel shrunk about its centre to this part of its side: two each way for a pixel.
+    Drops(f64),
+    /// Corners, middles of sides and centres: one more each way than twice the pixels.
+    Halves,
+}
+
+impl Layout {
+    /// Places along a side of `pixels` pixels, from 0 to `pixels`.
+    fn lines(self, pixels: usize) -> Vec<f64> {
+        match self {
+            Layout::Corners => (0..=pixels).map(|i| i as f64).collect(),
+            Layout::Halves => (0..=2 * pixels).map(|i| 0.5 * i as f64).collect(),
+            Layout::Drops(part) => {
+                let sides = [0.5 - 0.5 * part, 0.5 + 0.5 * part];
+                (0..pixels).flat_map(|i| sides.map(|s| i as f64 + s)).collect()
+            }
+        }
+    }
+
+    /// Lines from one pixel to the next, and from one side of a pixel to the other.
+    fn steps(self) -> (usize, usize) {
+        match self {
+            Layout::Corners => (1, 1),
+            Layout::Drops(_) => (2, 1),
+            Layout::Halves => (2, 2),
+        }
+    }
+}
+
+/// Coefficients for places along a side of some number of pixels.
+#[derive(Debug)]
+struct Basis {
+    pixels: usize,
+    lines: Vec<f64>,
+    rows: Vec<[f64; NODES]>,
+}
+
+/// Points of a patch's pixels in output pixel coordinates, row by row.
+#[derive(Debug)]
+pub(crate) struct Corners {
+    pub(crate) u: Vec<f64>,
+    pub(crate) v: Vec<f64>,
+    pub(crate) stride: usize,
+    layout: Layout,
     scratch: [Vec<f64>; 2],
-    /// Lagrange coefficients for sides of this many pixels.
-    basis: Vec<(usize, Vec<[f64; NODES]>)>,
+    basis: Vec<Basis>,
 }
 
 impl Corners {
-    /// Fills in the corners of `patch`.
-    pub(super) fn of(&mut self, patch: &Patch, map: &Mapping<'_>) {
+    /// None yet; `layout` says which points to fill in.
+    pub(crate) fn new(layout: Layout) -> Corners {
+        Corners { u: Vec::new(), v: Vec::new(), stride: 0, layout, scratch: Default::default(), basis: Vec::new() }
+    }
+
+    /// Fills in the points of `patch`.
+    pub(crate) fn of(&mut self, patch: &Patch, map: &Mapping<'_>) {
         match patch.kind {
             Kind::Smooth => self.by_polynomial(patch),
             _ => self.by_formula(patch, map),
         }
     }
 
-    /// Corners of the pixel in column `i`, row `j` of the patch, in order round it.
+    /// Corners (of the drop) of the pixel in column `i`, row `j` of the patch, in order round it.
     #[inline(always)]
-    pub(super) fn quad(&self, i: usize, j: usize) -> [(f64, f64); 4] {
-        let k = j * self.stride + i;
-        [k, k + 1, k + self.stride + 1, k + self.stride].map(|k| (self.u[k], self.v[k]))
+    pub(crate) fn quad(&self, i: usize, j: usize) -> [(f64, f64); 4] {
+        let (pixel, side) = self.layout.steps();
+        let k = (j * self.stride + i) * pixel;
+        let up = k + side * self.stride;
+        [k, k + side, up + side, up].map(|k| (self.u[k], self.v[k]))
     }
 
     fn by_formula(&mut self, patch: &Patch, map: &Mapping<'_>) {
-        self.shape(patch);
+        let (across, down) = self.shape(patch);
         let [x, y] = &mut self.scratch;
         x.clear();
         y.clear();
-        for j in 0..=patch.size.1 {
-            for i in 0..=patch.size.0 {
-                x.push((patch.first.0 + i) as f64 - 0.5);
-                y.push((patch.first.1 + j) as f64 - 0.5);
+        for t in &self.basis[down].lines {
+            for s in &self.basis[across].lines {
+                x.push(patch.first.0 as f64 - 0.5 + s);
+                y.push(patch.first.1 as f64 - 0.5 + t);
             }
         }
         map(x, y, &mut self.u, &mut self.v);
     }
 
     fn by_polynomial(&mut self, patch: &Patch) {
-        self.shape(patch);
-        let (across, down) = (self.basis_for(patch.size.0), self.basis_for(patch.size.1));
+        let (across, down) = self.shape(patch);
         let [scratch, _] = &mut self.scratch;
         for (nodes, out) in patch.nodes.iter().zip([&mut self.u, &mut self.v]) {
-            interpolate(nodes, &self.basis[across].1, &self.basis[down].1, scratch, out);
+            interpolate(nodes, &self.basis[across].rows, &self.basis[down].rows, scratch, out);
         }
     }
 
-    fn shape(&mut self, patch: &Patch) {
-        self.stride = patch.size.0 + 1;
-        let n = self.stride * (patch.size.1 + 1);
+    /// Makes room; the bases across and down.
+    fn shape(&mut self, patch: &Patch) -> (usize, usize) {
+        let (across, down) = (self.basis_for(patch.size.0), self.basis_for(patch.size.1));
+        self.stride = self.basis[across].lines.len();
+        let n = self.stride * self.basis[down].lines.len();
         self.u.resize(n, 0.0);
         self.v.resize(n, 0.0);
+        (across, down)
     }
 
     fn basis_for(&mut self, pixels: usize) -> usize {
-        if let Some(at) = self.basis.iter().position(|(n, _)| *n == pixels) {
+        if let Some(at) = self.basis.iter().position(|b| b.pixels == pixels) {
             return at;
         }
-        let rows = (0..=pixels).map(|i| lagrange(i as f64 / pixels as f64)).collect();
-        self.basis.push((pixels, rows));
+        let lines = self.layout.lines(pixels);
+        let rows = lines.iter().map(|s| lagrange(s / pixels as f64)).collect();
+        self.basis.push(Basis { pixels, lines, rows });
         self.basis.len() - 1
     }
 
-    /// Whether every pixel is a quadrilateral that turns the same way as its neighbours, and no corner is undefined
-    /// or absurdly far.
-    fn are_sound(&self) -> bool {
+    /// Whether every pixel is a quadrilateral that turns the same way as its neighbours, with its middle about
+    /// where it belongs, and no corner undefined or absurdly far.
+    fn are_sound(&self, middles: &Corners) -> bool {
         const FAR: f64 = 1e8;
         let Some(rows) = (self.u.len() / self.stride.max(1)).checked_sub(1) else { return false };
-        if self.u.iter().chain(&self.v).any(|c| !(c.abs() < FAR)) {
+        if self.u.iter().chain(&self.v).chain(&middles.u).any(|c| !(c.abs() < FAR)) {
             return false;
         }
         let (mut positive, mut negative) = (false, false);
         for j in 0..rows {
             for i in 0..self.stride - 1 {
-                let k = j * self.stride + i;
-                let p = [k, k + 1, k + self.stride + 1, k + self.stride].map(|k| (self.u[k], self.v[k]));
+                let p = self.quad(i, j);
                 for c in 0..4 {
                     let (a, b, d) = (p[c], p[(c + 1) % 4], p[(c + 3) % 4]);
                     let turn = (b.0 - a.0) * (d.1 - a.1) - (b.1 - a.1) * (d.0 - a.0);
                     positive |= turn > 0.0;
                     negative |= turn < 0.0;
+                }
+                let b = p.iter().fold([p[0].0, p[0].1, p[0].0, p[0].1], |b, p| {
+                    [b[0].min(p.0), b[1].min(p.1), b[2].max(p.0), b[3].max(p.1)]
+                });
+                let middle = middles.quad(i, j)[0];
+                let mean = |f: fn(&(f64, f64)) -> f64| 0.25 * p.iter().map(f).sum::<f64>();
+                let off = (middle.0 - mean(|p| p.0)).abs().max((middle.1 - mean(|p| p.1)).abs());
+                if off > 0.25 * (b[2] - b[0]).max(b[3] - b[1]) {
+                    return false;
                 }
             }
         }

@@ -60,11 +60,7 @@ impl Raster {
         let mut from = low;
         for row in first..last {
             let top = (row + 1) as f64;
-            // Measured from the nearer end, so that a crossing close to a corner is as exact as the corner.
-            let x = match top - low.1 < high.1 - top {
-                true => slope.mul_add(top - low.1, low.0),
-                false => slope.mul_add(top - high.1, high.0),
-            };
+            let x = on_line(top - low.1, high.1 - top, slope, low.0, high.0);
             self.row_piece::<ORDER>(row, from, (x, top), value, weight);
             from = (x, top);
         }
@@ -73,34 +69,21 @@ impl Raster {
         }
     }
 
-    /// As [`Raster::edge`], for edges that may leave the raster: what lies left of column 1 counts as in column 0
-    /// (which is then a margin, not a pixel), what lies right of the raster, above or below is left out.
+    /// As [`Raster::edge`], for edges that may leave the raster: what lies left of column 1 counts as in column 0,
+    /// what lies right of the last column, above or below is left out. First and last column are then margins.
     #[inline(always)]
     pub(super) fn edge_within<const ORDER: usize>(&mut self, a: (f64, f64), b: (f64, f64), value: f64, weight: f64) {
-        let (width, height) = (self.width as f64, self.height as f64);
+        let (width, height) = (self.width as f64 - 0.5, self.height as f64);
         if a.1.max(b.1) <= 0.0 || a.1.min(b.1) >= height || a.0.min(b.0) >= width || a.1 == b.1 {
             return;
         }
-        let at_y = |y: f64| ((b.0 - a.0).mul_add((y - a.1) / (b.1 - a.1), a.0), y);
-        let cut_y = |p: (f64, f64)| match p.1.clamp(0.0, height) {
-            y if y == p.1 => p,
-            y => at_y(y),
-        };
-        let (a, b) = (cut_y(a), cut_y(b));
-        let at_x = |x: f64| (x, (b.1 - a.1).mul_add((x - a.0) / (b.0 - a.0), a.1));
-        // In order of x: the margin, the raster, the rest.
-        let cut_x = |p: (f64, f64), x: f64, q: (f64, f64)| match (p.0 < x) != (q.0 < x) {
-            true => at_x(x),
-            false if p.0 < x => q,
-            false => p,
-        };
+        let (a, b) = (cut_y(a, a, b, height), cut_y(b, a, b, height));
         let (from, to, sign) = if a.0 > b.0 { (b, a, -1.0) } else { (a, b, 1.0) };
-        let enter = cut_x(from, 1.0, to);
-        let leave = cut_x(from, width, to);
+        let enter = cut_x(from, to, 1.0);
+        let leave = cut_x(from, to, width);
         self.edge::<ORDER>((0.5, from.1), (0.5, enter.1), sign * value, sign * weight);
         if enter.0 >= 1.0 && enter.0 < width {
-            let short = |p: (f64, f64)| (p.0.min(width - 1e-9), p.1);
-            self.edge::<ORDER>(short(enter), short(leave), sign * value, sign * weight);
+            self.edge::<ORDER>(enter, leave, sign * value, sign * weight);
         }
     }
 
@@ -115,21 +98,17 @@ impl Raster {
         let run = b.0 - a.0;
         let slope = (b.1 - a.1) / run;
         let mut from = a;
-        let cross = |x: f64| match (x - a.0).abs() < (b.0 - x).abs() {
-            true => slope.mul_add(x - a.0, a.1),
-            false => slope.mul_add(x - b.0, b.1),
-        };
         if ca < cb {
             for column in ca..cb {
                 let x = (column + 1) as f64;
-                let to = (x, cross(x));
+                let to = (x, on_line(x - a.0, b.0 - x, slope, a.1, b.1));
                 self.piece::<ORDER>(row, column, from, to, value, weight);
                 from = to;
             }
         } else {
             for column in (cb + 1..=ca).rev() {
                 let x = column as f64;
-                let to = (x, cross(x));
+                let to = (x, on_line(x - a.0, b.0 - x, slope, a.1, b.1));
                 self.piece::<ORDER>(row, column, from, to, value, weight);
                 from = to;
             }
@@ -176,21 +155,62 @@ impl Raster {
         }
     }
 
-    /// The moments of one row of cells, in order of the column, called with (column, values, weights).
+    /// The cells of one row, in order of the column.
     #[inline(always)]
-    pub(super) fn row<const ORDER: usize>(&self, row: usize, mut each: impl FnMut(usize, &Moments, &Moments)) {
+    pub(super) fn row<const ORDER: usize>(&self, row: usize) -> Row<'_, ORDER> {
         let stride = STRIDE[ORDER];
         let range = row * self.width * stride..(row + 1) * self.width * stride;
-        let values = self.values[range.clone()].chunks_exact(stride);
-        let weights = self.weights[range].chunks_exact(stride);
-        let mut run = [[0.0; 3]; 2];
-        for (column, (value, weight)) in values.zip(weights).enumerate() {
-            each(column, &moments::<ORDER>(value, &run[0]), &moments::<ORDER>(weight, &run[1]));
-            for k in 0..=ORDER {
-                run[0][k] += value[OWN[ORDER] + k];
-                run[1][k] += weight[OWN[ORDER] + k];
-            }
+        Row {
+            values: self.values[range.clone()].chunks_exact(stride),
+            weights: self.weights[range].chunks_exact(stride),
+            run: [[0.0; 3]; 2],
         }
+    }
+}
+
+/// The moments (values, weights) of a row of cells, one after the other.
+pub(super) struct Row<'a, const ORDER: usize> {
+    values: std::slice::ChunksExact<'a, f64>,
+    weights: std::slice::ChunksExact<'a, f64>,
+    run: [[f64; 3]; 2],
+}
+
+impl<const ORDER: usize> Iterator for Row<'_, ORDER> {
+    type Item = (Moments, Moments);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(Moments, Moments)> {
+        let (value, weight) = (self.values.next()?, self.weights.next()?);
+        let both = (moments::<ORDER>(value, &self.run[0]), moments::<ORDER>(weight, &self.run[1]));
+        for k in 0..=ORDER {
+            self.run[0][k] += value[OWN[ORDER] + k];
+            self.run[1][k] += weight[OWN[ORDER] + k];
+        }
+        Some(both)
+    }
+}
+
+/// Where a line is, `after` its start (value `a`) and `before` its end (value `b`): measured from the nearer, so that
+/// a crossing close to a corner is as exact as the corner.
+#[inline(always)]
+fn on_line(after: f64, before: f64, slope: f64, a: f64, b: f64) -> f64 {
+    if after.abs() < before.abs() { slope.mul_add(after, a) } else { slope.mul_add(-before, b) }
+}
+
+/// The point `p` of the line from `a` to `b`, moved along it to a height of 0 to `height`.
+#[inline(always)]
+fn cut_y(p: (f64, f64), a: (f64, f64), b: (f64, f64), height: f64) -> (f64, f64) {
+    let y = p.1.clamp(0.0, height);
+    if y == p.1 { p } else { ((b.0 - a.0).mul_add((y - a.1) / (b.1 - a.1), a.0), y) }
+}
+
+/// Where the line from `p` to `q`, which runs to the right, passes `x`; its end if it lies on one side.
+#[inline(always)]
+fn cut_x(p: (f64, f64), q: (f64, f64), x: f64) -> (f64, f64) {
+    match (p.0 < x, q.0 < x) {
+        (true, false) => (x, (q.1 - p.1).mul_add((x - p.0) / (q.0 - p.0), p.1)),
+        (true, true) => q,
+        _ => p,
     }
 }
 

@@ -194,27 +194,37 @@ fn lay_edges<const ORDER: usize, const CUT: bool>(
     sense: f64,
 ) {
     let (width, stride) = (size.0 + 2, size.0 + 1);
-    let mut edge = |a: usize, b: usize, p: (f64, f64), q: (f64, f64)| {
-        let (value, weight) = (sense * (p.0 - q.0), sense * (p.1 - q.1));
-        if value != 0.0 || weight != 0.0 {
-            let (a, b) = ((corners[0][a], corners[1][a]), (corners[0][b], corners[1][b]));
-            match CUT {
-                true => raster.edge_within::<ORDER>(a, b, value, weight),
-                false => raster.edge::<ORDER>(a, b, value, weight),
-            }
-        }
-    };
     for j in 0..=size.1 {
         let (below, here) = (&pixels[j * width..(j + 1) * width], &pixels[(j + 1) * width..(j + 2) * width]);
         for i in 0..size.0 {
             let at = j * stride + i;
-            edge(at, at + 1, below[i + 1], here[i + 1]);
+            between::<ORDER, CUT>(raster, corners, (at, at + 1), below[i + 1], here[i + 1], sense);
         }
         if j < size.1 {
             for i in 0..=size.0 {
                 let at = j * stride + i;
-                edge(at, at + stride, here[i + 1], here[i]);
+                between::<ORDER, CUT>(raster, corners, (at, at + stride), here[i + 1], here[i], sense);
             }
+        }
+    }
+}
+
+/// Lays the edge between the corners `ends`, with pixel `left` on its one side and `right` on the other.
+#[inline(always)]
+fn between<const ORDER: usize, const CUT: bool>(
+    raster: &mut Raster,
+    corners: [&[f64]; 2],
+    ends: (usize, usize),
+    left: (f64, f64),
+    right: (f64, f64),
+    sense: f64,
+) {
+    let (value, weight) = (sense * (left.0 - right.0), sense * (left.1 - right.1));
+    if value != 0.0 || weight != 0.0 {
+        let (a, b) = ((corners[0][ends.0], corners[1][ends.0]), (corners[0][ends.1], corners[1][ends.1]));
+        match CUT {
+            true => raster.edge_within::<ORDER>(a, b, value, weight),
+            false => raster.edge::<ORDER>(a, b, value, weight),
         }
     }
 }
@@ -230,16 +240,16 @@ fn collect_rows<const ORDER: usize>(
     for row in frame.rows(into) {
         let out_row = frame.row + row as i64;
         let scale = density.row(out_row as f64);
-        raster.row::<ORDER>(row, |column, value, weight| {
+        for (column, (value, weight)) in raster.row::<ORDER>(row).enumerate() {
             if weight[0] <= dust {
-                return;
+                continue;
             }
             let out_column = frame.column + column as i64;
             if let Some(at) = into.at(out_column, out_row) {
                 let factors = scale.at::<ORDER>(out_column as f64);
-                into.add(at, integral::<ORDER>(&factors, value), integral::<ORDER>(&factors, weight));
+                into.add(at, integral::<ORDER>(&factors, &value), integral::<ORDER>(&factors, &weight));
             }
-        });
+        }
     }
 }
 
@@ -263,17 +273,17 @@ fn one_quad<const ORDER: usize>(
     for row in frame.rows(into) {
         let out_row = frame.row + row as i64;
         let scale = density.row(out_row as f64);
-        raster.row::<ORDER>(row, |column, moments, _| {
+        for (column, (moments, _)) in raster.row::<ORDER>(row).enumerate() {
             let out_column = frame.column + column as i64;
             if moments[0] > DUST
                 && let Some(at) = into.at(out_column, out_row)
             {
-                let area = integral::<ORDER>(&scale.at::<ORDER>(out_column as f64), moments);
+                let area = integral::<ORDER>(&scale.at::<ORDER>(out_column as f64), &moments);
                 into.add(at, factors[0] * area, factors[1] * area);
                 let spread = factors[2] * area;
                 into.add_variance(at, spread * spread * variance);
             }
-        });
+        }
     }
 }
 
@@ -298,7 +308,7 @@ struct Frame {
     v0: f64,
     width: usize,
     height: usize,
-    /// Whether edges may leave the raster; its first column is then a margin.
+    /// Whether edges may leave the raster; its first and last columns are then margins.
     cut: bool,
 }
 
@@ -321,7 +331,8 @@ impl Frame {
             return None;
         }
         let cut = (u1 - u0) * (v1 - v0) > 4.0 * across * down + SPARE;
-        let [u0, v0, u1, v1] = if cut { [inside[0] - 1.0, inside[1], inside[2], inside[3]] } else { [u0, v0, u1, v1] };
+        let [u0, v0, u1, v1] =
+            if cut { [inside[0] - 1.0, inside[1], inside[2] + 1.0, inside[3]] } else { [u0, v0, u1, v1] };
         Some(Frame {
             column: u0 as i64,
             row: v0 as i64,

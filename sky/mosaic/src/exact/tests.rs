@@ -1,8 +1,8 @@
 //! Overlaps of whole sheets of pixels against clipping in extended precision.
 
-use super::accumulate::{Accumulator, Source};
+use super::accumulate::{Accumulator, Source, Window};
 use super::density::{Density, Gnomonic};
-use super::lattice::{Corners, Kind, Lattice};
+use super::lattice::{Corners, Kind, Lattice, Layout};
 use super::oracle;
 use super::sheet::{Quantity, Sheet};
 use proptest::prelude::*;
@@ -11,6 +11,10 @@ use proptest::prelude::*;
 fn bent(x: f64, y: f64, m: &[f64; 6], bend: f64) -> (f64, f64) {
     let u = m[0] + m[1] * x + m[2] * y + bend * x * y;
     (u, m[3] + m[4] * x + m[5] * y - bend * x * x + 0.3 * bend * y * y)
+}
+
+fn whole(side: usize) -> Window {
+    Window { x0: 0, y0: 0, x1: side, y1: side }
 }
 
 struct Laid {
@@ -33,11 +37,11 @@ fn lay(
             (u[k], v[k]) = bent(x[k], y[k], m, bend);
         }
     };
-    let lattice = Lattice::new(&map, (size, size), (out, out), 1e-9);
+    let lattice = Lattice::new(&map, whole(size), (out, out), 1e-9);
     let mut laid = Laid { sum: vec![0.0; out * out], area: vec![0.0; out * out], variance: vec![0.0; out * out] };
     let variance = vec![1.0; data.len()];
     let source = Source { data, width: size, height: size, weight: None, variance: one.then_some(&variance) };
-    let (mut corners, mut sheet) = (Corners::default(), Sheet::default());
+    let (mut corners, mut sheet) = (Corners::new(Layout::Corners), Sheet::default());
     for patch in &lattice.patches {
         assert_ne!(patch.kind, Kind::Broken);
         corners.of(patch, &map);
@@ -180,13 +184,13 @@ fn a_block_of_the_output_gets_the_same_numbers_as_the_whole() {
             (u[k], v[k]) = bent(x[k], y[k], &m, 0.0);
         }
     };
-    let lattice = Lattice::new(&map, (5, 5), (320, 320), 1e-9);
+    let lattice = Lattice::new(&map, whole(5), (320, 320), 1e-9);
     let source = Source { data: &data, width: 5, height: 5, weight: None, variance: None };
     for (x, y) in [(0, 0), (100, 60), (150, 200), (290, 290), (60, 90)] {
         let (mut sum, mut area) = (vec![0.0; 300], vec![0.0; 300]);
         let mut into =
             Accumulator { origin: (x, y), width: 20, height: 15, sum: &mut sum, area: &mut area, variance: None };
-        let (mut corners, mut sheet) = (Corners::default(), Sheet::default());
+        let (mut corners, mut sheet) = (Corners::new(Layout::Corners), Sheet::default());
         for patch in &lattice.patches {
             corners.of(patch, &map);
             sheet.add(patch, &corners, &source, Quantity::Brightness, &Density::Flat, &mut into);
@@ -213,11 +217,33 @@ fn rate_of_the_sheet() {
             Density::Gnomonic(Gnomonic { centre: (300.0, 200.0), steps: [-5e-6, 0.0, 0.0, 5e-6], order: 2 }),
         ] {
             let data = values(512 * 512, 9);
-            let start = std::time::Instant::now();
-            for _ in 0..4 {
-                std::hint::black_box(lay(&m, 1e-7, 512, 900, &data, &density, false));
+            let map = |x: &[f64], y: &[f64], u: &mut [f64], v: &mut [f64]| {
+                for k in 0..x.len() {
+                    (u[k], v[k]) = bent(x[k], y[k], &m, 1e-7);
+                }
+            };
+            let lattice = Lattice::new(&map, whole(512), (900, 900), 1e-9);
+            let source = Source { data: &data, width: 512, height: 512, weight: None, variance: None };
+            let (mut sum, mut area) = (vec![1.0; 900 * 900], vec![1.0; 900 * 900]);
+            let (mut corners, mut sheet) = (Corners::new(Layout::Corners), Sheet::default());
+            let mut best = f64::INFINITY;
+            for _ in 0..8 {
+                let start = cpu_seconds();
+                for patch in &lattice.patches {
+                    corners.of(patch, &map);
+                    let (sum, area) = (&mut sum[..], &mut area[..]);
+                    let mut into = Accumulator { origin: (0, 0), width: 900, height: 900, sum, area, variance: None };
+                    sheet.add(patch, &corners, &source, Quantity::Brightness, &density, &mut into);
+                }
+                best = best.min(cpu_seconds() - start);
             }
-            println!("{:.2} Mpix/s", 4.0 * 0.262144 / start.elapsed().as_secs_f64());
+            println!("{:.2} Mpix/s", 0.262144 / best);
         }
     }
+}
+
+/// CPU time of this thread.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e-9
 }

@@ -1,0 +1,226 @@
+//! The outline of a pixel on the sky: one quadrilateral of great circles, or, where the projection ends within the
+//! pixel, the polygons that make up its part of the sky.
+
+use super::polygon::Polygon;
+use pogson_image::sphere::Vectors;
+
+/// A direction as a unit vector.
+pub(super) type Direction = [f64; 3];
+
+/// Most vertices of an outline: four corners, and two cuts of the projection's edge.
+const MOST: usize = 6;
+
+/// Pixel coordinates to unit vectors, NaN where undefined.
+pub(super) type Skyward<'a> = dyn Fn(&[f64], &[f64], &mut Vectors) + Sync + 'a;
+
+/// A convex polygon on the sphere, its vertices joined by great circles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outline {
+    vertices: [Direction; MOST],
+    count: usize,
+    /// Direction of its middle.
+    pub(super) centre: Direction,
+    /// Largest chord from the middle to a vertex.
+    pub(super) radius: f64,
+}
+
+impl Outline {
+    /// From up to six vertices in order, in either sense.
+    pub(super) fn new(vertices: &[Direction]) -> Outline {
+        let mut outline = Outline { vertices: [[0.0; 3]; MOST], count: 0, centre: [0.0; 3], radius: 0.0 };
+        for (slot, v) in outline.vertices.iter_mut().zip(vertices) {
+            *slot = *v;
+            outline.count += 1;
+            outline.centre = std::array::from_fn(|k| outline.centre[k] + v[k]);
+        }
+        outline.centre = unit(&outline.centre);
+        outline.radius = outline.points().iter().map(|v| chord(v, &outline.centre)).fold(0.0, f64::max);
+        outline
+    }
+
+    fn points(&self) -> &[Direction] {
+        &self.vertices[..self.count]
+    }
+
+    /// It in the gnomonic plane of `plane`; None if it reaches the plane's horizon.
+    pub(super) fn on(&self, plane: &Tangent) -> Option<Polygon> {
+        let mut points = [(0.0, 0.0); MOST];
+        for (slot, v) in points.iter_mut().zip(self.points()) {
+            *slot = plane.project(v)?;
+        }
+        Some(Polygon::new(&points[..self.count]))
+    }
+
+    /// Its solid angle in steradians.
+    pub(super) fn solid_angle(&self) -> f64 {
+        self.on(&Tangent::at(&self.centre)).map_or(0.0, |p| p.solid_angle())
+    }
+
+    /// It, or the two triangles that it is made of if it is not convex, appended to `out`.
+    fn push_convex(self, out: &mut Vec<Outline>) {
+        let Some(flat) = self.on(&Tangent::at(&self.centre)) else { return };
+        if self.count != 4 || flat.is_convex() {
+            out.push(self);
+            return;
+        }
+        let v = &self.vertices;
+        // The diagonal that splits it into triangles of one sense is the one whose triangles add up to it.
+        let halves = [[[v[0], v[1], v[2]], [v[0], v[2], v[3]]], [[v[1], v[2], v[3]], [v[1], v[3], v[0]]]];
+        let area = |pair: &[[Direction; 3]; 2]| pair.iter().map(|t| Outline::new(t).solid_angle()).sum::<f64>();
+        let best = if area(&halves[0]) <= area(&halves[1]) { halves[0] } else { halves[1] };
+        out.extend(best.iter().map(|t| Outline::new(t)));
+    }
+}
+
+/// A gnomonic plane that touches the sphere at `centre`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tangent {
+    centre: Direction,
+    east: Direction,
+    north: Direction,
+}
+
+impl Tangent {
+    /// The plane at a direction, its axes any.
+    pub(super) fn at(centre: &Direction) -> Tangent {
+        let c = centre;
+        let smallest = (0..3).fold(0, |s, k| if c[k].abs() < c[s].abs() { k } else { s });
+        let mut helper = [0.0; 3];
+        helper[smallest] = 1.0;
+        let east = unit(&cross(&helper, c));
+        Tangent { centre: *c, east, north: cross(c, &east) }
+    }
+
+    /// A direction in the plane; None beyond 87 degrees or where undefined.
+    #[inline(always)]
+    pub(super) fn project(&self, v: &Direction) -> Option<(f64, f64)> {
+        let z = dot(v, &self.centre);
+        (z > 0.05).then(|| (dot(v, &self.east) / z, dot(v, &self.north) / z))
+    }
+}
+
+/// Divisions of a pixel that the projection's edge or a cut runs through: 2³ each way.
+const DEPTH: usize = 3;
+
+/// Appends the outlines that make up the pixel at (x, y) to `out`: none where it lies off the sky.
+pub(super) fn outlines(place: &Skyward<'_>, x: f64, y: f64, out: &mut Vec<Outline>) {
+    divide(place, x, y, 0.5, 0, out);
+}
+
+/// As [`outlines`] for a square of half-side `half` pixels.
+fn divide(place: &Skyward<'_>, x: f64, y: f64, half: f64, depth: usize, out: &mut Vec<Outline>) {
+    let around = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
+    let between = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 0.0)];
+    let (mut px, mut py) = ([0.0; 9], [0.0; 9]);
+    for (k, (a, b)) in around.iter().chain(&between).enumerate() {
+        (px[k], py[k]) = (x + half * a, y + half * b);
+    }
+    let v = directions(place, &px, &py);
+    let defined = v.iter().filter(|v| is_defined(v)).count();
+    if defined == 0 {
+        return;
+    }
+    let corners = [v[0], v[1], v[2], v[3]];
+    let strain = if defined == 9 { strain(&v) } else { f64::INFINITY };
+    if strain < 0.1 {
+        Outline::new(&corners).push_convex(out);
+    } else if depth < DEPTH {
+        let h = 0.5 * half;
+        for (a, b) in around {
+            divide(place, x + h * a, y + h * b, h, depth + 1, out);
+        }
+    } else if defined == 9 {
+        if strain < 0.3 {
+            Outline::new(&corners).push_convex(out);
+        }
+    } else {
+        cut(place, &px, &py, &corners, out);
+    }
+}
+
+/// How far the middles of sides and square lie from where great circles put them, in units of the longest side;
+/// infinite for squares larger than 35 degrees.
+fn strain(v: &[Direction; 9]) -> f64 {
+    let longest = (0..4).map(|k| chord(&v[k], &v[(k + 1) % 4])).fold(0.0, f64::max);
+    if longest > 0.6 {
+        return f64::INFINITY;
+    }
+    let mut off = 0.0_f64;
+    for k in 0..4 {
+        let (a, b) = (&v[k], &v[(k + 1) % 4]);
+        off = off.max(chord(&v[4 + k], &unit(&std::array::from_fn(|i| a[i] + b[i]))));
+    }
+    let middle = unit(&std::array::from_fn(|i| v[0][i] + v[1][i] + v[2][i] + v[3][i]));
+    off.max(chord(&v[8], &middle)) / longest.max(1e-300)
+}
+
+/// The defined part of a small square: its defined corners and the points where the edge cuts its sides.
+fn cut(place: &Skyward<'_>, px: &[f64; 9], py: &[f64; 9], corners: &[Direction; 4], out: &mut Vec<Outline>) {
+    let mut kept: Vec<Direction> = Vec::with_capacity(MOST);
+    for k in 0..4 {
+        let next = (k + 1) % 4;
+        let (here, there) = (is_defined(&corners[k]), is_defined(&corners[next]));
+        if here {
+            kept.push(corners[k]);
+        }
+        if here != there {
+            let (a, b) = if here { (k, next) } else { (next, k) };
+            kept.push(last_defined(place, (px[a], py[a]), (px[b], py[b]), corners[a]));
+        }
+    }
+    if (3..=MOST).contains(&kept.len()) {
+        let outline = Outline::new(&kept);
+        let longest = (0..kept.len()).map(|k| chord(&kept[k], &kept[(k + 1) % kept.len()])).fold(0.0, f64::max);
+        if longest < 0.6 {
+            out.push(outline);
+        }
+    }
+}
+
+/// The last defined direction on the way from a defined point to an undefined one.
+fn last_defined(place: &Skyward<'_>, from: (f64, f64), to: (f64, f64), start: Direction) -> Direction {
+    let (mut low, mut high, mut best) = (0.0, 1.0, start);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        let at = |a: f64, b: f64| [middle * (b - a) + a];
+        let v = directions(place, &at(from.0, to.0), &at(from.1, to.1))[0];
+        if is_defined(&v) {
+            (low, best) = (middle, v);
+        } else {
+            high = middle;
+        }
+    }
+    best
+}
+
+fn directions<const N: usize>(place: &Skyward<'_>, x: &[f64; N], y: &[f64; N]) -> [Direction; N] {
+    let mut v = Vectors { x: vec![0.0; N], y: vec![0.0; N], z: vec![0.0; N] };
+    place(x, y, &mut v);
+    std::array::from_fn(|k| [v.x[k], v.y[k], v.z[k]])
+}
+
+/// Whether a direction is one.
+pub(super) fn is_defined(v: &Direction) -> bool {
+    v.iter().all(|c| c.is_finite())
+}
+
+/// Straight distance between two directions.
+pub(super) fn chord(a: &Direction, b: &Direction) -> f64 {
+    let d: Direction = std::array::from_fn(|k| a[k] - b[k]);
+    dot(&d, &d).sqrt()
+}
+
+/// The direction of a vector.
+pub(super) fn unit(v: &Direction) -> Direction {
+    let n = dot(v, v).sqrt();
+    v.map(|c| c / n)
+}
+
+#[inline(always)]
+fn dot(a: &Direction, b: &Direction) -> f64 {
+    a[0].mul_add(b[0], a[1].mul_add(b[1], a[2] * b[2]))
+}
+
+fn cross(a: &Direction, b: &Direction) -> Direction {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}

@@ -1,0 +1,180 @@
+//! Exact overlap on the sphere.
+
+use super::accumulate::{Accumulator, Source, Window};
+use super::density::Density;
+use super::error::OverlapError;
+use super::index::SkyIndex;
+use super::lattice::{Corners, Kind, Lattice, Layout, Patch};
+use super::outline::{self, Outline};
+use super::pair::Pair;
+use super::pairs::{self, Geometry, Pairs, Task};
+use super::sheet::{Quantity, Sheet};
+use pogson_image::sphere::Vectors;
+use pogson_image::wcs::Wcs;
+
+/// Corners interpolated between exact places may be off by this much, in output pixels.
+const TOLERANCE: f64 = 2e-11;
+
+/// Solid angles that the pixels of an input image share with those of an output image, the corners of both joined by
+/// great circles.
+///
+/// An output pixel's value is sum(f Ω) / sum(Ω), Ω the shared solid angles: [`ExactMap::accumulate`] adds to both
+/// sums. Overlaps are within 1e-9 of an output pixel of the exact ones for the corners that the coordinates give.
+/// Where the projection ends within a pixel, the part on the sky counts.
+///
+/// A linear gnomonic output is the fast way: great circles are straight there, so all pixels of a patch are laid on
+/// the grid at once. Other outputs are clipped pixel by pixel.
+///
+/// ```
+/// use pogson_image::{fits::Header, wcs::Wcs};
+/// use pogson_mosaic::exact::{Accumulator, ExactMap, Source};
+/// # let header = |scale: f64| Header::from_text(&format!(
+/// #     "NAXIS1 = 9\nNAXIS2 = 9\nCTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRPIX1 = 5\nCRPIX2 = 5\n\
+/// #      CRVAL1 = 275.0\nCRVAL2 = -16.0\nCDELT1 = -{scale}\nCDELT2 = {scale}"));
+/// # let (input, output) = (Wcs::from_header(&header(0.001)?)?, Wcs::from_header(&header(0.0005)?)?);
+/// let map = ExactMap::new(&input, (9, 9), &output, (9, 9))?;
+/// let source = Source { data: &[3.0; 81], width: 9, height: 9, weight: None, variance: None };
+/// let (mut sum, mut area) = ([0.0; 81], [0.0; 81]);
+/// let (sums, areas) = (&mut sum[..], &mut area[..]);
+/// map.accumulate(&source, &mut Accumulator::new((0, 0), 9, 9, sums, areas));
+/// assert!((sum[40] / area[40] - 3.0).abs() < 1e-12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ExactMap {
+    pair: Pair,
+    lattice: Lattice,
+    density: Option<Density>,
+    out_size: (usize, usize),
+    quantity: Quantity,
+}
+
+impl ExactMap {
+    /// Works out where the pixels of an input image lie on an output grid.
+    ///
+    /// - `in_size`, `out_size`: width and height in pixels
+    ///
+    /// # Errors
+    /// [`OverlapError::NoPixels`], [`OverlapError::Unreachable`].
+    pub fn new(
+        input: &Wcs,
+        in_size: (usize, usize),
+        output: &Wcs,
+        out_size: (usize, usize),
+    ) -> Result<ExactMap, OverlapError> {
+        OverlapError::check(input, in_size, output, out_size)?;
+        let pair = Pair::new(input, output);
+        let map = |x: &[f64], y: &[f64], u: &mut [f64], v: &mut [f64]| pair.across(x, y, u, v);
+        let lattice = Lattice::new(&map, Window::whole(in_size), out_size, TOLERANCE);
+        let density = pair.gnomonic().map(Density::Gnomonic);
+        Ok(ExactMap { pair, lattice, density, out_size, quantity: Quantity::Brightness })
+    }
+
+    /// The same map for fluxes: each input value is divided by its pixel's own solid angle, so that `sum / area` is
+    /// flux per steradian; times the output pixel's solid angle ([`ExactMap::own_areas`]) it is the flux in it. The
+    /// sum over one tile's block `sum` is the tile's flux.
+    pub fn conserving_flux(mut self) -> ExactMap {
+        self.quantity = Quantity::Flux;
+        self
+    }
+
+    /// Output pixels that the input may touch, empty if none: a little generous.
+    pub fn footprint(&self) -> Window {
+        self.lattice.footprint(self.out_size)
+    }
+
+    /// Adds the input image into a block of the output. Areas are steradians.
+    ///
+    /// Only the part inside the block is worked out. The result does not depend on how many threads work on other
+    /// blocks.
+    pub fn accumulate(&self, source: &Source<'_>, into: &mut Accumulator<'_>) {
+        self.add(source, self.quantity, into);
+    }
+
+    /// Adds the areas of input pixels alone: `area` gains the sum of weight x solid angle, `sum` nothing. Without
+    /// `weight` each pixel counts 1; it is `width * height` long, as the input.
+    pub fn areas_only(&self, size: (usize, usize), weight: Option<&[f32]>, into: &mut Accumulator<'_>) {
+        let data = vec![0.0; size.0 * size.1];
+        let source = Source { data: &data, width: size.0, height: size.1, weight, variance: None };
+        self.add(&source, Quantity::Area, into);
+    }
+
+    fn add(&self, source: &Source<'_>, quantity: Quantity, into: &mut Accumulator<'_>) {
+        let map = |x: &[f64], y: &[f64], u: &mut [f64], v: &mut [f64]| self.pair.across(x, y, u, v);
+        let (mut corners, mut sheet, mut pairs) = (Corners::new(Layout::Corners), Sheet::default(), Pairs::default());
+        let mut left: Vec<&Patch> = Vec::new();
+        for patch in self.lattice.near(into.origin, (into.width, into.height), 1.0) {
+            if patch.kind == Kind::Broken {
+                left.push(patch);
+                continue;
+            }
+            corners.of(patch, &map);
+            if let Some(density) = &self.density {
+                sheet.add(patch, &corners, source, quantity, density, into);
+            } else if !pairs.add(patch, &corners, &self.pair, &mut Task { source, quantity, into }) {
+                left.push(patch);
+            }
+        }
+        if !left.is_empty() {
+            let index: SkyIndex = pairs::index_of_block(&left, &self.pair, into, self.out_size);
+            for patch in left {
+                pairs::add_by_index(patch, &self.pair, &index, &mut Task { source, quantity, into });
+            }
+        }
+    }
+
+    /// Solid angles of the output pixels of a window, in steradians, row by row; 0 off the sky. `area / own` is the
+    /// covered part of a pixel.
+    pub fn own_areas(&self, window: Window) -> Vec<f64> {
+        let width = window.x1.saturating_sub(window.x0);
+        let mut areas = Vec::with_capacity(width * window.y1.saturating_sub(window.y0));
+        let (mut parts, mut edges) = (Vec::new(), Rows::default());
+        let place = |x: &[f64], y: &[f64], v: &mut Vectors| self.pair.output_sky(x, y, v);
+        for row in window.y0..window.y1 {
+            edges.step(&self.pair, window, row);
+            for column in window.x0..window.x1 {
+                let quad = match &self.density {
+                    Some(Density::Gnomonic(plane)) => Some(plane.pixel(column as f64, row as f64)),
+                    _ => edges.quad(column - window.x0).map(|q| q.solid_angle()),
+                };
+                areas.push(quad.unwrap_or_else(|| {
+                    parts.clear();
+                    outline::outlines(&place, column as f64, row as f64, &mut parts);
+                    parts.iter().map(Outline::solid_angle).sum()
+                }));
+            }
+        }
+        areas
+    }
+}
+
+/// Corners of one row of output pixels on the sky.
+#[derive(Default)]
+struct Rows {
+    below: Vec<outline::Direction>,
+    above: Vec<outline::Direction>,
+    row: Option<usize>,
+}
+
+impl Rows {
+    fn step(&mut self, pair: &Pair, window: Window, row: usize) {
+        let line = |y: f64| {
+            let x: Vec<f64> = (window.x0..=window.x1).map(|c| c as f64 - 0.5).collect();
+            let n = x.len();
+            let mut v = Vectors { x: vec![0.0; n], y: vec![0.0; n], z: vec![0.0; n] };
+            pair.output_sky(&x, &vec![y; n], &mut v);
+            (0..n).map(|k| [v.x[k], v.y[k], v.z[k]]).collect()
+        };
+        let next = self.row.replace(row).is_some_and(|last| last + 1 == row);
+        self.below = if next { std::mem::take(&mut self.above) } else { line(row as f64 - 0.5) };
+        self.above = line(row as f64 + 0.5);
+    }
+
+    /// The pixel as one quadrilateral, if it plainly is one: defined, small, and not drawn out as across a cut.
+    fn quad(&self, k: usize) -> Option<Outline> {
+        let v = [*self.below.get(k)?, *self.below.get(k + 1)?, *self.above.get(k + 1)?, *self.above.get(k)?];
+        let sides: [f64; 4] = std::array::from_fn(|i| outline::chord(&v[i], &v[(i + 1) % 4]));
+        let (short, long) = sides.iter().fold((f64::INFINITY, 0.0_f64), |s, c| (s.0.min(*c), s.1.max(*c)));
+        (v.iter().all(outline::is_defined) && long < 0.1 && long < 3.0 * short).then(|| Outline::new(&v))
+    }
+}
