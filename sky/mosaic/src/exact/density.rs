@@ -5,7 +5,7 @@ use super::raster::Moments;
 
 /// Area density over the output grid.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Density {
+pub(crate) enum Density {
     /// One for each output pixel.
     Flat,
     /// Solid angle in steradians of a gnomonic plane whose pixel grid is linear.
@@ -17,19 +17,19 @@ pub(super) enum Density {
 /// The solid angle of a spot at (xi, eta) of the plane is (1 + xi² + eta²)^(-3/2) times its area; the Taylor series
 /// about a pixel's centre is cut after `order`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Gnomonic {
+pub(crate) struct Gnomonic {
     /// Pixel (0-based x, y) that lies on the point of contact.
-    pub(super) centre: (f64, f64),
+    pub(crate) centre: (f64, f64),
     /// d(xi, eta)/d(x, y) in radians a pixel: `[xi by x, xi by y, eta by x, eta by y]`.
-    pub(super) steps: [f64; 4],
+    pub(crate) steps: [f64; 4],
     /// 1 or 2; [`Gnomonic::order_for`] tells which.
-    pub(super) order: usize,
+    pub(crate) order: usize,
 }
 
 impl Density {
     /// Moments that it needs.
     #[inline(always)]
-    pub(super) fn order(&self) -> usize {
+    pub(crate) fn order(&self) -> usize {
         match self {
             Density::Flat => 0,
             Density::Gnomonic(g) => g.order,
@@ -38,12 +38,12 @@ impl Density {
 
     /// Area of a quadrilateral in the plane, positive where it runs from x to y.
     #[inline(always)]
-    pub(super) fn signed_area(&self, c: &[(f64, f64); 4]) -> f64 {
+    pub(crate) fn signed_area(&self, c: &[(f64, f64); 4]) -> f64 {
         0.5 * ((c[2].0 - c[0].0) * (c[3].1 - c[1].1) - (c[3].0 - c[1].0) * (c[2].1 - c[0].1))
     }
 
     /// Area, or solid angle, of a quadrilateral given by its corners in output pixels, in order.
-    pub(super) fn of_quad(&self, corners: &[(f64, f64); 4]) -> f64 {
+    pub(crate) fn of_quad(&self, corners: &[(f64, f64); 4]) -> f64 {
         match self {
             Density::Flat => self.signed_area(corners).abs(),
             Density::Gnomonic(g) => Polygon::new(&corners.map(|(x, y)| g.plane(x, y))).solid_angle(),
@@ -52,7 +52,7 @@ impl Density {
 
     /// The density along the output row `y`.
     #[inline(always)]
-    pub(super) fn row(&self, y: f64) -> Row {
+    pub(crate) fn row(&self, y: f64) -> Row {
         match self {
             Density::Flat => Row { scale: 0.0, start: (0.0, 0.0), steps: [0.0; 4] },
             Density::Gnomonic(g) => {
@@ -67,14 +67,14 @@ impl Density {
 impl Gnomonic {
     /// Place of the pixel coordinates (x, y) in the plane, radians.
     #[inline(always)]
-    pub(super) fn plane(&self, x: f64, y: f64) -> (f64, f64) {
+    pub(crate) fn plane(&self, x: f64, y: f64) -> (f64, f64) {
         let (dx, dy) = (x - self.centre.0, y - self.centre.1);
         let s = &self.steps;
         (s[0].mul_add(dx, s[1] * dy), s[2].mul_add(dx, s[3] * dy))
     }
 
     /// Solid angle of the pixel (x, y).
-    pub(super) fn pixel(&self, x: f64, y: f64) -> f64 {
+    pub(crate) fn pixel(&self, x: f64, y: f64) -> f64 {
         let corner = |a: f64, b: f64| self.plane(x + a, y + b);
         Polygon::new(&[corner(-0.5, -0.5), corner(0.5, -0.5), corner(0.5, 0.5), corner(-0.5, 0.5)]).solid_angle()
     }
@@ -83,7 +83,7 @@ impl Gnomonic {
     ///
     /// The first term left out is at most 0.4 h² after first moments and 0.1 h³ after second ones, h the pixel's
     /// size in radians.
-    pub(super) fn order_for(steps: &[f64; 4]) -> Option<usize> {
+    pub(crate) fn order_for(steps: &[f64; 4]) -> Option<usize> {
         let h = (steps[0].abs() + steps[1].abs()).max(steps[2].abs() + steps[3].abs());
         match h {
             h if h < 3.5e-5 => Some(1),
@@ -95,7 +95,7 @@ impl Gnomonic {
 
 /// The density along one output row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
+pub(crate) struct Row {
     scale: f64,
     start: (f64, f64),
     steps: [f64; 4],
@@ -105,7 +105,7 @@ impl Row {
     /// Taylor coefficients at the centre of the pixel in column `x`, to be multiplied with the moments; flat for
     /// order 0.
     #[inline(always)]
-    pub(super) fn at<const ORDER: usize>(&self, x: f64) -> Moments {
+    pub(crate) fn at<const ORDER: usize>(&self, x: f64) -> Moments {
         if ORDER == 0 {
             return [1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
         }

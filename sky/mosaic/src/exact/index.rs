@@ -5,7 +5,7 @@ use super::outline::{Direction, Outline, chord};
 
 /// Outlines of output pixels, sorted into cubes of space.
 #[derive(Debug, Default)]
-pub(super) struct SkyIndex {
+pub(crate) struct SkyIndex {
     /// Output pixel (column, row) and outline.
     items: Vec<((i64, i64), Outline)>,
     /// Cube and item, sorted.
@@ -16,20 +16,17 @@ pub(super) struct SkyIndex {
 
 impl SkyIndex {
     /// Sorts the outlines of output pixels.
-    pub(super) fn new(items: Vec<((i64, i64), Outline)>) -> SkyIndex {
+    pub(crate) fn new(items: Vec<((i64, i64), Outline)>) -> SkyIndex {
         let largest = items.iter().map(|i| i.1.radius).fold(0.0, f64::max);
         let side = (2.0 * largest).max(2e-6);
-        let mut cubes: Vec<(u64, u32)> = items
-            .iter()
-            .enumerate()
-            .map(|(k, (_, o))| (key(o.centre.map(|c| place(c, side))), k as u32))
-            .collect();
+        let mut cubes: Vec<(u64, u32)> =
+            items.iter().enumerate().map(|(k, (_, o))| (key(o.centre.map(|c| place(c, side))), k as u32)).collect();
         cubes.sort_unstable();
         SkyIndex { items, cubes, side, largest }
     }
 
     /// Calls `each` with every item that may touch `outline`, in an order that depends on the items alone.
-    pub(super) fn near(&self, outline: &Outline, mut each: impl FnMut((i64, i64), &Outline)) {
+    pub(crate) fn near(&self, outline: &Outline, mut each: impl FnMut((i64, i64), &Outline)) {
         let reach = outline.radius + self.largest;
         let low = outline.centre.map(|c| place(c - reach, self.side));
         let high = outline.centre.map(|c| place(c + reach, self.side));
@@ -48,7 +45,7 @@ impl SkyIndex {
     }
 
     /// Whether it holds no outline.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 }
@@ -63,7 +60,7 @@ fn key(cube: [i64; 3]) -> u64 {
 }
 
 /// A cap that holds all the directions: centre, and largest chord from it.
-pub(super) fn cap(directions: impl Iterator<Item = Direction> + Clone) -> Option<(Direction, f64)> {
+pub(crate) fn cap(directions: impl Iterator<Item = Direction> + Clone) -> Option<(Direction, f64)> {
     let sum = directions.clone().fold([0.0; 3], |s: Direction, v| std::array::from_fn(|k| s[k] + v[k]));
     let length = sum.iter().map(|c| c * c).sum::<f64>().sqrt();
     if length < 1e-9 {

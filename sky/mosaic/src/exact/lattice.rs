@@ -90,7 +90,12 @@ impl Lattice {
     }
 
     /// The patches that may touch a rectangle of the output, grown by `margin` pixels, in order.
-    pub(crate) fn near(&self, origin: (usize, usize), size: (usize, usize), margin: f64) -> impl Iterator<Item = &Patch> {
+    pub(crate) fn near(
+        &self,
+        origin: (usize, usize),
+        size: (usize, usize),
+        margin: f64,
+    ) -> impl Iterator<Item = &Patch> {
         let (x0, y0) = (origin.0 as f64 - 0.5 - margin, origin.1 as f64 - 0.5 - margin);
         let (x1, y1) = (x0 + size.0 as f64 + 2.0 * margin, y0 + size.1 as f64 + 2.0 * margin);
         self.patches.iter().filter(move |p| {
@@ -300,7 +305,7 @@ impl Corners {
     fn are_sound(&self, middles: &Corners) -> bool {
         const FAR: f64 = 1e8;
         let Some(rows) = (self.u.len() / self.stride.max(1)).checked_sub(1) else { return false };
-        if self.u.iter().chain(&self.v).chain(&middles.u).any(|c| !(c.abs() < FAR)) {
+        if self.u.iter().chain(&self.v).chain(&middles.u).any(|c| c.is_nan() || c.abs() > FAR) {
             return false;
         }
         let (mut positive, mut negative) = (false, false);

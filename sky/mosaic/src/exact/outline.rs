@@ -5,28 +5,28 @@ use super::polygon::Polygon;
 use pogson_image::sphere::Vectors;
 
 /// A direction as a unit vector.
-pub(super) type Direction = [f64; 3];
+pub(crate) type Direction = [f64; 3];
 
 /// Most vertices of an outline: four corners, and two cuts of the projection's edge.
 const MOST: usize = 6;
 
 /// Pixel coordinates to unit vectors, NaN where undefined.
-pub(super) type Skyward<'a> = dyn Fn(&[f64], &[f64], &mut Vectors) + Sync + 'a;
+pub(crate) type Skyward<'a> = dyn Fn(&[f64], &[f64], &mut Vectors) + Sync + 'a;
 
 /// A convex polygon on the sphere, its vertices joined by great circles.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Outline {
+pub(crate) struct Outline {
     vertices: [Direction; MOST],
     count: usize,
     /// Direction of its middle.
-    pub(super) centre: Direction,
+    pub(crate) centre: Direction,
     /// Largest chord from the middle to a vertex.
-    pub(super) radius: f64,
+    pub(crate) radius: f64,
 }
 
 impl Outline {
     /// From up to six vertices in order, in either sense.
-    pub(super) fn new(vertices: &[Direction]) -> Outline {
+    pub(crate) fn new(vertices: &[Direction]) -> Outline {
         let mut outline = Outline { vertices: [[0.0; 3]; MOST], count: 0, centre: [0.0; 3], radius: 0.0 };
         for (slot, v) in outline.vertices.iter_mut().zip(vertices) {
             *slot = *v;
@@ -43,7 +43,7 @@ impl Outline {
     }
 
     /// It in the gnomonic plane of `plane`; None if it reaches the plane's horizon.
-    pub(super) fn on(&self, plane: &Tangent) -> Option<Polygon> {
+    pub(crate) fn on(&self, plane: &Tangent) -> Option<Polygon> {
         let mut points = [(0.0, 0.0); MOST];
         for (slot, v) in points.iter_mut().zip(self.points()) {
             *slot = plane.project(v)?;
@@ -52,7 +52,7 @@ impl Outline {
     }
 
     /// Its solid angle in steradians.
-    pub(super) fn solid_angle(&self) -> f64 {
+    pub(crate) fn solid_angle(&self) -> f64 {
         self.on(&Tangent::at(&self.centre)).map_or(0.0, |p| p.solid_angle())
     }
 
@@ -74,7 +74,7 @@ impl Outline {
 
 /// A gnomonic plane that touches the sphere at `centre`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tangent {
+pub(crate) struct Tangent {
     centre: Direction,
     east: Direction,
     north: Direction,
@@ -82,7 +82,7 @@ pub(super) struct Tangent {
 
 impl Tangent {
     /// The plane at a direction, its axes any.
-    pub(super) fn at(centre: &Direction) -> Tangent {
+    pub(crate) fn at(centre: &Direction) -> Tangent {
         let c = centre;
         let smallest = (0..3).fold(0, |s, k| if c[k].abs() < c[s].abs() { k } else { s });
         let mut helper = [0.0; 3];
@@ -93,17 +93,17 @@ impl Tangent {
 
     /// A direction in the plane; None beyond 87 degrees or where undefined.
     #[inline(always)]
-    pub(super) fn project(&self, v: &Direction) -> Option<(f64, f64)> {
+    pub(crate) fn project(&self, v: &Direction) -> Option<(f64, f64)> {
         let z = dot(v, &self.centre);
         (z > 0.05).then(|| (dot(v, &self.east) / z, dot(v, &self.north) / z))
     }
 }
 
-/// Divisions of a pixel that the projection's edge or a cut runs through: 2³ each way.
+/// Most divisions of a pixel that a cut runs through: 2³ each way.
 const DEPTH: usize = 3;
 
 /// Appends the outlines that make up the pixel at (x, y) to `out`: none where it lies off the sky.
-pub(super) fn outlines(place: &Skyward<'_>, x: f64, y: f64, out: &mut Vec<Outline>) {
+pub(crate) fn outlines(place: &Skyward<'_>, x: f64, y: f64, out: &mut Vec<Outline>) {
     divide(place, x, y, 0.5, 0, out);
 }
 
@@ -121,20 +121,20 @@ fn divide(place: &Skyward<'_>, x: f64, y: f64, half: f64, depth: usize, out: &mu
         return;
     }
     let corners = [v[0], v[1], v[2], v[3]];
-    let strain = if defined == 9 { strain(&v) } else { f64::INFINITY };
-    if strain < 0.1 {
+    let whole = corners.iter().all(is_defined);
+    // Neighbours cut their common side at the same point, so sums over pixels have neither gaps nor laps; that is why
+    // a pixel is divided only where there is no other way.
+    let done = if defined == 9 && strain(&v) < 0.3 {
         Outline::new(&corners).push_convex(out);
-    } else if depth < DEPTH {
+        true
+    } else {
+        !whole && cut(place, &px, &py, &corners, out)
+    };
+    if !done && depth < DEPTH {
         let h = 0.5 * half;
         for (a, b) in around {
             divide(place, x + h * a, y + h * b, h, depth + 1, out);
         }
-    } else if defined == 9 {
-        if strain < 0.3 {
-            Outline::new(&corners).push_convex(out);
-        }
-    } else {
-        cut(place, &px, &py, &corners, out);
     }
 }
 
@@ -154,8 +154,9 @@ fn strain(v: &[Direction; 9]) -> f64 {
     off.max(chord(&v[8], &middle)) / longest.max(1e-300)
 }
 
-/// The defined part of a small square: its defined corners and the points where the edge cuts its sides.
-fn cut(place: &Skyward<'_>, px: &[f64; 9], py: &[f64; 9], corners: &[Direction; 4], out: &mut Vec<Outline>) {
+/// The defined part of a square with undefined corners: its defined corners and the points where the edge cuts its
+/// sides. False, and nothing appended, if that is no convex polygon.
+fn cut(place: &Skyward<'_>, px: &[f64; 9], py: &[f64; 9], corners: &[Direction; 4], out: &mut Vec<Outline>) -> bool {
     let mut kept: Vec<Direction> = Vec::with_capacity(MOST);
     for k in 0..4 {
         let next = (k + 1) % 4;
@@ -168,13 +169,16 @@ fn cut(place: &Skyward<'_>, px: &[f64; 9], py: &[f64; 9], corners: &[Direction; 
             kept.push(last_defined(place, (px[a], py[a]), (px[b], py[b]), corners[a]));
         }
     }
-    if (3..=MOST).contains(&kept.len()) {
-        let outline = Outline::new(&kept);
-        let longest = (0..kept.len()).map(|k| chord(&kept[k], &kept[(k + 1) % kept.len()])).fold(0.0, f64::max);
-        if longest < 0.6 {
-            out.push(outline);
-        }
+    let longest = (0..kept.len()).map(|k| chord(&kept[k], &kept[(k + 1) % kept.len()])).fold(0.0, f64::max);
+    if !(3..6).contains(&kept.len()) || longest > 0.6 {
+        return false;
     }
+    let outline = Outline::new(&kept);
+    let convex = outline.on(&Tangent::at(&outline.centre)).is_some_and(|p| p.is_convex());
+    if convex {
+        out.push(outline);
+    }
+    convex
 }
 
 /// The last defined direction on the way from a defined point to an undefined one.
@@ -200,18 +204,18 @@ fn directions<const N: usize>(place: &Skyward<'_>, x: &[f64; N], y: &[f64; N]) -
 }
 
 /// Whether a direction is one.
-pub(super) fn is_defined(v: &Direction) -> bool {
+pub(crate) fn is_defined(v: &Direction) -> bool {
     v.iter().all(|c| c.is_finite())
 }
 
 /// Straight distance between two directions.
-pub(super) fn chord(a: &Direction, b: &Direction) -> f64 {
+pub(crate) fn chord(a: &Direction, b: &Direction) -> f64 {
     let d: Direction = std::array::from_fn(|k| a[k] - b[k]);
     dot(&d, &d).sqrt()
 }
 
 /// The direction of a vector.
-pub(super) fn unit(v: &Direction) -> Direction {
+pub(crate) fn unit(v: &Direction) -> Direction {
     let n = dot(v, v).sqrt();
     v.map(|c| c / n)
 }

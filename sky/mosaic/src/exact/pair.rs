@@ -25,7 +25,7 @@ impl Pair {
     }
 
     /// The output's plane, if its pixel grid is linear in a gnomonic plane and fine enough for a Taylor series.
-    pub(super) fn gnomonic(&self) -> Option<Gnomonic> {
+    pub(crate) fn gnomonic(&self) -> Option<Gnomonic> {
         let steps = gnomonic_steps(&self.output)?;
         let order = Gnomonic::order_for(&steps)?;
         Some(Gnomonic { centre: self.output.crpix(), steps, order })

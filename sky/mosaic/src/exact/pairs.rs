@@ -10,7 +10,7 @@ use super::sheet::Quantity;
 use pogson_image::sphere::Vectors;
 
 /// Where the pixels of two images lie: on each other and on the sky. 0-based pixel coordinates; NaN = undefined.
-pub(super) trait Geometry: Sync {
+pub(crate) trait Geometry: Sync {
     /// Input pixels to output pixels.
     fn across(&self, x: &[f64], y: &[f64], u: &mut [f64], v: &mut [f64]);
     /// Input pixels to unit vectors in the output's frame.
@@ -21,7 +21,7 @@ pub(super) trait Geometry: Sync {
 
 /// Buffers that a thread reuses from patch to patch.
 #[derive(Debug, Default)]
-pub(super) struct Pairs {
+pub(crate) struct Pairs {
     vectors: Option<Vectors>,
     input: Vec<(f64, f64)>,
     output: Vec<(f64, f64)>,
@@ -29,10 +29,10 @@ pub(super) struct Pairs {
 }
 
 /// What to add, and where.
-pub(super) struct Task<'a, 'b> {
-    pub(super) source: &'a Source<'a>,
-    pub(super) quantity: Quantity,
-    pub(super) into: &'a mut Accumulator<'b>,
+pub(crate) struct Task<'a, 'b> {
+    pub(crate) source: &'a Source<'a>,
+    pub(crate) quantity: Quantity,
+    pub(crate) into: &'a mut Accumulator<'b>,
 }
 
 impl Task<'_, '_> {
@@ -59,7 +59,7 @@ impl Task<'_, '_> {
 impl Pairs {
     /// Adds a smooth patch, whose corners on the output grid are given. False if the output pixels there are not
     /// all regular; nothing is added then.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         patch: &Patch,
         corners: &Corners,
@@ -213,7 +213,7 @@ impl Window {
 }
 
 /// Adds a patch pixel by pixel through an index of the block's output pixels on the sky.
-pub(super) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIndex, task: &mut Task<'_, '_>) {
+pub(crate) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIndex, task: &mut Task<'_, '_>) {
     if index.is_empty() {
         return;
     }
@@ -246,7 +246,7 @@ pub(super) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIn
 }
 
 /// The index of the block's output pixels that lie near any of the patches.
-pub(super) fn index_of_block(
+pub(crate) fn index_of_block(
     patches: &[&Patch],
     geometry: &dyn Geometry,
     block: &Accumulator<'_>,
@@ -263,8 +263,7 @@ pub(super) fn index_of_block(
         let vectors = sized(&mut scratch, x.len());
         let y = vec![row as f64; x.len()];
         geometry.output_sky(&x, &y, vectors);
-        let centres: Vec<Direction> =
-            (0..x.len()).map(|k| [vectors.x[k], vectors.y[k], vectors.z[k]]).collect();
+        let centres: Vec<Direction> = (0..x.len()).map(|k| [vectors.x[k], vectors.y[k], vectors.z[k]]).collect();
         let step = centres.windows(2).map(|w| outline::chord(&w[0], &w[1])).fold(0.0, f64::max);
         let reach = radius + (4.0 * step).max(0.01);
         for (k, c) in centres.iter().enumerate() {

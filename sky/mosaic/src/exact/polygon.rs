@@ -1,21 +1,21 @@
 //! Convex polygons in a gnomonic plane, where great circles are straight: clipping and solid angle.
 
 /// Most vertices that a clipped polygon can have here: two polygons of at most [`MOST`] / 2.
-pub(super) const MOST: usize = 24;
+pub(crate) const MOST: usize = 24;
 
 /// A convex polygon in a plane, counter-clockwise.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Polygon {
-    pub(super) vertices: [(f64, f64); MOST],
-    pub(super) count: usize,
+pub(crate) struct Polygon {
+    pub(crate) vertices: [(f64, f64); MOST],
+    pub(crate) count: usize,
 }
 
 impl Polygon {
     /// No vertex.
-    pub(super) const EMPTY: Polygon = Polygon { vertices: [(0.0, 0.0); MOST], count: 0 };
+    pub(crate) const EMPTY: Polygon = Polygon { vertices: [(0.0, 0.0); MOST], count: 0 };
 
     /// Takes the vertices in either sense and stores them counter-clockwise. More than [`MOST`] are dropped.
-    pub(super) fn new(points: &[(f64, f64)]) -> Polygon {
+    pub(crate) fn new(points: &[(f64, f64)]) -> Polygon {
         let mut polygon = Polygon::EMPTY;
         for p in points {
             polygon.push(*p);
@@ -35,18 +35,18 @@ impl Polygon {
     }
 
     /// Its vertices.
-    pub(super) fn points(&self) -> &[(f64, f64)] {
+    pub(crate) fn points(&self) -> &[(f64, f64)] {
         &self.vertices[..self.count]
     }
 
     /// Twice its area, negative if it runs clockwise. Differences from the first vertex keep the digits.
-    pub(super) fn doubled_area(&self) -> f64 {
+    pub(crate) fn doubled_area(&self) -> f64 {
         let Some((a, rest)) = self.points().split_first() else { return 0.0 };
         rest.windows(2).map(|w| turn(*a, w[0], w[1])).sum()
     }
 
     /// Whether it turns left, or straight on, at every vertex.
-    pub(super) fn is_convex(&self) -> bool {
+    pub(crate) fn is_convex(&self) -> bool {
         let n = self.count;
         let p = self.points();
         let slack = -1e-9 * self.doubled_area().abs();
@@ -56,7 +56,7 @@ impl Polygon {
     /// What it shares with the convex polygon `other`.
     ///
     /// Source: Sutherland & Hodgman 1974.
-    pub(super) fn clipped(&self, other: &Polygon) -> Polygon {
+    pub(crate) fn clipped(&self, other: &Polygon) -> Polygon {
         let mut kept = *self;
         let n = other.count;
         for k in 0..n {
@@ -113,7 +113,7 @@ impl Polygon {
     ///
     /// Source: Van Oosterom & Strackee 1983, eq. 8, on a fan of triangles; the triple product is that of the
     /// differences, so that a pixel of 1e-9 rad keeps its digits.
-    pub(super) fn solid_angle(&self) -> f64 {
+    pub(crate) fn solid_angle(&self) -> f64 {
         let p = self.points();
         if p.len() < 3 {
             return 0.0;
@@ -147,6 +147,6 @@ fn angle(y: f64, x: f64) -> f64 {
 
 /// Twice the area of the triangle `a`, `b`, `c`; positive where it turns left.
 #[inline(always)]
-pub(super) fn turn(a: (f64, f64), b: (f64, f64), c: (f64, f64)) -> f64 {
+pub(crate) fn turn(a: (f64, f64), b: (f64, f64), c: (f64, f64)) -> f64 {
     (b.0 - a.0).mul_add(c.1 - a.1, -((b.1 - a.1) * (c.0 - a.0)))
 }

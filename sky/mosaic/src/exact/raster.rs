@@ -13,7 +13,7 @@
 //! over the trapezium between a straight piece and the cell's right side.
 
 /// Moments of a covered part of a cell about the cell's centre: integrals of 1, X, Y, X², XY, Y² in cell units.
-pub(super) type Moments = [f64; 6];
+pub(crate) type Moments = [f64; 6];
 
 /// A rectangle of cells `[column, column + 1) x [row, row + 1)` that edges are laid on. Two channels: the values
 /// (times weight) and the weights.
@@ -21,7 +21,7 @@ pub(super) type Moments = [f64; 6];
 /// A cell is `OWN[ORDER]` moments of the parts that pieces in it cover, then `ORDER + 1` numbers that it hands to the
 /// cells on its right: integrals of 1, Y, Y² over the heights that its pieces span. X and Y run from -1/2 to 1/2.
 #[derive(Debug, Default)]
-pub(super) struct Raster {
+pub(crate) struct Raster {
     width: usize,
     height: usize,
     values: Vec<f64>,
@@ -30,7 +30,7 @@ pub(super) struct Raster {
 
 impl Raster {
     /// Empties the raster and gives it a new size, in cells, for moments up to `order`.
-    pub(super) fn reset(&mut self, order: usize, width: usize, height: usize) {
+    pub(crate) fn reset(&mut self, order: usize, width: usize, height: usize) {
         self.width = width;
         self.height = height;
         for channel in [&mut self.values, &mut self.weights] {
@@ -42,7 +42,7 @@ impl Raster {
     /// Lays an edge from `a` to `b` (cell coordinates, inside the raster): all to its right gains `value` and
     /// `weight` where it runs upwards, and loses them where it runs downwards.
     #[inline(always)]
-    pub(super) fn edge<const ORDER: usize>(&mut self, a: (f64, f64), b: (f64, f64), value: f64, weight: f64) {
+    pub(crate) fn edge<const ORDER: usize>(&mut self, a: (f64, f64), b: (f64, f64), value: f64, weight: f64) {
         let (low, high, value, weight) = match a.1 < b.1 {
             true => (a, b, value, weight),
             false => (b, a, -value, -weight),
@@ -72,7 +72,7 @@ impl Raster {
     /// As [`Raster::edge`], for edges that may leave the raster: what lies left of column 1 counts as in column 0,
     /// what lies right of the last column, above or below is left out. First and last column are then margins.
     #[inline(always)]
-    pub(super) fn edge_within<const ORDER: usize>(&mut self, a: (f64, f64), b: (f64, f64), value: f64, weight: f64) {
+    pub(crate) fn edge_within<const ORDER: usize>(&mut self, a: (f64, f64), b: (f64, f64), value: f64, weight: f64) {
         let (width, height) = (self.width as f64 - 0.5, self.height as f64);
         if a.1.max(b.1) <= 0.0 || a.1.min(b.1) >= height || a.0.min(b.0) >= width || a.1 == b.1 {
             return;
@@ -157,7 +157,7 @@ impl Raster {
 
     /// The cells of one row, in order of the column.
     #[inline(always)]
-    pub(super) fn row<const ORDER: usize>(&self, row: usize) -> Row<'_, ORDER> {
+    pub(crate) fn row<const ORDER: usize>(&self, row: usize) -> Row<'_, ORDER> {
         let stride = STRIDE[ORDER];
         let range = row * self.width * stride..(row + 1) * self.width * stride;
         Row {
@@ -169,7 +169,7 @@ impl Raster {
 }
 
 /// The moments (values, weights) of a row of cells, one after the other.
-pub(super) struct Row<'a, const ORDER: usize> {
+pub(crate) struct Row<'a, const ORDER: usize> {
     values: std::slice::ChunksExact<'a, f64>,
     weights: std::slice::ChunksExact<'a, f64>,
     run: [[f64; 3]; 2],
@@ -215,7 +215,7 @@ fn cut_x(p: (f64, f64), q: (f64, f64), x: f64) -> (f64, f64) {
 }
 
 /// Moments that a cell keeps of its own, by order.
-pub(super) const OWN: [usize; 3] = [1, 3, 6];
+pub(crate) const OWN: [usize; 3] = [1, 3, 6];
 /// Numbers in a cell, by order.
 const STRIDE: [usize; 3] = [2, 5, 9];
 const TWELFTH: f64 = 1.0 / 12.0;

@@ -10,7 +10,7 @@ const DUST: f64 = 1e-13;
 
 /// Buffers that a thread reuses from patch to patch.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     raster: Raster,
     /// Value and weight of the patch's pixels within a border of zeros, row by row.
     pixels: Vec<(f64, f64)>,
@@ -20,7 +20,7 @@ pub(super) struct Sheet {
 
 /// What is summed for each pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quantity {
+pub(crate) enum Quantity {
     /// Value x shared area: divided by the area, surface brightness.
     Brightness,
     /// Value x shared area / the input pixel's own area: the part of its flux that falls there, per unit area.
@@ -31,7 +31,7 @@ pub(super) enum Quantity {
 
 impl Sheet {
     /// Adds one patch, whose corners are given, into a block.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         patch: &Patch,
         corners: &Corners,
@@ -41,7 +41,7 @@ impl Sheet {
         into: &mut Accumulator<'_>,
     ) {
         if into.variance.is_some() && source.variance.is_some() {
-            self.one_by_one(patch, corners, source, quantity, density, into);
+            self.one_by_one(patch, corners, source, quantity, density, f64::INFINITY, into);
             return;
         }
         let points = corners.u.iter().copied().zip(corners.v.iter().copied());
@@ -89,7 +89,9 @@ impl Sheet {
         largest
     }
 
-    /// The overlaps of each pixel by itself, for sums that are not linear in them.
+    /// The overlaps of each pixel by itself, for sums that are not linear in them; pixels wider than `limit` output
+    /// pixels are left out.
+    #[allow(clippy::too_many_arguments)]
     fn one_by_one(
         &mut self,
         patch: &Patch,
@@ -97,6 +99,7 @@ impl Sheet {
         source: &Source<'_>,
         quantity: Quantity,
         density: &Density,
+        limit: f64,
         into: &mut Accumulator<'_>,
     ) {
         for j in 0..patch.size.1 {
@@ -107,6 +110,9 @@ impl Sheet {
                     continue;
                 }
                 let quad = corners.quad(i, j);
+                if span(&quad) > limit || span(&quad).is_nan() {
+                    continue;
+                }
                 let scale = match quantity {
                     Quantity::Brightness => 1.0,
                     Quantity::Flux => 1.0 / density.of_quad(&quad),
@@ -114,6 +120,40 @@ impl Sheet {
                 };
                 self.add_quad(&quad, density, [scale * value, weight, scale * weight], source.variance(at), into);
             }
+        }
+    }
+
+    /// As [`Sheet::add`] for a patch of which some pixels have no place on the output or are drawn across a cut:
+    /// those are left out.
+    pub(crate) fn add_sound(
+        &mut self,
+        patch: &Patch,
+        corners: &Corners,
+        source: &Source<'_>,
+        quantity: Quantity,
+        density: &Density,
+        into: &mut Accumulator<'_>,
+    ) {
+        let spans = (0..patch.size.0 * patch.size.1).map(|k| span(&corners.quad(k % patch.size.0, k / patch.size.0)));
+        let mut sizes: Vec<f64> = spans.filter(|s| s.is_finite()).collect();
+        sizes.sort_by(f64::total_cmp);
+        // A pixel across a cut is as wide as the output; few are.
+        let limit = sizes.get(sizes.len() / 4).map_or(0.0, |s| 20.0 * s + 2.0);
+        self.one_by_one(patch, corners, source, quantity, density, limit, into);
+    }
+
+    /// Adds a drop by itself: `factors` (value and weight) times the part of it in each output pixel.
+    pub(crate) fn add_drop(
+        &mut self,
+        quad: &[(f64, f64); 4],
+        factors: [f64; 2],
+        variance: f64,
+        into: &mut Accumulator<'_>,
+    ) {
+        let own = Density::Flat.signed_area(quad).abs();
+        if own > 0.0 {
+            let [value, weight] = factors.map(|f| f / own);
+            self.add_quad(quad, &Density::Flat, [value, weight, weight], variance, into);
         }
     }
 
@@ -295,6 +335,18 @@ fn integral<const ORDER: usize>(factors: &Moments, moments: &Moments) -> f64 {
         sum = factors[k].mul_add(moments[k], sum);
     }
     sum
+}
+
+/// Width or height of a quadrilateral, whichever is larger; NaN if a corner is undefined.
+fn span(quad: &[(f64, f64); 4]) -> f64 {
+    let mut b = [quad[0].0, quad[0].1, quad[0].0, quad[0].1];
+    for (u, v) in quad {
+        if u.is_nan() || v.is_nan() {
+            return f64::NAN;
+        }
+        b = [b[0].min(*u), b[1].min(*v), b[2].max(*u), b[3].max(*v)];
+    }
+    (b[2] - b[0]).max(b[3] - b[1])
 }
 
 /// The raster's place on the output grid.

@@ -47,6 +47,19 @@ pub struct ExactMap {
     density: Option<Density>,
     out_size: (usize, usize),
     quantity: Quantity,
+    engine: Engine,
+}
+
+/// Ways to the same overlaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// Patches laid on a gnomonic grid.
+    Sheet,
+    /// Pairs of pixels found by their place on the output grid.
+    Clip,
+    /// Pairs of pixels found by their place on the sky.
+    #[cfg(test)]
+    Index,
 }
 
 impl ExactMap {
@@ -67,7 +80,15 @@ impl ExactMap {
         let map = |x: &[f64], y: &[f64], u: &mut [f64], v: &mut [f64]| pair.across(x, y, u, v);
         let lattice = Lattice::new(&map, Window::whole(in_size), out_size, TOLERANCE);
         let density = pair.gnomonic().map(Density::Gnomonic);
-        Ok(ExactMap { pair, lattice, density, out_size, quantity: Quantity::Brightness })
+        let engine = if density.is_some() { Engine::Sheet } else { Engine::Clip };
+        Ok(ExactMap { pair, lattice, density, out_size, quantity: Quantity::Brightness, engine })
+    }
+
+    /// The same map by another way.
+    #[cfg(test)]
+    pub(super) fn forced(mut self, engine: Engine) -> ExactMap {
+        self.engine = engine;
+        self
     }
 
     /// The same map for fluxes: each input value is divided by its pixel's own solid angle, so that `sum / area` is
@@ -109,9 +130,16 @@ impl ExactMap {
                 continue;
             }
             corners.of(patch, &map);
-            if let Some(density) = &self.density {
-                sheet.add(patch, &corners, source, quantity, density, into);
-            } else if !pairs.add(patch, &corners, &self.pair, &mut Task { source, quantity, into }) {
+            let done = match (self.engine, &self.density) {
+                (Engine::Sheet, Some(density)) => {
+                    sheet.add(patch, &corners, source, quantity, density, into);
+                    true
+                }
+                #[cfg(test)]
+                (Engine::Index, _) => false,
+                _ => pairs.add(patch, &corners, &self.pair, &mut Task { source, quantity, into }),
+            };
+            if !done {
                 left.push(patch);
             }
         }

@@ -13,10 +13,6 @@ fn bent(x: f64, y: f64, m: &[f64; 6], bend: f64) -> (f64, f64) {
     (u, m[3] + m[4] * x + m[5] * y - bend * x * x + 0.3 * bend * y * y)
 }
 
-fn whole(side: usize) -> Window {
-    Window { x0: 0, y0: 0, x1: side, y1: side }
-}
-
 struct Laid {
     sum: Vec<f64>,
     area: Vec<f64>,
@@ -37,7 +33,7 @@ fn lay(
             (u[k], v[k]) = bent(x[k], y[k], m, bend);
         }
     };
-    let lattice = Lattice::new(&map, whole(size), (out, out), 1e-9);
+    let lattice = Lattice::new(&map, Window::whole((size, size)), (out, out), 1e-9);
     let mut laid = Laid { sum: vec![0.0; out * out], area: vec![0.0; out * out], variance: vec![0.0; out * out] };
     let variance = vec![1.0; data.len()];
     let source = Source { data, width: size, height: size, weight: None, variance: one.then_some(&variance) };
@@ -184,7 +180,7 @@ fn a_block_of_the_output_gets_the_same_numbers_as_the_whole() {
             (u[k], v[k]) = bent(x[k], y[k], &m, 0.0);
         }
     };
-    let lattice = Lattice::new(&map, whole(5), (320, 320), 1e-9);
+    let lattice = Lattice::new(&map, Window::whole((5, 5)), (320, 320), 1e-9);
     let source = Source { data: &data, width: 5, height: 5, weight: None, variance: None };
     for (x, y) in [(0, 0), (100, 60), (150, 200), (290, 290), (60, 90)] {
         let (mut sum, mut area) = (vec![0.0; 300], vec![0.0; 300]);
@@ -222,7 +218,7 @@ fn rate_of_the_sheet() {
                     (u[k], v[k]) = bent(x[k], y[k], &m, 1e-7);
                 }
             };
-            let lattice = Lattice::new(&map, whole(512), (900, 900), 1e-9);
+            let lattice = Lattice::new(&map, Window::whole((512, 512)), (900, 900), 1e-9);
             let source = Source { data: &data, width: 512, height: 512, weight: None, variance: None };
             let (mut sum, mut area) = (vec![1.0; 900 * 900], vec![1.0; 900 * 900]);
             let (mut corners, mut sheet) = (Corners::new(Layout::Corners), Sheet::default());
