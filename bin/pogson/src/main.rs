@@ -3,7 +3,6 @@
 //! One file per command under `commands/`; data go to standard output, logs and progress to standard error; each failure is
 //! one sentence with an exit code ([`failure`]).
 #![allow(unreachable_pub, reason = "a program has no outside to reach from")]
-#![allow(dead_code, reason = "the frame that commands still to come stand on")]
 
 mod arguments;
 mod commands;

@@ -30,6 +30,7 @@ macro_rules! commands {
 
 commands! {
     compare => Compare,
+    convert => Convert,
     cutout => Cutout,
     info => Info,
     man => Man,

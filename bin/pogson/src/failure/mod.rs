@@ -71,12 +71,6 @@ impl Failure {
         Failure::new(class_of(error.kind()), format!("{}: {error}{mend}", path.display()))
     }
 
-    /// Class, and so the exit code.
-    #[cfg(test)]
-    pub fn class(&self) -> Class {
-        self.class
-    }
-
     /// Writes the sentence to standard error (as a JSON object on request) and gives the exit code.
     pub fn report(&self, json: bool) -> ExitCode {
         use std::io::Write;
