@@ -287,6 +287,12 @@ impl FitsFile {
         match hdu.kind {
             HduKind::Image if !hdu.axes.is_empty() => {
                 let bytes = self.data(index)?;
+                // GCOUNT = 0 takes all data away; what is not the pixels alone is left out.
+                let pixels = data_bytes(&hdu.axes, hdu.bitpix, 0, 1).and_then(|size| bytes.get(..size));
+                let Some(bytes) = pixels else {
+                    let found = hdu.own_header().i64("GCOUNT").unwrap_or(1);
+                    return Err(FitsError::bad_value(&self.path, index, "GCOUNT", found, "1 for an image"));
+                };
                 Ok(Image::plain(&self.path, index, &hdu.header, hdu.axes.clone(), hdu.bitpix, bytes))
             }
             HduKind::CompressedImage => image_of_table(&self.path, index, &hdu.header, self.data(index)?),

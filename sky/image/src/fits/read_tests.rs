@@ -157,6 +157,15 @@ fn truncated_data_say_how_many_bytes_are_missing() {
 }
 
 #[test]
+fn an_image_of_no_groups_is_refused() {
+    let mut bytes = hdu(&["SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"], &[]);
+    let cards = ["XTENSION= 'IMAGE   '", "BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 64", "PCOUNT  = 0", "GCOUNT  = 0"];
+    bytes.extend(hdu(&cards, &[]));
+    let err = open(bytes).unwrap().image(1).unwrap_err();
+    assert!(err.to_string().contains("GCOUNT = 0"), "{err}");
+}
+
+#[test]
 fn axes_of_no_length_make_images_without_pixels() {
     let file = open(image_file(16, &[0, 5], &[], &[])).unwrap();
     let image = file.image(0).unwrap();
