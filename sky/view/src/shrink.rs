@@ -35,21 +35,25 @@ pub enum ShrinkError {
 /// - `value`: [`CellValue::Mean`] keeps surface brightness, [`CellValue::Sum`] the sum over the image.
 /// - `history`: lines for HISTORY.
 ///
+/// - `progress`: called from several threads with the number of old pixels done since its last call; its error ends
+///   the work, and no output is left.
+///
 /// Every plane is shrunk; the pixels written are 32-bit floats. The image is streamed by rows. Returns the new
 /// (width, height).
 ///
 /// # Errors
-/// [`ShrinkError`]; an output that exists is replaced only where `options` say so.
-pub fn shrink(
+/// [`ShrinkError`] or that of `progress`; an output that exists is replaced only where `options` say so.
+pub fn shrink<E: From<ShrinkError> + Send>(
     image: &Image<'_>,
     out: &Path,
-    factor: f64,
-    value: CellValue,
+    (factor, value): (f64, CellValue),
     history: &[String],
     options: Options,
-) -> Result<(usize, usize), ShrinkError> {
+    progress: impl Fn(u64) -> Result<(), E> + Sync,
+) -> Result<(usize, usize), E> {
+    let fits = |error: FitsError| E::from(ShrinkError::Fits(error));
     if !(factor.is_finite() && factor >= 1.0) {
-        return Err(ShrinkError::Factor { factor });
+        return Err(ShrinkError::Factor { factor }.into());
     }
     let mut header = shrunk_header(image.header(), factor)?;
     for line in history {
@@ -61,19 +65,20 @@ pub fn shrink(
     for (axis, length) in axes.iter_mut().zip([size.0, size.1]) {
         *axis = length;
     }
-    let writer = ImageWriter::create(out, &header, &axes, Bitpix::F32, options)?;
+    let writer = ImageWriter::create(out, &header, &axes, Bitpix::F32, options).map_err(fits)?;
     for plane in 0..image.planes() {
         reduce(
             (width, height),
             factor,
             value,
             |first, rows, pixels: &mut [f32]| {
-                image.read_f32(plane, Rect { x: 0, y: first, width, height: rows }, pixels)
+                image.read_f32(plane, Rect { x: 0, y: first, width, height: rows }, pixels).map_err(fits)?;
+                progress(pixels.len() as u64)
             },
-            |first, rows| writer.write_rows_f32(plane, first, rows),
+            |first, rows| writer.write_rows_f32(plane, first, rows).map_err(fits),
         )?;
     }
-    writer.finish()?;
+    writer.finish().map_err(fits)?;
     Ok(size)
 }
 
@@ -183,7 +188,8 @@ mod tests {
         let image = file.first_image().unwrap();
         for factor in [1.0, 2.0, 3.7] {
             let options = Options { overwrite: true, checksum: true };
-            let (width, height) = shrink(&image, &to, factor, CellValue::Sum, &[], options).unwrap();
+            let (width, height) =
+                shrink(&image, &to, (factor, CellValue::Sum), &[], options, |_| Ok::<(), ShrinkError>(())).unwrap();
             let small = FitsFile::open(&to).unwrap();
             let small = small.first_image().unwrap();
             assert_eq!((small.width(), small.height()), (width, height));

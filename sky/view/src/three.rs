@@ -15,6 +15,14 @@ pub struct Lupton {
 }
 
 impl Lupton {
+    /// The stretch for bands that were scaled to `[0, 1]`: a pixel of 1 in all three is just white.
+    ///
+    /// `softening` is the paper's Q, greater than 0; 8 is customary.
+    pub fn of_unit_range(softening: f64) -> Lupton {
+        let stretch = softening / libm::sinh(10.0 * libm::asinh(0.1 * softening));
+        Lupton { minimum: [0.0; 3], stretch, softening }
+    }
+
     /// Colour of one pixel from its three values in the images' units.
     ///
     /// A pixel that is NaN in any band, or not above black in all together, is black. Where one colour passes the
@@ -96,6 +104,14 @@ mod tests {
                 [169, 196, 222],
             ],
         );
+    }
+
+    #[test]
+    fn bands_of_unit_range_run_from_black_to_white() {
+        let lupton = Lupton::of_unit_range(8.0);
+        assert_eq!(lupton.colour([0.0; 3]), Rgb::BLACK);
+        let Rgb(top) = lupton.colour([1.0; 3]);
+        assert!(top.iter().all(|v| *v >= 254), "{top:?}");
     }
 
     #[test]

@@ -34,5 +34,8 @@ commands! {
     cutout => Cutout,
     info => Info,
     man => Man,
+    shrink => Shrink,
     simulate => Simulate,
+    stats => Stats,
+    view => View,
 }
