@@ -140,7 +140,10 @@ impl Header {
             header.cards.push(card);
         }
         // Blank cards between the last keyword and END are room to grow, not content.
-        while header.cards.last().is_some_and(|c| c.key().is_empty() && c.comment().is_empty()) {
+        let blank = |c: &Card| {
+            c.key().is_empty() && c.value().is_none() && c.comment().chars().take(COMMENTARY).all(|c| c == ' ')
+        };
+        while header.cards.last().is_some_and(blank) {
             header.cards.pop();
         }
         header
@@ -398,6 +401,13 @@ mod tests {
         let err = Header::parse(&bytes).unwrap_err();
         assert_eq!(err, HeaderError::NoEnd { bytes: 160, last: "CRVAL1".into() });
         assert!(matches!(Header::parse(&[0u8; 5760]), Err(HeaderError::NotText { offset: 0 })));
+    }
+
+    #[test]
+    fn text_beyond_column_80_makes_no_card_of_a_blank_line() {
+        let header = one(&format!("BITPIX  = 8\n{:100}x", ""));
+        assert_eq!(header.len(), 1);
+        assert!(Header::parse(&header.to_bytes()).unwrap().0 == header);
     }
 
     #[test]
