@@ -123,7 +123,8 @@ impl CelestialAxes {
     pub(super) fn find(keywords: &Keywords<'_>) -> Result<CelestialAxes, WcsError> {
         let size = |stem: &str| keywords.plain(stem).and_then(Value::as_i64).unwrap_or(0);
         let declared = keywords.number("WCSAXES").unwrap_or(0.0) as i64;
-        let count = declared.max(size("NAXIS")).clamp(2, 99) as usize;
+        let named_axes = (1..=9).rev().find(|i| keywords.text(&format!("CTYPE{i}")).is_some());
+        let count = declared.max(size("NAXIS")).max(named_axes.unwrap_or(2)).clamp(2, 99) as usize;
         let named: Vec<Named> = (1..=count).filter_map(|axis| named(keywords, axis)).collect();
         let Some(lon) = named.iter().find(|n| n.is_longitude).or(named.first()) else {
             let found = keywords.text("CTYPE1").map_or("absent".into(), |t| format!("'{t}'"));

@@ -29,6 +29,8 @@ mod projection;
 mod read;
 mod rows;
 mod system;
+#[cfg(test)]
+mod tests;
 pub mod validity;
 mod write;
 

@@ -7,7 +7,7 @@ use super::projection::{CODES, Parameters, Projection};
 use super::{LinearAxis, Wcs, system};
 use crate::fits::{FitsFile, Header, Value};
 use crate::sphere::trig::{sincos_deg, vectors_in_place};
-use crate::sphere::{Frame, Rotation};
+use crate::sphere::{Frame, Rotation, SkyCoord};
 use std::sync::Arc;
 
 /// A projection as the header has it, with what may move its fiducial point.
@@ -51,18 +51,45 @@ impl Wcs {
     fn read(header: &Header, alt: Option<char>, lookup: Option<&dyn LookupSource>) -> Result<Wcs, WcsError> {
         let keywords = Keywords::new(header, alt);
         let plate = DssPlate::from_header(header).filter(|_| keywords.is_primary());
-        let axes = match (CelestialAxes::find(&keywords), plate) {
-            (Ok(axes), None) => axes,
-            (_, Some(plate)) => return Wcs::of_plate(header, plate),
-            (Err(error), None) => return Err(error),
+        let Some(plate) = plate else {
+            return Wcs::by_axes(header, &keywords, alt, lookup);
         };
+        let plate = Wcs::of_plate(header, plate)?;
+        match Wcs::by_axes(header, &keywords, alt, lookup) {
+            Ok(mut plain) if !plate.lies_over(&plain) => {
+                let text = "the DSS plate solution (PLTRAH, AMDX1 ...) belongs to another image than CTYPE and CRVAL; left out";
+                plain.warnings.push(text.into());
+                Ok(plain)
+            }
+            _ => Ok(plate),
+        }
+    }
+
+    /// Whether the corners and the middle of the image lie within an arc minute of where `other` has them.
+    fn lies_over(&self, other: &Wcs) -> bool {
+        let (right, top) = (self.naxis.0 as f64, self.naxis.1 as f64);
+        [(0.0, 0.0), (right, 0.0), (0.0, top), (right, top), (0.5 * right, 0.5 * top)].into_iter().all(|(x, y)| {
+            let there = other.pix_to_sky(x, y).map(|sky| other.frame.convert_one(&self.frame, sky));
+            let near = |a: SkyCoord, b: SkyCoord| a.separation_deg(b) < 1.0 / 60.0;
+            self.pix_to_sky(x, y).zip(there).is_some_and(|(a, b)| near(a, b))
+        })
+    }
+
+    /// Coordinates as CTYPE and its companions have them.
+    fn by_axes(
+        header: &Header,
+        keywords: &Keywords<'_>,
+        alt: Option<char>,
+        lookup: Option<&dyn LookupSource>,
+    ) -> Result<Wcs, WcsError> {
+        let axes = CelestialAxes::find(keywords)?;
         let (distortion, odd) =
             Distortion::read(header, alt, lookup).map_err(|error| WcsError::Distortion(error.to_string()))?;
-        let mut linear = Linear::read(&keywords, &axes)?;
+        let mut linear = Linear::read(keywords, &axes)?;
         let mut warnings = std::mem::take(&mut linear.warnings);
         warnings.extend(odd.iter().map(ToString::to_string));
-        let frame = system::read(&keywords, &axes.system, &mut warnings);
-        let drawn = drawn(&keywords, &axes, linear.crval, distortion.as_ref())?;
+        let frame = system::read(keywords, &axes.system, &mut warnings);
+        let drawn = drawn(keywords, &axes, linear.crval, distortion.as_ref())?;
         let pixel = axes.pixel_axes();
         let mut wcs = Wcs {
             frame,
@@ -80,7 +107,7 @@ impl Wcs {
             latitude_first: axes.lat < axes.lon,
             distortion: distortion.map(Arc::new),
             plate: None,
-            others: others(&keywords, &axes),
+            others: others(keywords, &axes),
             warnings,
         };
         if drawn.shifted {
