@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use pogson_image::fits::write::{ImageWriter, Options};
 use pogson_image::fits::{Bitpix, FitsError, Header, Image, Rect};
+use pogson_image::fits::{ImageWriter, Options};
 
 use crate::reduce::{CellValue, Cells, reduce};
 
@@ -167,7 +167,7 @@ fn sip_power(key: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use pogson_image::fits::FitsFile;
-    use pogson_image::fits::write::write_image_f32;
+    use pogson_image::fits::write_image_f32;
 
     fn sip_header() -> Header {
         Header::from_text(

@@ -14,6 +14,7 @@ pub mod file;
 mod gzip;
 pub mod header;
 pub mod image;
+pub mod image_writer;
 pub mod output;
 pub mod pixel;
 pub mod tiled;
@@ -28,9 +29,10 @@ pub use error::FitsError;
 pub use file::{FitsFile, Hdu, HduKind};
 pub use header::{Header, HeaderError};
 pub use image::{Image, Rect};
+pub use image_writer::{ImageWriter, write_image_f32, write_image_f64};
 pub use pixel::{Bitpix, Scaling};
 pub use value::Value;
-pub use write::{FitsWriter, ImageWriter, Options, write_image_f32, write_image_f64};
+pub use write::{FitsWriter, Options};
 
 #[cfg(test)]
 mod read_tests;
