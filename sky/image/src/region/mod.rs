@@ -9,12 +9,19 @@
 //! ```
 
 mod coordinate;
+mod geometry;
 mod lexer;
+mod mask;
+mod outline;
 mod parse;
 mod shape;
 
+pub use geometry::{Canvas, Physical, PlaceError};
+pub use mask::Mask;
 pub use parse::{RegionError, RegionFile};
 pub use shape::{Length, Region, Shape, System};
 
+#[cfg(test)]
+mod mask_tests;
 #[cfg(test)]
 mod tests;
