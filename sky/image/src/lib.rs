@@ -3,8 +3,10 @@
 //! Pixel coordinates are 0-based inside the library (the centre of the first pixel is 0.0) and 1-based in FITS
 //! keywords and on the command line.
 
+pub mod catalogue;
 pub mod cutout;
 pub mod fits;
+pub mod footprint;
 pub mod frame;
 pub mod lanes;
 pub mod region;

@@ -29,13 +29,17 @@ macro_rules! commands {
 }
 
 commands! {
+    check => Check,
     compare => Compare,
     convert => Convert,
     cutout => Cutout,
+    get => Get,
     info => Info,
     man => Man,
+    overlaps => Overlaps,
     shrink => Shrink,
     simulate => Simulate,
     stats => Stats,
+    table => Table,
     view => View,
 }

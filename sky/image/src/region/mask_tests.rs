@@ -141,8 +141,8 @@ fn systems_agree_about_one_place() {
 #[test]
 fn outlines_run_along_the_masks_edge() {
     let wcs = turned([275.2, -16.1], ["RA---TAN", "DEC--TAN"]);
-    let file =
-        RegionFile::parse("icrs;annulus(275.2,-16.1,10\",30\");polygon(275.2,-16.1,275.21,-16.1,275.2,-16.09)").unwrap();
+    let file = RegionFile::parse("icrs;annulus(275.2,-16.1,10\",30\");polygon(275.2,-16.1,275.21,-16.1,275.2,-16.09)")
+        .unwrap();
     let rings = file.regions[0].outline(&canvas(&wcs)).unwrap();
     assert_eq!(rings.len(), 2);
     for (ring, radius) in rings.iter().zip([30.0, 10.0]) {
