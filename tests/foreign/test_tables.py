@@ -93,7 +93,8 @@ def test_what_cannot_be_used_is_left_out_and_told(pogson, raw, tmp_path):
     pogson("table", tmp_path / "in", "-o", tmp_path / "t.tbl", code=1)
     checked = pogson.json("check", tmp_path / "in", code=3)
     assert checked["errors"] >= 2
-    assert [f["file"].split("/")[-1] for f in checked["files"] if not f["findings"]] == ["good.fits"]
+    good = [f for f in checked["files"] if all(finding["severity"] == "note" for finding in f["findings"])]
+    assert [f["file"].split("/")[-1] for f in good] == ["good.fits"]
 
 
 def test_check_finds_a_flipped_bit_by_its_sums(pogson, tmp_path):
@@ -147,3 +148,20 @@ def test_get_lists_and_fetches_from_a_local_archive(pogson, raw, tmp_path):
     finally:
         server.shutdown()
     pogson("get", "no-such-survey", "--center", "1 2", code=2)
+
+
+def test_the_template_holds_every_tile_and_mprojectpp_takes_it(pogson, raw, tmp_path):
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    report = pogson.json("header", raw, "-o", tmp_path / "t.hdr")
+    assert report["images"] == 8
+    frame = WCS(fits.Header.fromtextfile(tmp_path / "t.hdr"))
+    for tile in raw.glob("*.fits"):
+        header = fits.getheader(tile)
+        sky = WCS(header).calc_footprint(header, center=False)
+        x, y = frame.all_world2pix(sky, 1).T
+        assert x.min() >= 0.5 - 1e-6 and x.max() <= report["naxis1"] + 0.5 + 1e-6
+        assert y.min() >= 0.5 - 1e-6 and y.max() <= report["naxis2"] + 0.5 + 1e-6
+    tile = next(raw.glob("*.fits"))
+    montage_says_ok("mProjectPP", tile, tmp_path / "p.fits", tmp_path / "t.hdr", cwd=tmp_path)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pogson_image::fits::checksum::Verdict;
 use pogson_image::fits::FitsFile;
-use pogson_image::wcs::{Wcs, WcsError};
+use pogson_image::wcs::{Wcs, validity};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -143,17 +143,16 @@ fn check(path: &Path) -> Checked {
         if let Err(error) = file.image(index) {
             find(Severity::Error, Some(index), error.to_string());
         }
-        match Wcs::from_hdu(&file, index) {
-            Ok(wcs) => {
-                for warning in wcs.warnings() {
-                    find(Severity::Warning, Some(index), warning.clone());
-                }
-                if let Some(message) = round_trip(&wcs) {
-                    find(Severity::Warning, Some(index), message);
-                }
-            }
-            Err(error @ WcsError::Missing { .. }) => find(Severity::Note, Some(index), error.to_string()),
-            Err(error) => find(Severity::Error, Some(index), error.to_string()),
+        for finding in validity::of_hdu(&file, index) {
+            let severity = match finding.severity {
+                validity::Severity::Note => Severity::Note,
+                validity::Severity::Warning => Severity::Warning,
+                validity::Severity::Error => Severity::Error,
+            };
+            find(severity, Some(index), finding.message);
+        }
+        if let Some(message) = Wcs::from_hdu(&file, index).ok().as_ref().and_then(round_trip) {
+            find(Severity::Warning, Some(index), message);
         }
     }
     Checked { file: path.display().to_string(), hdus: file.hdus().len(), findings }

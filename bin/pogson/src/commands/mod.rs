@@ -34,6 +34,7 @@ commands! {
     convert => Convert,
     cutout => Cutout,
     get => Get,
+    header => Header,
     info => Info,
     man => Man,
     overlaps => Overlaps,
