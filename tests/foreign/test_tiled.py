@@ -33,7 +33,6 @@ IMAGES = {
 }
 CODECS = {
     "rice": "RICE_1", "gzip1": "GZIP_1", "gzip2": "GZIP_2", "hcompress": "HCOMPRESS_1", "plio": "PLIO_1",
-    "none": "NOCOMPRESS",
 }
 TILES = {2: ["", "28,21", "83,61"], 3: ["", "10,10,2", "30,21,1"]}
 
@@ -55,7 +54,7 @@ def same(a, b):
 def plain(pogson, path, folder):
     """The pixels of a file as pogson reads them."""
     out = folder / "plain.fits"
-    pogson("convert", path, out, "--force")
+    pogson("convert", path, "-o", out, "--force")
     return fits.getdata(out)
 
 
@@ -74,21 +73,20 @@ def test_what_pogson_compresses_astropy_and_funpack_read_alike(pogson, tmp_path,
     header = fits.Header({"OBJECT": "x", "LONGKEY1": "y" * 100})
     fits.writeto(tmp_path / "in.fits", pixels, header)
     is_float = pixels.dtype.kind == "f"
-    exact = codec == "none" or not is_float
     ways = [["--quantize", "16", "--dither", "none"], ["--quantize", "4", "--dither", "1", "--seed", "9990"],
             ["--quantize", "4", "--dither", "2"], ["--quantize=-0.5", "--dither", "1"]]
     if codec in ("gzip1", "gzip2"):
-        ways.append(["--quantize", "none"])
+        ways.append(["--quantize", "0"])
     for tile in TILES[pixels.ndim]:
         if not fits_together(codec, image, tile):
             continue
         for way in ways if is_float else [[]]:
             out = tmp_path / "out.fits.fz"
             tiles = ["--tile", tile] if tile else []
-            pogson("convert", tmp_path / "in.fits", out, "--compress", codec, "--force", *way, *tiles)
+            pogson("convert", tmp_path / "in.fits", "-o", out, "--compress", codec, "--force", *way, *tiles)
             ours = plain(pogson, out, tmp_path)
             assert same(ours, fits.getdata(out)), (tile, way)
-            if exact or "none" in way[:2]:
+            if not is_float or way == ["--quantize", "0"]:
                 assert same(ours, pixels), (tile, way)
             else:
                 assert np.array_equal(np.isnan(ours), np.isnan(pixels))

@@ -48,12 +48,25 @@ pub struct Args {
     /// Compress by tiles
     #[arg(long, value_enum, default_value_t = Compression::None)]
     compress: Compression,
-    /// Steps of the quantisation in a standard deviation of the noise; 0 keeps floats without loss (gzip only)
-    #[arg(long, default_value_t = 16.0, value_name = "Q")]
+    /// Steps of the quantisation in a standard deviation of the noise; below 0, the step itself; 0 keeps floats without
+    /// loss (gzip only)
+    #[arg(long, default_value_t = 16.0, value_name = "Q", allow_hyphen_values = true)]
     quantize: f32,
     /// Dither of quantised floats: 1, 2 (keeps exact zeros) or none
     #[arg(long, default_value = "1", value_parser = parse_dither)]
     dither: Dither,
+    /// Where the dithering begins in its sequence of random numbers, 1 to 10000
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: i64,
+    /// Size of the tiles along each axis [default: rows]
+    #[arg(long, value_delimiter = ',', value_name = "X,Y,..")]
+    tile: Vec<usize>,
+    /// Rounding of hcompress: 0 and 1 without loss
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    scale: i32,
+    /// Ask readers to smooth images rounded by --scale
+    #[arg(long)]
+    smooth: bool,
     /// HDU to convert: a number from 0, a name, or NAME,VERSION [default: the first image]
     #[arg(long)]
     hdu: Option<HduChoice>,
@@ -166,11 +179,19 @@ fn write_plain(
 }
 
 fn write_compressed(args: &Args, image: &Image<'_>, codec: Codec, options: Options) -> Result<(), Failure> {
-    let level = (args.quantize > 0.0).then_some(args.quantize);
+    let level = (args.quantize != 0.0).then_some(args.quantize);
     if level.is_none() && !image.bitpix().is_integer() && !matches!(codec, Codec::Gzip1 | Codec::Gzip2) {
         return Err(Failure::usage(format!("{} cannot hold floats without --quantize; choose gzip2", codec.name())));
     }
-    let tiled = TiledOptions { codec, level, dither: args.dither, ..TiledOptions::default() };
+    let tiled = TiledOptions {
+        codec,
+        tile: args.tile.clone(),
+        level,
+        dither: args.dither,
+        seed: args.seed,
+        hcompress_scale: args.scale,
+        smooth: args.smooth,
+    };
     let mut writer = FitsWriter::create(&args.output, options)?;
     add_tiled(&mut writer, image, &tiled)?;
     Ok(writer.finish()?)
