@@ -24,7 +24,7 @@ use crate::output::Output;
 Examples:
   pogson view mosaic.fits -o mosaic.png
   pogson view mosaic.fits -o map.png --grid icrs --compass --scale-bar --size 1600
-  pogson view mosaic.fits -o heat.png --stretch gaussian-log --limits -1s max --colormap heat
+  pogson view mosaic.fits -o heat.png --stretch gaussian-log --limits=-1s,max --colormap heat
   pogson view --red K.fits --green H.fits --blue J.fits -o colour.png
   pogson view mosaic.fits -o stars.png --catalog stars.tbl --regions fields.reg --footprints raw/*.fits")]
 pub struct Args {
@@ -54,8 +54,9 @@ pub struct Args {
     #[arg(long)]
     stretch: Option<Stretch>,
     /// What is black and what white: zscale, minmax, a percentage kept such as 99.5%, or two of: a value, a percentile
-    /// such as 1%, sigmas from the median such as -2s, min, max [default: -1.5s 99.7%]
-    #[arg(long, num_args = 1..=2, value_names = ["LOW", "HIGH"], allow_hyphen_values = true)]
+    /// such as 1%, sigmas from the median such as 5s, min, max; a first word like -2s is joined on, --limits=-2s,max
+    /// [default: -1.5s,99.7%]
+    #[arg(long, num_args = 1..=2, value_names = ["LOW", "HIGH"], allow_negative_numbers = true)]
     limits: Option<Vec<String>>,
     /// Colours: grey, viridis, magma, inferno, heat, cool, rainbow, diverging
     #[arg(long, default_value = "grey", conflicts_with = "red")]
@@ -76,7 +77,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     plane: usize,
     #[command(flatten)]
-    overlays: overlays::Args,
+    overlays: overlays::OverlayArgs,
     /// Replace the output if it exists
     #[arg(long)]
     force: bool,

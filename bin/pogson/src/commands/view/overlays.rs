@@ -19,7 +19,7 @@ use crate::output::Output;
 /// Options of the overlays.
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Drawn over the picture")]
-pub struct Args {
+pub struct OverlayArgs {
     /// Coordinate grid of a frame: icrs, fk5, fk4, galactic, ecliptic, supergalactic
     #[arg(long, value_name = "FRAME")]
     grid: Option<FrameName>,
@@ -52,7 +52,7 @@ pub struct Args {
     catalog_colour: Option<Rgb>,
 }
 
-impl Args {
+impl OverlayArgs {
     /// Whether anything is to be drawn.
     pub fn any(&self) -> bool {
         self.grid.is_some()
@@ -86,7 +86,7 @@ pub fn draw(
     wcs: &Wcs,
     header: &Header,
     factor: f64,
-    args: &Args,
+    args: &OverlayArgs,
     out: &Output,
 ) -> Result<Seen, Failure> {
     let sheet = Sheet::new(wcs, picture, factor);
