@@ -10,6 +10,7 @@ mod failure;
 mod interrupt;
 mod output;
 mod progress;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,11 @@
 //! Values on the command line: how they are written, apart from what is done with them.
 
 pub mod angle;
+pub mod bytes;
 pub mod frame;
 pub mod hdu;
+pub mod optimal;
+pub mod output_frame;
 pub mod position;
 pub mod section;
+pub mod tiles;

@@ -43,4 +43,5 @@ commands! {
     stats => Stats,
     table => Table,
     view => View,
+    mosaic => Mosaic,
 }

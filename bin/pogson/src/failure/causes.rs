@@ -6,6 +6,7 @@ use pogson_image::fits::FitsError;
 use pogson_image::table::TableError;
 use pogson_image::template::TemplateError;
 use pogson_image::unit::UnitError;
+use pogson_mosaic::error::MosaicError;
 
 use super::{Class, Failure, class_of};
 
@@ -53,5 +54,16 @@ impl From<TemplateError> for Failure {
 impl From<UnitError> for Failure {
     fn from(error: UnitError) -> Failure {
         Failure::bad_input(error.to_string())
+    }
+}
+
+impl From<MosaicError> for Failure {
+    fn from(error: MosaicError) -> Failure {
+        match error {
+            MosaicError::Fits(error) => Failure::from(error),
+            MosaicError::Interrupted => Failure::interrupted(),
+            MosaicError::Memory { .. } => Failure::new(Class::NoRoom, error.to_string()),
+            _ => Failure::bad_input(error.to_string()),
+        }
     }
 }

@@ -1,0 +1,226 @@
+//! The science options of a mosaic: names on the command line and what they stand for.
+
+use std::path::PathBuf;
+
+use pogson_mosaic::background::Background;
+use pogson_mosaic::coadd::Combine;
+use pogson_mosaic::flux_scale::FluxScale;
+use pogson_mosaic::kernel::Kernel;
+use pogson_mosaic::method::Method;
+use pogson_mosaic::source::{Companion, Loading, Pick, WeightKind};
+
+use crate::failure::Failure;
+
+/// Reprojection methods.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodName {
+    Auto,
+    MontageExact,
+    Plane,
+    Bspline5,
+    Bspline3,
+    Lanczos4,
+    Lanczos3,
+    Lanczos2,
+    Bicubic,
+    Bilinear,
+    Nearest,
+}
+
+/// What is matched.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackgroundName {
+    None,
+    Level,
+    Plane,
+    Quadratic,
+    Cubic,
+}
+
+/// How values are combined.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CombineName {
+    Mean,
+    Weighted,
+    Median,
+    Clipped,
+    Sum,
+    Min,
+    Max,
+    First,
+    Last,
+    Count,
+    Chi,
+}
+
+/// Kinds of weight maps.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightName {
+    Background,
+    MapRms,
+    MapVariance,
+    MapWeight,
+}
+
+/// Science options.
+#[derive(clap::Args, Debug, Clone)]
+#[command(next_help_heading = "Science")]
+pub struct MosaicArgs {
+    /// Reprojection; auto is the one that measures best
+    #[arg(long, value_enum, default_value = "auto")]
+    pub method: MethodName,
+    /// What is matched between tiles
+    #[arg(long, value_enum, default_value = "plane")]
+    pub background: BackgroundName,
+    /// How the tiles' values are combined
+    #[arg(long, value_enum, default_value = "mean")]
+    pub combine: CombineName,
+    /// Standard deviations beyond which `--combine clipped` leaves a value out
+    #[arg(long, value_name = "SIGMA", default_value_t = 4.0)]
+    pub clip: f32,
+    /// Common flux scale: keyword (MAGZP and the like), table=FILE, fit, none [default: keyword; none for montage-exact]
+    #[arg(long, value_name = "SOURCE")]
+    pub flux_scale: Option<String>,
+    /// Pixels hold the sum of flux that falls into them, not surface brightness
+    #[arg(long)]
+    pub flux: bool,
+    /// Least footprint of a pixel with a value
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.0)]
+    pub threshold: f32,
+    /// Largest error of approximated coordinate maps, in tile pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 1e-4)]
+    pub tolerance: f64,
+    /// HDU of each file: a number from 0, a name, or all [default: the first image]
+    #[arg(long, value_name = "HDU")]
+    pub hdu: Option<String>,
+    /// Kind of the weight maps
+    #[arg(long, value_enum, default_value = "background")]
+    pub weight_type: WeightName,
+    /// Weight maps: a suffix in place of the extension (.weight.fits), or hdu=NAME
+    #[arg(long, value_name = "WHERE")]
+    pub weight_map: Option<String>,
+    /// Masks, not zero where bad: a suffix in place of the extension (.mask.fits), or hdu=NAME
+    #[arg(long, value_name = "WHERE")]
+    pub mask: Option<String>,
+    /// Bits of the masks that make a pixel bad
+    #[arg(long, value_name = "BITS", default_value_t = -1, allow_hyphen_values = true)]
+    pub mask_bits: i64,
+    /// Fail on a tile that cannot be used, rather than leave it out and say so
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl MosaicArgs {
+    /// The method.
+    ///
+    /// # Errors
+    /// None so far; kept for methods with parameters.
+    pub fn method(&self) -> Result<Method, Failure> {
+        Ok(match self.method {
+            MethodName::Auto => Method::Auto,
+            MethodName::MontageExact => Method::MontageExact,
+            MethodName::Plane => Method::Plane,
+            MethodName::Bspline5 => Method::Interpolate(Kernel::BSpline5),
+            MethodName::Bspline3 => Method::Interpolate(Kernel::BSpline3),
+            MethodName::Lanczos4 => Method::Interpolate(Kernel::Lanczos(4)),
+            MethodName::Lanczos3 => Method::Interpolate(Kernel::Lanczos(3)),
+            MethodName::Lanczos2 => Method::Interpolate(Kernel::Lanczos(2)),
+            MethodName::Bicubic => Method::Interpolate(Kernel::Bicubic),
+            MethodName::Bilinear => Method::Interpolate(Kernel::Bilinear),
+            MethodName::Nearest => Method::Interpolate(Kernel::Nearest),
+        })
+    }
+
+    /// The background model.
+    pub fn background(&self) -> Background {
+        match self.background {
+            BackgroundName::None => Background::None,
+            BackgroundName::Level => Background::Degree(0),
+            BackgroundName::Plane => Background::Degree(1),
+            BackgroundName::Quadratic => Background::Degree(2),
+            BackgroundName::Cubic => Background::Degree(3),
+        }
+    }
+
+    /// The combination.
+    ///
+    /// # Errors
+    /// A `--clip` that is not positive.
+    pub fn combine(&self) -> Result<Combine, Failure> {
+        Ok(match self.combine {
+            CombineName::Mean => Combine::Mean,
+            CombineName::Weighted => Combine::Weighted,
+            CombineName::Median => Combine::Median,
+            CombineName::Clipped if self.clip > 0.0 => Combine::Clipped(self.clip),
+            CombineName::Clipped => return Err(Failure::usage(format!("--clip {}: give a number above 0", self.clip))),
+            CombineName::Sum => Combine::Sum,
+            CombineName::Min => Combine::Min,
+            CombineName::Max => Combine::Max,
+            CombineName::First => Combine::First,
+            CombineName::Last => Combine::Last,
+            CombineName::Count => Combine::Count,
+            CombineName::Chi => Combine::Chi,
+        })
+    }
+
+    /// Where the flux scale comes from.
+    ///
+    /// # Errors
+    /// A source that is none of the four.
+    pub fn flux_scale(&self) -> Result<FluxScale, Failure> {
+        match self.flux_scale.as_deref() {
+            None if self.method == MethodName::MontageExact => Ok(FluxScale::None),
+            None | Some("keyword") => Ok(FluxScale::Keyword),
+            Some("fit") => Ok(FluxScale::Fit),
+            Some("none") => Ok(FluxScale::None),
+            Some(text) => match text.strip_prefix("table=") {
+                Some(path) if !path.is_empty() => Ok(FluxScale::Table(PathBuf::from(path))),
+                _ => Err(Failure::usage(format!("--flux-scale {text}: give keyword, table=FILE, fit or none"))),
+            },
+        }
+    }
+
+    /// Which images of a file are tiles.
+    pub fn pick(&self) -> Pick {
+        match self.hdu.as_deref() {
+            None => Pick::First,
+            Some("all") => Pick::All,
+            Some(text) => text.parse().map_or_else(|_| Pick::Name(text.to_string()), Pick::Number),
+        }
+    }
+
+    /// Weight maps and masks.
+    ///
+    /// # Errors
+    /// A kind of weight map without the map.
+    pub fn loading(&self) -> Result<Loading, Failure> {
+        let weight = match self.weight_type {
+            WeightName::Background => WeightKind::Background,
+            WeightName::MapRms => WeightKind::Rms,
+            WeightName::MapVariance => WeightKind::Variance,
+            WeightName::MapWeight => WeightKind::Weight,
+        };
+        if weight != WeightKind::Background && self.weight_map.is_none() {
+            return Err(Failure::usage("--weight-type needs --weight-map SUFFIX or --weight-map hdu=NAME"));
+        }
+        let weight = if weight == WeightKind::Background && self.weight_map.is_some() {
+            WeightKind::Weight
+        } else {
+            weight
+        };
+        Ok(Loading {
+            weight,
+            weight_map: self.weight_map.as_deref().map(companion),
+            mask: self.mask.as_deref().map(companion),
+            mask_bits: self.mask_bits,
+            variance: false,
+        })
+    }
+}
+
+fn companion(text: &str) -> Companion {
+    match text.strip_prefix("hdu=") {
+        Some(name) => Companion::Extension(name.to_string()),
+        None => Companion::Suffix(text.to_string()),
+    }
+}

@@ -1,0 +1,191 @@
+//! `pogson mosaic`: from tiles to one image.
+
+mod choices;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use pogson_image::fits::{Bitpix, Options};
+use pogson_mosaic::background::Background;
+use pogson_mosaic::flux_scale::{self, Applied, FluxScale};
+use pogson_mosaic::output::{Files, Paths};
+use pogson_mosaic::pipeline::{self, Settings};
+use pogson_mosaic::provenance::{self, About};
+use pogson_mosaic::report::Report;
+use pogson_mosaic::source::{self, OnBad, Source};
+
+use crate::arguments::bytes::Bytes;
+use crate::arguments::output_frame::FrameArgs;
+use crate::arguments::tiles;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::watch::Progress;
+
+/// Make a mosaic of tiles: reproject, match backgrounds, co-add
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Pixels hold surface brightness (the tiles' unit per tile pixel) unless --flux is given.
+
+Examples:
+  pogson mosaic tiles/ -o m17.fits --preview m17.png --report m17.html
+  pogson mosaic a.fits b.fits -o out.fits --header region.hdr
+  pogson mosaic tiles/ -o out.fits --center \"18:20:44 -16:08:28\" --size 0.5 --scale 1
+  pogson mosaic tiles/ -o exact.fits --method montage-exact --background none")]
+pub struct Args {
+    /// FITS files, or folders of them
+    #[arg(required = true, value_name = "TILE|DIR")]
+    tiles: Vec<PathBuf>,
+    /// The mosaic
+    #[arg(short, long, value_name = "OUT.fits")]
+    output: PathBuf,
+    #[command(flatten)]
+    frame: FrameArgs,
+    #[command(flatten)]
+    how: choices::MosaicArgs,
+    /// Image of the tiles' cover: 1 where one tile covers a pixel fully
+    #[arg(long, value_name = "F.fits", help_heading = "Outputs")]
+    footprint: Option<PathBuf>,
+    /// Image of the variance, from weight maps or from the tiles' noise
+    #[arg(long, value_name = "V.fits", help_heading = "Outputs")]
+    variance: Option<PathBuf>,
+    /// Image of the number of tiles
+    #[arg(long, value_name = "N.fits", help_heading = "Outputs")]
+    count: Option<PathBuf>,
+    /// Web page with figures and pictures
+    #[arg(long, value_name = "R.html", help_heading = "Outputs")]
+    report: Option<PathBuf>,
+    /// Picture of the mosaic
+    #[arg(long, value_name = "P.png", help_heading = "Outputs")]
+    preview: Option<PathBuf>,
+    /// Type of the pixels: -32 or -64
+    #[arg(long, value_name = "N", default_value = "-32", allow_hyphen_values = true, help_heading = "Outputs")]
+    bitpix: i32,
+    /// Memory for tiles and buffers [default: a quarter of the machine's]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Bytes>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    force: bool,
+}
+
+/// Makes the mosaic.
+///
+/// # Errors
+/// No usable tile, no overlap with the frame, outputs that cannot be written, an interruption.
+pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    let start = Instant::now();
+    let watch = Progress::new(out);
+    let paths = tiles::expand(&args.tiles)?;
+    let threads = rayon::current_num_threads();
+    let on_bad = if args.how.strict { OnBad::Fail } else { OnBad::LeaveOut };
+    let (mut sources, left_out) = source::open(&paths, &args.how.pick(), on_bad, threads, &watch)?;
+    for file in &left_out {
+        out.warn(format!("left out: {}", file.reason));
+    }
+    let settings = args.settings(threads, on_bad)?;
+    let scale = common_scale(&args.how.flux_scale()?, &mut sources)?;
+    let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
+    let target = args.frame.target(&inputs)?;
+    let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale, flux: args.how.flux };
+    let bitpix = match args.bitpix {
+        -32 => Bitpix::F32,
+        -64 => Bitpix::F64,
+        other => return Err(Failure::usage(format!("--bitpix {other}: a mosaic is -32 or -64"))),
+    };
+    let planes = Paths {
+        mosaic: args.output.clone(),
+        footprint: args.footprint.clone(),
+        variance: args.variance.clone(),
+        count: args.count.clone(),
+    };
+    let header = provenance::header(&about);
+    let options = Options { overwrite: args.force, checksum: true };
+    let mut files = Files::create(&planes, &header, provenance::room(sources.len()), target.width, target.height, bitpix, options)?;
+    let outcome = pipeline::run(&sources, &target, &settings, &files, &watch)?;
+    files.amend(|header| provenance::record(header, &about, &outcome));
+    files.finish()?;
+    let report = Report::new(&sources, left_out, &outcome);
+    finish(&args, out, &report, &scale, (target.width, target.height), start.elapsed().as_secs_f64())
+}
+
+impl Args {
+    fn settings(&self, threads: usize, on_bad: OnBad) -> Result<Settings, Failure> {
+        let method = self.how.method()?;
+        let memory = self.memory.map_or_else(default_memory, |bytes| bytes.0);
+        Ok(Settings {
+            method,
+            background: self.how.background(),
+            combine: self.how.combine()?,
+            threads,
+            memory,
+            tolerance_px: self.how.tolerance,
+            threshold: self.how.threshold,
+            variance: self.variance.is_some(),
+            loading: self.how.loading()?,
+            on_bad,
+        })
+    }
+}
+
+/// A quarter of the machine's memory.
+fn default_memory() -> usize {
+    let info = rustix::system::sysinfo();
+    (info.totalram as usize).saturating_mul(info.mem_unit as usize) / 4
+}
+
+fn common_scale(wanted: &FluxScale, sources: &mut [Source]) -> Result<Applied, Failure> {
+    Ok(match wanted {
+        FluxScale::Keyword => flux_scale::by_keyword(sources),
+        FluxScale::Table(path) => flux_scale::by_table(sources, path)?,
+        FluxScale::Fit | FluxScale::None => Applied {
+            remark: Some("none was asked for".into()),
+            range: (1.0, 1.0),
+            ..Applied::default()
+        },
+    })
+}
+
+fn finish(
+    args: &Args,
+    out: &Output,
+    report: &Report,
+    scale: &Applied,
+    (width, height): (usize, usize),
+    seconds: f64,
+) -> Result<(), Failure> {
+    for file in report.left_out.iter() {
+        out.warn(format!("left out: {}", file.reason));
+    }
+    if report.islands > 1 && args.how.background() != Background::None {
+        out.warn(format!(
+            "the tiles form {} islands that share no overlap; backgrounds are matched within each",
+            report.islands
+        ));
+    }
+    if out.is_json() {
+        return out.object(&serde_json::json!({
+            "output": args.output,
+            "width": width,
+            "height": height,
+            "tiles": report.tiles.len(),
+            "left_out": report.left_out,
+            "overlaps": report.overlaps.len(),
+            "islands": report.islands,
+            "method": report.method,
+            "residual_before": report.residual_before,
+            "residual_after": report.residual_after,
+            "flux_scale": scale,
+            "seconds": seconds,
+            "tile_reports": report.tiles,
+            "overlap_reports": report.overlaps,
+        }));
+    }
+    out.line(format!(
+        "{}: {width} x {height} pixels of {} tiles, {} overlaps; steps at seams {:.4} before, {:.4} after matching; {seconds:.1} s",
+        args.output.display(),
+        report.tiles.len(),
+        report.overlaps.len(),
+        report.residual_before,
+        report.residual_after
+    ))
+}

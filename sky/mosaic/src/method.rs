@@ -1,0 +1,53 @@
+//! Ways of reprojection by name.
+
+use crate::kernel::Kernel;
+
+/// How tiles are brought onto the output grid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Method {
+    /// Interpolation by B-splines, or overlap areas in the plane where output pixels are much larger than the tiles'.
+    Auto,
+    /// Exact overlap areas on the sphere.
+    MontageExact,
+    /// Exact overlap areas in the output's pixel plane.
+    Plane,
+    /// Interpolation at the centres of output pixels.
+    Interpolate(Kernel),
+}
+
+/// The kernel that measures best: see docs/accuracy.md.
+pub const BEST_KERNEL: Kernel = Kernel::BSpline5;
+
+/// Output pixels this many times larger than a tile's are averages over areas, not points.
+const AREA_SCALE: f64 = 1.5;
+
+impl Method {
+    /// What [`Method::Auto`] stands for.
+    ///
+    /// - `scale`: side of an output pixel over side of a tile's pixel.
+    pub fn resolve(self, scale: f64) -> Method {
+        match self {
+            Method::Auto if scale > AREA_SCALE => Method::Plane,
+            Method::Auto => Method::Interpolate(BEST_KERNEL),
+            other => other,
+        }
+    }
+
+    /// The kernel that tiles are prepared for, if the method interpolates.
+    pub fn kernel(self) -> Option<Kernel> {
+        match self {
+            Method::Interpolate(kernel) => Some(kernel),
+            _ => None,
+        }
+    }
+
+    /// The method's name on the command line.
+    pub fn name(self) -> String {
+        match self {
+            Method::Auto => "auto".into(),
+            Method::MontageExact => "montage-exact".into(),
+            Method::Plane => "plane".into(),
+            Method::Interpolate(kernel) => kernel.to_string(),
+        }
+    }
+}

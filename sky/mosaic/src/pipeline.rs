@@ -1,0 +1,348 @@
+//! From tiles to mosaic in one process: place, compare, solve, co-add.
+
+use crate::background::difference::{Difference, Projected};
+use crate::background::fit::{PairFit, fit};
+use crate::background::solve::{Solution, solve};
+use crate::background::{Background, polynomial::Polynomial};
+use crate::cache::TileCache;
+use crate::coadd::Combine;
+use crate::coadd::block::{Block, Finished};
+use crate::error::MosaicError;
+use crate::mapping::Window;
+use crate::method::Method;
+use crate::patch::{Patch, Projector};
+use crate::place::{Target, place};
+use crate::source::{LeftOut, Loading, OnBad, Source};
+use crate::work::{Watch, sweep};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+/// How a mosaic is made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Way of reprojection.
+    pub method: Method,
+    /// What is matched between tiles.
+    pub background: Background,
+    /// How values are combined.
+    pub combine: Combine,
+    /// Worker threads.
+    pub threads: usize,
+    /// Memory for tiles and blocks together, in bytes.
+    pub memory: usize,
+    /// Largest error of approximated maps, in tile pixels.
+    pub tolerance_px: f64,
+    /// Least footprint of an output pixel with a value.
+    pub threshold: f32,
+    /// Whether the variance of the result is wanted.
+    pub variance: bool,
+    /// Weight maps and masks.
+    pub loading: Loading,
+    /// What to do with tiles that cannot be read.
+    pub on_bad: OnBad,
+}
+
+/// Receives finished blocks of the output, from several threads.
+pub trait Sink: Sync {
+    /// Takes the planes of one block.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn take(&self, window: Window, planes: &Finished) -> Result<(), MosaicError>;
+}
+
+/// What was found on the way.
+pub struct Outcome {
+    /// Tiles that took part, as indices into the sources given.
+    pub used: Vec<usize>,
+    /// Output window of each used tile.
+    pub windows: Vec<Window>,
+    /// Fits over overlaps; indices count the used tiles.
+    pub pairs: Vec<PairFit>,
+    /// Corrections; one per used tile.
+    pub solution: Solution,
+    /// Tiles that could not be read after all.
+    pub left_out: Vec<LeftOut>,
+    /// Method that was used.
+    pub method: Method,
+    /// Times that a tile was read.
+    pub loads: u64,
+    /// Most bytes of tiles held at once.
+    pub peak_tile_bytes: usize,
+}
+
+/// Size of a block: wide for long writes, low to stay in the cache.
+const BLOCK: (usize, usize) = (1024, 64);
+
+/// A job while it runs.
+struct Job<'a> {
+    sources: &'a [Source],
+    used: Vec<usize>,
+    projectors: Vec<Box<dyn Projector>>,
+    settings: &'a Settings,
+    target: &'a Target,
+    watch: &'a dyn Watch,
+    lost: Mutex<(HashSet<usize>, Vec<LeftOut>)>,
+}
+
+/// Makes a mosaic; blocks go to `sink` as they are finished.
+///
+/// # Errors
+/// [`MosaicError::NoOverlap`] if no tile touches the frame, [`MosaicError::Interrupted`], and those of reading and
+/// writing.
+pub fn run(
+    sources: &[Source],
+    target: &Target,
+    settings: &Settings,
+    sink: &dyn Sink,
+    watch: &dyn Watch,
+) -> Result<Outcome, MosaicError> {
+    let method = settings.method.resolve(scale_ratio(sources, target));
+    let mut job =
+        Job { sources, used: Vec::new(), projectors: Vec::new(), settings, target, watch, lost: Mutex::default() };
+    job.place(method)?;
+    let load = |tile: usize| job.sources[job.used[tile]].load(method.kernel(), &job.loading());
+    let budget = settings.memory.saturating_sub(job.block_bytes());
+    let cache = TileCache::new(job.used.len(), budget, &load);
+    let windows: Vec<Window> = job.projectors.iter().map(|p| p.window()).collect();
+    let (pairs, solution) = match settings.background {
+        Background::None => (Vec::new(), Solution::none(&windows)),
+        Background::Degree(degree) => {
+            let pairs = job.compare(&cache, &windows, usize::from(degree))?;
+            let solution = solve(&windows, &pairs, usize::from(degree));
+            (pairs, solution)
+        }
+    };
+    let corrections = match settings.background {
+        Background::None => None,
+        Background::Degree(_) => Some(solution.corrections.as_slice()),
+    };
+    job.coadd(&cache, &windows, corrections, sink)?;
+    let (loads, peak_tile_bytes) = (cache.loads(), cache.peak_bytes());
+    drop(cache);
+    let (lost, left_out) = job.lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if lost.len() == job.used.len() {
+        let reasons = left_out.iter().map(|l| l.reason.as_str()).take(3).collect::<Vec<_>>().join("; ");
+        return Err(MosaicError::NoTiles { given: sources.len(), reasons });
+    }
+    Ok(Outcome { used: job.used, windows, pairs, solution, left_out, method, loads, peak_tile_bytes })
+}
+
+/// Side of an output pixel over the median side of the tiles' pixels.
+fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
+    let side = |wcs: &pogson_image::wcs::Wcs, width: usize, height: usize| {
+        wcs.pixel_area_sr(width as f64 / 2.0 - 0.5, height as f64 / 2.0 - 0.5).map_or(f64::NAN, f64::sqrt)
+    };
+    let mut sides: Vec<f64> =
+        sources.iter().map(|s| side(&s.wcs, s.width, s.height)).filter(|s| s.is_finite()).collect();
+    sides.sort_by(f64::total_cmp);
+    let out = side(&target.wcs, target.width, target.height);
+    match sides.get(sides.len() / 2) {
+        Some(side) if out.is_finite() && *side > 0.0 => out / side,
+        _ => 1.0,
+    }
+}
+
+impl Job<'_> {
+    fn loading(&self) -> Loading {
+        let mut loading = self.settings.loading.clone();
+        loading.variance |= self.settings.variance || self.settings.combine.needs_variance();
+        loading
+    }
+
+    fn wants_variance(&self) -> bool {
+        self.settings.variance || self.settings.combine.needs_variance()
+    }
+
+    /// Bytes that blocks and patches of all threads take.
+    fn block_bytes(&self) -> usize {
+        let planes = if self.settings.combine.needs_stack() { 40 } else { 10 };
+        self.settings.threads * BLOCK.0 * BLOCK.1 * 4 * planes
+    }
+
+    fn place(&mut self, method: Method) -> Result<(), MosaicError> {
+        self.watch.stage("placing tiles", self.sources.len());
+        // With a single value per pixel, weights decide nothing; what a user asked for by name he gets to the edge.
+        let taper = true;
+        let placed = sweep(self.settings.threads, self.sources.len(), self.watch, |k| {
+            place(&self.sources[k], self.target, method, self.settings.tolerance_px, taper)
+        })?;
+        for (k, projector) in placed.into_iter().enumerate() {
+            if let Some(projector) = projector {
+                self.used.push(k);
+                self.projectors.push(projector);
+            }
+        }
+        if self.used.is_empty() {
+            let frame = format!(
+                "{} x {} pixels, {}",
+                self.target.width,
+                self.target.height,
+                self.target.wcs.projection().code()
+            );
+            return Err(MosaicError::NoOverlap { tiles: self.sources.len(), frame });
+        }
+        Ok(())
+    }
+
+    /// The loaded tile, or `None` when it cannot be read and is to be left out.
+    fn tile(
+        &self,
+        cache: &TileCache<'_>,
+        index: usize,
+    ) -> Result<Option<std::sync::Arc<crate::tile::Tile>>, MosaicError> {
+        if self.lost.lock().unwrap_or_else(PoisonError::into_inner).0.contains(&index) {
+            return Ok(None);
+        }
+        match cache.get(index) {
+            Ok(tile) => Ok(Some(tile)),
+            Err(error) if self.settings.on_bad == OnBad::LeaveOut => {
+                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                if lost.0.insert(index) {
+                    let path = self.sources[self.used[index]].path.clone();
+                    self.watch.warn(&error.to_string());
+                    lost.1.push(LeftOut { path, reason: error.to_string() });
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Differences over all overlaps, fitted.
+    fn compare(&self, cache: &TileCache<'_>, windows: &[Window], degree: usize) -> Result<Vec<PairFit>, MosaicError> {
+        let pairs = overlapping(windows);
+        self.watch.stage("comparing overlaps", pairs.len());
+        let fits = sweep(self.settings.threads, pairs.len(), self.watch, |k| {
+            let (a, b, shared) = pairs[k];
+            let (Some(ta), Some(tb)) = (self.tile(cache, a)?, self.tile(cache, b)?) else { return Ok(None) };
+            let others: Vec<&dyn Projector> = (0..windows.len())
+                .filter(|&c| c != a && c != b && windows[c].intersect(&shared).is_some())
+                .map(|c| self.projectors[c].as_ref())
+                .collect();
+            let pa = Projected { index: a, projector: self.projectors[a].as_ref(), tile: &ta };
+            let pb = Projected { index: b, projector: self.projectors[b].as_ref(), tile: &tb };
+            let difference = Difference::measure(&pa, &pb, &others, shared)?;
+            Ok(fit(&difference, degree))
+        })?;
+        Ok(fits.into_iter().flatten().collect())
+    }
+
+    fn coadd(
+        &self,
+        cache: &TileCache<'_>,
+        windows: &[Window],
+        corrections: Option<&[Polynomial]>,
+        sink: &dyn Sink,
+    ) -> Result<(), MosaicError> {
+        let pedestal = self.pedestal(cache)?;
+        let blocks = self.blocks(windows, cache);
+        let mut remaining = vec![0usize; windows.len()];
+        for (_, tiles) in &blocks {
+            for &tile in tiles {
+                remaining[tile] += 1;
+            }
+        }
+        let remaining = Mutex::new(remaining);
+        self.watch.stage("co-adding", blocks.len());
+        let variance = self.wants_variance();
+        sweep(self.settings.threads, blocks.len(), self.watch, |k| {
+            let (window, tiles) = &blocks[k];
+            let mut block = Block::new(*window, self.settings.combine, self.settings.variance);
+            let mut patch = Patch::default();
+            for &index in tiles {
+                if let Some(tile) = self.tile(cache, index)?
+                    && let Some(part) = windows[index].intersect(window)
+                {
+                    self.projectors[index].project(&tile, part, pedestal, variance, &mut patch)?;
+                    block.add(part, &mut patch, corrections.map(|c| &c[index]));
+                }
+                let mut remaining = remaining.lock().unwrap_or_else(PoisonError::into_inner);
+                remaining[index] -= 1;
+                if remaining[index] == 0 {
+                    cache.release(index);
+                }
+            }
+            sink.take(*window, &block.finish(pedestal, self.settings.threshold))
+        })?;
+        Ok(())
+    }
+
+    /// A level near all values: subtracted inside, so that f32 sums keep their digits, and added back at the end.
+    fn pedestal(&self, cache: &TileCache<'_>) -> Result<f64, MosaicError> {
+        if self.settings.combine == Combine::Chi {
+            return Ok(0.0);
+        }
+        for index in 0..self.used.len() {
+            if let Some(tile) = self.tile(cache, index)? {
+                return Ok(tile.pedestal);
+            }
+        }
+        Ok(0.0)
+    }
+
+    /// Blocks of the output in the order of the sweep, each with the tiles that touch it, in the order given.
+    ///
+    /// The sweep goes up in stripes. A stripe is as wide as memory allows: tiles that a row of its blocks touches
+    /// must fit.
+    fn blocks(&self, windows: &[Window], cache: &TileCache<'_>) -> Vec<(Window, Vec<usize>)> {
+        let mut stripe = self.target.width.div_ceil(BLOCK.0).max(1);
+        while stripe > 1 && self.widest_row(windows, stripe) > cache.budget() {
+            stripe = stripe.div_ceil(2);
+        }
+        let columns = self.target.width.div_ceil(BLOCK.0);
+        let rows = self.target.height.div_ceil(BLOCK.1);
+        let mut blocks = Vec::with_capacity(columns * rows);
+        for start in (0..columns).step_by(stripe) {
+            for row in 0..rows {
+                for column in start..(start + stripe).min(columns) {
+                    let window = self.block_window(column, row);
+                    let tiles = (0..windows.len()).filter(|&t| windows[t].intersect(&window).is_some()).collect();
+                    blocks.push((window, tiles));
+                }
+            }
+        }
+        blocks
+    }
+
+    fn block_window(&self, column: usize, row: usize) -> Window {
+        Window {
+            x: (column * BLOCK.0) as i64,
+            y: (row * BLOCK.1) as i64,
+            width: BLOCK.0.min(self.target.width - column * BLOCK.0),
+            height: BLOCK.1.min(self.target.height - row * BLOCK.1),
+        }
+    }
+
+    /// Bytes of the tiles that the fullest row of blocks of a stripe touches.
+    fn widest_row(&self, windows: &[Window], stripe: usize) -> usize {
+        let mut most = 0;
+        let rows = self.target.height.div_ceil(BLOCK.1);
+        for start in (0..self.target.width).step_by(stripe * BLOCK.0) {
+            for row in 0..rows {
+                let band =
+                    Window { x: start as i64, y: (row * BLOCK.1) as i64, width: stripe * BLOCK.0, height: BLOCK.1 };
+                let bytes = (0..windows.len())
+                    .filter(|&t| windows[t].intersect(&band).is_some())
+                    .map(|t| self.sources[self.used[t]].width * self.sources[self.used[t]].height * 4)
+                    .sum();
+                most = most.max(bytes);
+            }
+        }
+        most
+    }
+}
+
+/// Pairs of tiles whose windows meet, with the shared window, in the order of a sweep over the output.
+fn overlapping(windows: &[Window]) -> Vec<(usize, usize, Window)> {
+    let mut pairs = Vec::new();
+    for a in 0..windows.len() {
+        for b in a + 1..windows.len() {
+            if let Some(shared) = windows[a].intersect(&windows[b]) {
+                pairs.push((a, b, shared));
+            }
+        }
+    }
+    pairs.sort_by_key(|(a, b, shared)| (shared.y, shared.x, *a, *b));
+    pairs
+}
