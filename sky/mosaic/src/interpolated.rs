@@ -124,7 +124,7 @@ lanes! {
             let depth = (x + 0.5).min(right - x).min((y + 0.5).min(top - y));
             // The test is on the f64 positions, as everywhere else that asks whether a tile covers a pixel.
             let inside = (u[k] >= -0.5) & (u[k] <= f64::from(right)) & (v[k] >= -0.5) & (v[k] <= f64::from(top));
-            let rise = if taper > 0.0 { ((depth - edge) * slope).min(1.0).max(EDGE_WEIGHT) } else { 1.0 };
+            let rise = if taper > 0.0 { ((depth - edge) * slope).clamp(EDGE_WEIGHT, 1.0) } else { 1.0 };
             weights[k] = if inside { rise } else { 0.0 };
             values[k] += offset;
         }

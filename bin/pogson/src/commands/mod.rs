@@ -10,6 +10,7 @@ macro_rules! commands {
 
         /// What the user asks for.
         #[derive(clap::Subcommand)]
+        #[allow(clippy::large_enum_variant, reason = "one is made in a process's life")]
         pub enum Command {
             $(#[allow(missing_docs, reason = "the help text stands on Args")] $Variant($module::Args),)*
         }

@@ -1,4 +1,5 @@
 //! Values of an image at many positions of one output row.
+#![allow(clippy::needless_range_loop, reason = "indices run over several arrays at once")]
 
 use super::Kernel;
 use super::prefilter::{MARGIN, Samples};
