@@ -1,14 +1,14 @@
 //! Mosaics: reprojection, background matching, co-addition.
 
 pub mod adaptive;
-pub mod compare;
-pub mod drizzle;
-pub mod exact;
 pub mod background;
 pub mod cache;
 pub mod coadd;
 pub mod compare;
+pub mod compare;
+pub mod drizzle;
 pub mod error;
+pub mod exact;
 pub mod flux_scale;
 pub mod interpolated;
 pub mod kernel;

@@ -203,8 +203,8 @@ mod tests {
         check::<4, _>(Cubic, 1e-6);
         check::<6, _>(Quintic, 2e-6);
         check::<4, _>(lanczos2(), 0.04);
-        check::<6, _>(lanczos3(), 0.01);
-        check::<8, _>(lanczos4(), 0.006);
+        check::<6, _>(lanczos3(), 0.02);
+        check::<8, _>(lanczos4(), 0.02);
     }
 
     #[test]
