@@ -5,7 +5,6 @@ pub mod background;
 pub mod cache;
 pub mod coadd;
 pub mod compare;
-pub mod compare;
 pub mod drizzle;
 pub mod error;
 pub mod exact;
