@@ -36,3 +36,55 @@ fn every_command_has_a_manual_page_with_examples() {
         }
     }
 }
+
+#[test]
+fn a_closed_pipe_ends_the_program_quietly() {
+    use std::io::Read;
+    use std::process::Stdio;
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("s");
+    assert!(pogson(&["simulate", "-o", out.to_str().unwrap(), "--size", "0.02", "--truth-image"]).status.success());
+    // More text than a pipe holds, so that the program meets the closed end.
+    let list = (0..100_000).map(|i| format!("{} 5\n", i % 70)).collect::<String>();
+    let points = dir.path().join("points");
+    std::fs::write(&points, list).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pogson"))
+        .args(["info", out.join("truth.fits").to_str().unwrap(), "--pix2sky", "-"])
+        .stdin(std::fs::File::open(&points).unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{error}");
+    assert_eq!(error, "");
+}
+
+#[test]
+fn an_interrupted_run_says_so_and_leaves_no_temporary_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("s");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pogson"))
+        .args(["simulate", "-o", out.to_str().unwrap(), "--size", "20", "--noise", "1", "--stars", "10"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let raw = out.join("raw");
+    let begun = || std::fs::read_dir(&raw).is_ok_and(|mut entries| entries.next().is_some());
+    for _ in 0..600 {
+        if begun() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(begun(), "no tile was begun in 30 s");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    for entry in std::fs::read_dir(&raw).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(!name.ends_with(".part"), "{name} is left over");
+    }
+}
