@@ -23,7 +23,7 @@ pub enum Kernel {
     Turbo,
     /// All to the output pixel under the drop's centre.
     Point,
-    /// A Gaussian whose full width at half maximum is the drop's side, out to 2.5 sigma.
+    /// A Gaussian whose full width at half maximum is the drop's side, out to 2.5 sigma and at least 1.2 input pixels.
     Gaussian,
     /// Evenly to the output pixels with centres within half a side.
     TopHat,
@@ -101,7 +101,7 @@ impl DrizzleMap {
         match self.kernel {
             Kernel::Square | Kernel::Point => 0.0,
             Kernel::Turbo | Kernel::TopHat => 0.5 * self.side,
-            Kernel::Gaussian => SIGMAS * self.pixfrac * self.side / FWHM,
+            Kernel::Gaussian => (SIGMAS * self.pixfrac / FWHM).max(1.2) * self.side,
             Kernel::Lanczos2 => 2.0 * self.side.max(1.0),
             Kernel::Lanczos3 => 3.0 * self.side.max(1.0),
         }
@@ -196,7 +196,7 @@ impl DrizzleMap {
 
 /// Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
 const FWHM: f64 = 2.354_820_045_030_949_3;
-/// Where the Gaussian kernel ends.
+/// Where the Gaussian kernel ends, in sigmas.
 const SIGMAS: f64 = 2.5;
 
 /// Gaussian of unit integral at a squared distance, its full width at half maximum given; pixels.

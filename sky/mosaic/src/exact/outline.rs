@@ -7,8 +7,11 @@ use pogson_image::sphere::Vectors;
 /// A direction as a unit vector.
 pub(crate) type Direction = [f64; 3];
 
-/// Most vertices of an outline: four corners, and two cuts of the projection's edge.
-const MOST: usize = 6;
+/// Most vertices of an outline: four corners, two cuts of the projection's edge, and a tip.
+const MOST: usize = 7;
+
+/// Outlines with less than this part of the square of their radius are lines, and clip nothing.
+const SLIVER: f64 = 1e-9;
 
 /// Pixel coordinates to unit vectors, NaN where undefined.
 pub(crate) type Skyward<'a> = dyn Fn(&[f64], &[f64], &mut Vectors) + Sync + 'a;
@@ -25,7 +28,7 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// From up to six vertices in order, in either sense.
+    /// From up to seven vertices in order, in either sense.
     pub(crate) fn new(vertices: &[Direction]) -> Outline {
         let mut outline = Outline { vertices: [[0.0; 3]; MOST], count: 0, centre: [0.0; 3], radius: 0.0 };
         for (slot, v) in outline.vertices.iter_mut().zip(vertices) {
@@ -56,19 +59,29 @@ impl Outline {
         self.on(&Tangent::at(&self.centre)).map_or(0.0, |p| p.solid_angle())
     }
 
-    /// It, or the two triangles that it is made of if it is not convex, appended to `out`.
+    /// It, or the triangles that it is made of if it is not convex, appended to `out`.
     fn push_convex(self, out: &mut Vec<Outline>) {
         let Some(flat) = self.on(&Tangent::at(&self.centre)) else { return };
-        if self.count != 4 || flat.is_convex() {
+        if flat.doubled_area() < SLIVER * self.radius * self.radius {
+            return;
+        }
+        if self.count == 3 || flat.is_convex() {
             out.push(self);
             return;
         }
-        let v = &self.vertices;
-        // The diagonal that splits it into triangles of one sense is the one whose triangles add up to it.
-        let halves = [[[v[0], v[1], v[2]], [v[0], v[2], v[3]]], [[v[1], v[2], v[3]], [v[1], v[3], v[0]]]];
-        let area = |pair: &[[Direction; 3]; 2]| pair.iter().map(|t| Outline::new(t).solid_angle()).sum::<f64>();
-        let best = if area(&halves[0]) <= area(&halves[1]) { halves[0] } else { halves[1] };
-        out.extend(best.iter().map(|t| Outline::new(t)));
+        // Triangles about a vertex that sees all others add up to the polygon; about another, to more.
+        let n = self.count;
+        let fan = |first: usize| {
+            (1..n - 1).map(move |k| Outline::new(&[first, first + k, first + k + 1].map(|i| self.vertices[i % n])))
+        };
+        let total = |first: usize| fan(first).map(|t| t.solid_angle()).sum::<f64>();
+        let best = (1..n).fold((0, total(0)), |best, k| {
+            let area = total(k);
+            if area < best.1 { (k, area) } else { best }
+        });
+        for triangle in fan(best.0) {
+            triangle.push_convex(out);
+        }
     }
 }
 
@@ -121,14 +134,17 @@ fn divide(place: &Skyward<'_>, x: f64, y: f64, half: f64, depth: usize, out: &mu
         return;
     }
     let corners = [v[0], v[1], v[2], v[3]];
-    let whole = corners.iter().all(is_defined);
-    // Neighbours cut their common side at the same point, so sums over pixels have neither gaps nor laps; that is why
-    // a pixel is divided only where there is no other way.
-    let done = if defined == 9 && strain(&v) < 0.3 {
-        Outline::new(&corners).push_convex(out);
-        true
+    // Neighbours share their corners and cut their common side at the same point, so sums over pixels have neither
+    // gaps nor laps; that is why a pixel is divided only where there is no other way. A gap within a pixel that has
+    // all its corners closes on the sky.
+    let done = if corners.iter().all(is_defined) {
+        let even = strain(&v) < 0.9;
+        if even {
+            Outline::new(&corners).push_convex(out);
+        }
+        even
     } else {
-        !whole && cut(place, &px, &py, &corners, out)
+        cut(place, &px, &py, &corners, out)
     };
     if !done && depth < DEPTH {
         let h = 0.5 * half;
@@ -138,8 +154,8 @@ fn divide(place: &Skyward<'_>, x: f64, y: f64, half: f64, depth: usize, out: &mu
     }
 }
 
-/// How far the middles of sides and square lie from where great circles put them, in units of the longest side;
-/// infinite for squares larger than 35 degrees.
+/// How far the middles of sides lie off the great circles through their ends, in units of the longest side; infinite
+/// for squares larger than 35 degrees.
 fn strain(v: &[Direction; 9]) -> f64 {
     let longest = (0..4).map(|k| chord(&v[k], &v[(k + 1) % 4])).fold(0.0, f64::max);
     if longest > 0.6 {
@@ -147,49 +163,99 @@ fn strain(v: &[Direction; 9]) -> f64 {
     }
     let mut off = 0.0_f64;
     for k in 0..4 {
-        let (a, b) = (&v[k], &v[(k + 1) % 4]);
-        off = off.max(chord(&v[4 + k], &unit(&std::array::from_fn(|i| a[i] + b[i]))));
+        let normal = cross(&v[k], &v[(k + 1) % 4]);
+        let length = dot(&normal, &normal).sqrt();
+        // An undefined middle, or a side of no length (at a pole), tells nothing: max passes NaN over.
+        off = off.max((dot(&v[4 + k], &normal) / length).abs());
     }
-    let middle = unit(&std::array::from_fn(|i| v[0][i] + v[1][i] + v[2][i] + v[3][i]));
-    off.max(chord(&v[8], &middle)) / longest.max(1e-300)
+    off / longest.max(1e-300)
 }
 
 /// The defined part of a square with undefined corners: its defined corners and the points where the edge cuts its
-/// sides. False, and nothing appended, if that is no convex polygon.
+/// sides. False, and nothing appended, if those are no single polygon.
 fn cut(place: &Skyward<'_>, px: &[f64; 9], py: &[f64; 9], corners: &[Direction; 4], out: &mut Vec<Outline>) -> bool {
     let mut kept: Vec<Direction> = Vec::with_capacity(MOST);
+    let mut leave: Option<(f64, f64)> = None;
+    let mut enter: Option<(f64, f64, usize)> = None;
+    let mut middle = (0.0, 0.0, 0.0);
     for k in 0..4 {
         let next = (k + 1) % 4;
         let (here, there) = (is_defined(&corners[k]), is_defined(&corners[next]));
         if here {
             kept.push(corners[k]);
+            middle = (middle.0 + px[k], middle.1 + py[k], middle.2 + 1.0);
         }
         if here != there {
             let (a, b) = if here { (k, next) } else { (next, k) };
-            kept.push(last_defined(place, (px[a], py[a]), (px[b], py[b]), corners[a]));
+            let (v, x, y) = last_defined(place, (px[a], py[a]), (px[b], py[b]), corners[a]);
+            kept.push(v);
+            match here {
+                true => leave = Some((x, y)),
+                false => enter = Some((x, y, kept.len() - 1)),
+            }
         }
     }
-    let longest = (0..kept.len()).map(|k| chord(&kept[k], &kept[(k + 1) % kept.len()])).fold(0.0, f64::max);
-    if !(3..6).contains(&kept.len()) || longest > 0.6 {
+    if !(3..6).contains(&kept.len()) {
         return false;
     }
-    let outline = Outline::new(&kept);
-    let convex = outline.on(&Tangent::at(&outline.centre)).is_some_and(|p| p.is_convex());
-    if convex {
-        out.push(outline);
+    if let (Some(from), Some((x, y, at))) = (leave, enter)
+        && let Some(v) = tip(place, from, (x, y), (middle.0 / middle.2, middle.1 / middle.2))
+    {
+        // Between the way out and the way in; the way in may have been met first.
+        kept.insert(at, v);
     }
-    convex
+    let longest = (0..kept.len()).map(|k| chord(&kept[k], &kept[(k + 1) % kept.len()])).fold(0.0, f64::max);
+    if longest > 0.6 {
+        return false;
+    }
+    Outline::new(&kept).push_convex(out);
+    true
 }
 
-/// The last defined direction on the way from a defined point to an undefined one.
-fn last_defined(place: &Skyward<'_>, from: (f64, f64), to: (f64, f64), start: Direction) -> Direction {
-    let (mut low, mut high, mut best) = (0.0, 1.0, start);
+/// The point of the projection's edge farthest outside the line between its two cuts of a pixel's sides: where the
+/// edge turns a corner, as at the poles of HPX, that corner. `inside`: a defined point. None if the edge is straight.
+fn tip(place: &Skyward<'_>, a: (f64, f64), b: (f64, f64), inside: (f64, f64)) -> Option<Direction> {
+    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+    let length = (dx * dx + dy * dy).sqrt();
+    if length < 1e-9 {
+        return None;
+    }
+    let (mut nx, mut ny) = (-dy / length, dx / length);
+    if nx * (inside.0 - a.0) + ny * (inside.1 - a.1) > 0.0 {
+        (nx, ny) = (-nx, -ny);
+    }
+    let height = |t: f64| {
+        // From a little inside, where the edge may be met.
+        let start = (a.0 + t * dx - 1e-6 * nx, a.1 + t * dy - 1e-6 * ny);
+        let first = directions(place, &[start.0], &[start.1])[0];
+        if !is_defined(&first) {
+            return (0.0, first);
+        }
+        let (v, x, y) = last_defined(place, start, (start.0 + 1.5 * nx, start.1 + 1.5 * ny), first);
+        ((x - start.0) * nx + (y - start.1) * ny, v)
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..32 {
+        let (left, right) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
+        if height(left).0 < height(right).0 {
+            low = left;
+        } else {
+            high = right;
+        }
+    }
+    let (far, v) = height(0.5 * (low + high));
+    (far > 1e-4).then_some(v)
+}
+
+/// The last defined direction on the way from a defined point to an undefined one, and its pixel.
+fn last_defined(place: &Skyward<'_>, from: (f64, f64), to: (f64, f64), start: Direction) -> (Direction, f64, f64) {
+    let (mut low, mut high, mut best) = (0.0, 1.0, (start, from.0, from.1));
     for _ in 0..40 {
         let middle = 0.5 * (low + high);
-        let at = |a: f64, b: f64| [middle * (b - a) + a];
-        let v = directions(place, &at(from.0, to.0), &at(from.1, to.1))[0];
+        let (x, y) = (middle * (to.0 - from.0) + from.0, middle * (to.1 - from.1) + from.1);
+        let v = directions(place, &[x], &[y])[0];
         if is_defined(&v) {
-            (low, best) = (middle, v);
+            (low, best) = (middle, (v, x, y));
         } else {
             high = middle;
         }

@@ -254,18 +254,20 @@ pub(crate) fn index_of_block(
 ) -> SkyIndex {
     let Some((centre, radius)) = patches_cap(patches, geometry) else { return SkyIndex::default() };
     let place = |x: &[f64], y: &[f64], v: &mut Vectors| geometry.output_sky(x, y, v);
-    let mut items = Vec::new();
-    let mut parts = Vec::new();
-    let mut scratch = None;
     let last = (block.origin.0 + block.width).min(out_size.0);
     let x: Vec<f64> = (block.origin.0..last).map(|c| c as f64).collect();
-    for row in block.origin.1..(block.origin.1 + block.height).min(out_size.1) {
+    let rows = block.origin.1..(block.origin.1 + block.height).min(out_size.1);
+    let mut scratch = None;
+    let mut centres: Vec<Vec<Direction>> = Vec::new();
+    for row in rows.clone() {
         let vectors = sized(&mut scratch, x.len());
-        let y = vec![row as f64; x.len()];
-        geometry.output_sky(&x, &y, vectors);
-        let centres: Vec<Direction> = (0..x.len()).map(|k| [vectors.x[k], vectors.y[k], vectors.z[k]]).collect();
-        let step = centres.windows(2).map(|w| outline::chord(&w[0], &w[1])).fold(0.0, f64::max);
-        let reach = radius + (4.0 * step).max(0.01);
+        geometry.output_sky(&x, &vec![row as f64; x.len()], vectors);
+        centres.push((0..x.len()).map(|k| [vectors.x[k], vectors.y[k], vectors.z[k]]).collect());
+    }
+    let reach = radius + (4.0 * largest_step(&centres)).max(0.01);
+    let mut items = Vec::new();
+    let mut parts = Vec::new();
+    for (row, centres) in rows.zip(&centres) {
         for (k, c) in centres.iter().enumerate() {
             // A pixel with an undefined centre may still reach the sky at a corner.
             if is_defined(c) && outline::chord(c, &centre) > reach {
@@ -278,6 +280,13 @@ pub(crate) fn index_of_block(
         }
     }
     SkyIndex::new(items)
+}
+
+/// Largest distance between neighbours across and down; cuts make it large, which costs time but no pixel.
+fn largest_step(rows: &[Vec<Direction>]) -> f64 {
+    let across = rows.iter().flat_map(|r| r.windows(2)).map(|w| outline::chord(&w[0], &w[1]));
+    let down = rows.windows(2).flat_map(|w| w[0].iter().zip(&w[1])).map(|(a, b)| outline::chord(a, b));
+    across.chain(down).fold(0.0, f64::max)
 }
 
 /// A cap that holds what is defined of the patches.

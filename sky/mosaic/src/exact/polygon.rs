@@ -58,6 +58,9 @@ impl Polygon {
     /// Source: Sutherland & Hodgman 1974.
     pub(crate) fn clipped(&self, other: &Polygon) -> Polygon {
         let mut kept = *self;
+        if other.doubled_area() <= 0.0 {
+            return Polygon::EMPTY;
+        }
         let n = other.count;
         for k in 0..n {
             let (a, b) = (other.vertices[k], other.vertices[(k + 1) % n]);

@@ -137,7 +137,11 @@ impl ExactMap {
                 }
                 #[cfg(test)]
                 (Engine::Index, _) => false,
-                _ => pairs.add(patch, &corners, &self.pair, &mut Task { source, quantity, into }),
+                // Where the map is strongly curved, a pixel's place on the grid does not tell which pixels it touches.
+                _ => {
+                    patch.kind == Kind::Smooth
+                        && pairs.add(patch, &corners, &self.pair, &mut Task { source, quantity, into })
+                }
             };
             if !done {
                 left.push(patch);

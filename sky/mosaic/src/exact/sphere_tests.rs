@@ -112,11 +112,19 @@ proptest! {
     }
 }
 
-/// Projections whose poles are drawn out to lines or points still miss the goal there.
-const OPEN: [&str; 3] = ["MOL", "HPX", "ZEA"];
+/// Part of the flux that an output of 2 degrees a pixel may gain or lose. Pixels of MOL beside its poles are so curved
+/// that quadrilaterals of great circles lap over each other; those of ZEA at its rim, 20 degrees long, reach farther
+/// than their place on the grid tells.
+fn goal(code: &str) -> f64 {
+    match code {
+        "MOL" => 1e-3,
+        "ZEA" => 3e-3,
+        _ => 1e-6,
+    }
+}
 
 #[test]
-fn whole_skies_keep_their_flux_to_1e_6() {
+fn whole_skies_keep_their_flux_to_1e_6_but_for_mol_and_zea_outputs() {
     let size = (180, 90);
     let skies = [
         wcs_in("GLON-", "GLAT-", "AIT", size, (0.0, 0.0), 1.83, 0.0),
@@ -125,7 +133,7 @@ fn whole_skies_keep_their_flux_to_1e_6() {
         wcs_in("RA---", "DEC--", "CAR", size, (0.0, 0.0), 2.0, 0.0),
         wcs_in("RA---", "DEC--", "ZEA", (130, 130), (12.0, 70.0), 2.0, 0.0),
     ];
-    let mut worst = 0.0_f64;
+    let mut failed = Vec::new();
     for from in &skies {
         for to in &skies {
             let (a, b) = (from.naxis(), to.naxis());
@@ -135,18 +143,17 @@ fn whole_skies_keep_their_flux_to_1e_6() {
             let (there, here) = (out.sum.iter().sum::<f64>(), flux(from, a, &data));
             let codes = (from.projection().code(), to.projection().code());
             let off = there / here - 1.0;
-            println!("{codes:?} {off:e} sky {:e}", out.area.iter().sum::<f64>() / (4.0 * std::f64::consts::PI) - 1.0);
-            if !OPEN.contains(&codes.0) && !OPEN.contains(&codes.1) {
-                worst = worst.max(off.abs());
+            if off.abs() > goal(codes.1) {
+                failed.push(codes);
             }
         }
     }
-    assert!(worst < 1e-6, "{worst:e}");
+    assert!(failed.is_empty(), "{failed:?}");
 }
 
 #[test]
 fn the_whole_sky_is_four_pi() {
-    for (code, size, scale) in [("AIT", (180, 90), 1.83), ("CAR", (180, 90), 2.0)] {
+    for (code, size, scale) in [("AIT", (180, 90), 1.83), ("HPX", (200, 200), 2.0), ("CAR", (180, 90), 2.0)] {
         let sky = wcs(code, size, (10.0, 0.0), scale, 0.0);
         let own = ExactMap::new(&sky, size, &sky, size).unwrap().own_areas(Window::whole(size));
         let off = own.iter().sum::<f64>() / (4.0 * std::f64::consts::PI) - 1.0;
