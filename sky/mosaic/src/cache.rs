@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_budget_holds_and_what_was_let_go_is_loaded_again() {
-        let load = |index: usize| Ok(Tile::new(Some(Kernel::Bilinear), vec![index as f32; 100], 10, 10, 1.0));
+        let load = |index: usize| Ok(Tile::new(Some(Kernel::Bilinear), &mut [index as f32; 100], 10, 10, 1.0));
         let one = load(0).map(|t: Tile| t.bytes()).unwrap_or(0);
         let cache = TileCache::new(5, 2 * one, &load);
         for index in [0, 1, 2, 3, 4, 4, 3, 0] {

@@ -140,8 +140,12 @@ impl Interpolated {
                 continue;
             }
             let (x, y) = (u[k], v[k]);
-            let nearest = |p: f64, n: usize| ((p + 0.5).floor() as i64).clamp(0, n as i64 - 1);
+            // Positions inside the tile are at least -0.5: cutting the fraction off rounds them down.
+            let nearest = |p: f64, n: usize| ((p + 0.5) as i64).clamp(0, n as i64 - 1);
             let (nx, ny) = (nearest(x, self.width), nearest(y, self.height));
+            if !bad.near(nx as usize, ny as usize) {
+                continue;
+            }
             if bad.at(nx as usize, ny as usize) {
                 weights[k] = 0.0;
                 covers[k] = 0.0;

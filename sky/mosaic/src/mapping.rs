@@ -202,8 +202,8 @@ impl GridMap {
                 for (k, wy) in wy.iter().enumerate() {
                     let at = (j + k) * self.columns + i;
                     for l in 0..4 {
-                        nu[l] = self.u[at + l].mul_add(*wy, nu[l]);
-                        nv[l] = self.v[at + l].mul_add(*wy, nv[l]);
+                        nu[l] += self.u[at + l] * wy;
+                        nv[l] += self.v[at + l] * wy;
                     }
                 }
                 let scale = 1.0 / self.step as f64;

@@ -173,6 +173,11 @@ pub struct Loading {
     pub variance: bool,
 }
 
+thread_local! {
+    /// Raw pixels of the tile that a thread is loading: kept, for fresh memory costs more than the reading.
+    static PIXELS: std::cell::RefCell<Vec<f32>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 impl Source {
     /// Reads the tile's pixels and prepares them for a kernel, or leaves them as they are for `None`.
     ///
@@ -190,10 +195,22 @@ impl Source {
                 self.height
             )));
         }
-        let mut pixels = vec![0.0f32; self.width * self.height];
-        image.read_f32(self.plane, image.rect(), &mut pixels)?;
+        PIXELS.with_borrow_mut(|pixels| {
+            pixels.resize(self.width * self.height, 0.0);
+            image.read_f32(self.plane, image.rect(), pixels)?;
+            self.prepare(kernel, how, &file, pixels)
+        })
+    }
+
+    fn prepare(
+        &self,
+        kernel: Option<Kernel>,
+        how: &Loading,
+        file: &FitsFile,
+        pixels: &mut [f32],
+    ) -> Result<Tile, MosaicError> {
         if let Some(mask) = &how.mask {
-            let bits = self.companion(mask, &file, |image, out: &mut [i64]| image.read_i64(0, image.rect(), out))?;
+            let bits = self.companion(mask, file, |image, out: &mut [i64]| image.read_i64(0, image.rect(), out))?;
             for (pixel, bits) in pixels.iter_mut().zip(bits) {
                 if bits & how.mask_bits != 0 {
                     *pixel = f32::NAN;
@@ -201,9 +218,9 @@ impl Source {
             }
         }
         let variance = match &how.weight_map {
-            Some(map) => self.variance_map(map, how.weight, &file, &mut pixels)?,
+            Some(map) => self.variance_map(map, how.weight, file, pixels)?,
             None if how.variance => {
-                Variance::Uniform(noise(&pixels, self.width).powi(2) * (self.scale * self.scale) as f32)
+                Variance::Uniform(noise(pixels, self.width).powi(2) * (self.scale * self.scale) as f32)
             }
             None => Variance::Uniform(0.0),
         };

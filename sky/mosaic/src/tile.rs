@@ -2,6 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::kernel::prefilter::{Samples, prepare};
+use pogson_image::lanes;
 
 /// Loaded pixels of one tile.
 pub struct Tile {
@@ -19,6 +20,8 @@ pub struct Tile {
 pub struct BadPixels {
     /// One per pixel, row-major.
     map: Vec<bool>,
+    /// The same, true also within a kernel's reach of a bad pixel.
+    near: Vec<bool>,
     /// Rows in which a kernel may touch a bad pixel.
     rows: Vec<bool>,
     width: usize,
@@ -31,12 +34,21 @@ impl BadPixels {
     fn new(map: Vec<bool>, width: usize) -> BadPixels {
         let height = map.len() / width.max(1);
         let mut rows = vec![false; height];
-        for (y, row) in map.chunks_exact(width.max(1)).enumerate() {
-            if row.iter().any(|b| *b) {
-                rows[y.saturating_sub(REACH)..(y + REACH + 1).min(height)].fill(true);
+        let mut near = vec![false; map.len()];
+        for (k, _) in map.iter().enumerate().filter(|(_, bad)| **bad) {
+            let (x, y) = (k % width, k / width);
+            let (left, right) = (x.saturating_sub(REACH), (x + REACH + 1).min(width));
+            for row in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
+                rows[row] = true;
+                near[row * width + left..row * width + right].fill(true);
             }
         }
-        BadPixels { map, rows, width }
+        BadPixels { map, near, rows, width }
+    }
+
+    /// Whether a kernel centred in the pixel may touch a bad pixel.
+    pub fn near(&self, x: usize, y: usize) -> bool {
+        self.near[y * self.width + x]
     }
 
     /// Whether the pixel is bad.
@@ -72,21 +84,16 @@ pub enum Variance {
 impl Tile {
     /// Prepares pixels for a kernel, or keeps them plain for `None`.
     ///
-    /// - `pixels`: row-major, `width * height`; NaN marks bad pixels.
+    /// - `pixels`: row-major, `width * height`; NaN marks bad pixels. They are changed in place.
     /// - `scale`: factor to the common flux scale.
-    pub fn new(kernel: Option<Kernel>, mut pixels: Vec<f32>, width: usize, height: usize, scale: f64) -> Tile {
-        let pedestal = (typical(&pixels) * scale) as f32;
-        let factor = scale as f32;
-        let mut bad_count = 0usize;
-        for pixel in &mut pixels {
-            *pixel = pixel.mul_add(factor, -pedestal);
-            bad_count += usize::from(!pixel.is_finite());
-        }
+    pub fn new(kernel: Option<Kernel>, pixels: &mut [f32], width: usize, height: usize, scale: f64) -> Tile {
+        let pedestal = (typical(pixels) * scale) as f32;
+        let bad_count = adapt(pixels, scale as f32, pedestal);
         let (pixels, bad) = match kernel {
-            None => (Pixels::Plain(pixels), None),
+            None => (Pixels::Plain(pixels.to_vec()), None),
             Some(kernel) => {
-                let bad = (bad_count > 0).then(|| BadPixels::new(fill(&mut pixels, width, height), width));
-                (Pixels::Samples(prepare(kernel, &pixels, width, height)), bad)
+                let bad = (bad_count > 0).then(|| BadPixels::new(fill(pixels, width, height), width));
+                (Pixels::Samples(prepare(kernel, pixels, width, height)), bad)
             }
         };
         Tile { pixels, pedestal: f64::from(pedestal), bad, variance: Variance::Uniform(0.0) }
@@ -102,7 +109,19 @@ impl Tile {
             Pixels::Samples(samples) => samples.data.len(),
             Pixels::Plain(pixels) => pixels.len(),
         };
-        pixels * 4 + self.bad.as_ref().map_or(0, |b| b.map.len()) + map
+        pixels * 4 + self.bad.as_ref().map_or(0, |b| 2 * b.map.len()) + map
+    }
+}
+
+lanes! {
+    /// `factor * pixel - pedestal`; returns how many are not finite.
+    fn adapt(pixels: &mut [f32], factor: f32, pedestal: f32) -> u32 {
+        let mut bad = 0u32;
+        for pixel in pixels {
+            *pixel = pixel.mul_add(factor, -pedestal);
+            bad += u32::from(!pixel.is_finite());
+        }
+        bad
     }
 }
 
@@ -177,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_tile_of_nothing_but_nan_is_all_bad() {
-        let tile = Tile::new(Some(Kernel::BSpline3), vec![f32::NAN; 64], 8, 8, 1.0);
+        let tile = Tile::new(Some(Kernel::BSpline3), &mut [f32::NAN; 64], 8, 8, 1.0);
         assert!(tile.bad.is_some_and(|b| b.map.iter().all(|b| *b)));
         let Pixels::Samples(samples) = tile.pixels else { panic!("a kernel was given") };
         assert!(samples.data.iter().all(|v| *v == 0.0));

@@ -140,7 +140,7 @@ fn scatter(difference: &Difference, poly: &Polynomial) -> (f64, f64) {
             let at = run.start + k;
             if difference.weights[at] > 0.0 {
                 let t = ((run.x + k as i64) as f64 - poly.centre.0) / LENGTH_PX;
-                let model = row[3].mul_add(t, row[2]).mul_add(t, row[1]).mul_add(t, row[0]);
+                let model = ((row[3] * t + row[2]) * t + row[1]) * t + row[0];
                 residuals.push(f64::from(difference.values[at]) - model);
             }
             k += step;

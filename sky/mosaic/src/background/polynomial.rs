@@ -32,7 +32,7 @@ impl Polynomial {
     pub fn at(&self, x: f64, y: f64) -> f64 {
         let row = self.along_row(y);
         let t = (x - self.centre.0) / LENGTH_PX;
-        row.iter().rev().fold(0.0, |sum, c| sum.mul_add(t, *c))
+        row.iter().rev().fold(0.0, |sum, c| sum * t + c)
     }
 
     /// Coefficients in rising powers of `(x - centre.0) / LENGTH_PX` for a fixed `y`.

@@ -70,17 +70,30 @@ pub fn taps(kernel: Kernel) -> Vec<f32> {
 /// - `pixels`: row-major, `width * height`, finite.
 pub fn prepare(kernel: Kernel, pixels: &[f32], width: usize, height: usize) -> Samples {
     let taps = taps(kernel);
+    let stride = width + 2 * MARGIN;
+    // Along rows first. Rows of the margin follow by reflection from filtered rows, for the filter is linear.
+    ACROSS.with_borrow_mut(|across| {
+        across.resize(stride * height, 0.0);
+        let data = both_ways(pixels, width, height, &taps, across);
+        Samples { data, stride, width, height }
+    })
+}
+
+thread_local! {
+    /// Rows filtered one way: kept between tiles, for fresh memory costs more than the filter.
+    static ACROSS: std::cell::RefCell<Vec<f32>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+fn both_ways(pixels: &[f32], width: usize, height: usize, taps: &[f32], across: &mut [f32]) -> Vec<f32> {
     let reach = taps.len() - 1;
     let margin = MARGIN + reach;
     let stride = width + 2 * MARGIN;
     let rows = height + 2 * MARGIN;
-    // Along rows first. Rows of the margin follow by reflection from filtered rows, for the filter is linear.
-    let mut across = vec![0.0f32; stride * height];
     let mut line = vec![0.0f32; width + 2 * margin];
     for (row, out) in pixels.chunks_exact(width.max(1)).zip(across.chunks_exact_mut(stride)) {
         line[margin..margin + width].copy_from_slice(row);
         extend(&mut line, margin, width);
-        filter_row(&line, &taps, out);
+        filter_row(&line, taps, out);
     }
     let mut data = vec![0.0f32; stride * rows];
     let mut window: Vec<f32> = Vec::new();
@@ -88,16 +101,16 @@ pub fn prepare(kernel: Kernel, pixels: &[f32], width: usize, height: usize) -> S
         let centre = j as i64 - MARGIN as i64;
         if centre - (reach as i64) >= 0 && centre + (reach as i64) < height as i64 {
             let first = (centre - reach as i64) as usize;
-            filter_columns(&across[first * stride..(first + 2 * reach + 1) * stride], stride, &taps, out);
+            filter_columns(&across[first * stride..(first + 2 * reach + 1) * stride], stride, taps, out);
         } else {
             window.clear();
             for k in -(reach as i64)..=reach as i64 {
-                push_reflected(&across, stride, height, centre + k, &mut window);
+                push_reflected(across, stride, height, centre + k, &mut window);
             }
-            filter_columns(&window, stride, &taps, out);
+            filter_columns(&window, stride, taps, out);
         }
     }
-    Samples { data, stride, width, height }
+    data
 }
 
 /// Fills the margins of a line by point reflection; lines shorter than the margin repeat their reflection.
