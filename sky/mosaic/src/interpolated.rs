@@ -22,6 +22,7 @@ pub struct Interpolated {
     width: usize,
     height: usize,
     taper: bool,
+    flux: bool,
 }
 
 impl Interpolated {
@@ -29,7 +30,13 @@ impl Interpolated {
     /// - `width`, `height`: size of the tile.
     /// - `taper`: whether weights fall towards the tile's edges (else they are 1 wherever the tile reaches).
     pub fn new(map: GridMap, kernel: Kernel, width: usize, height: usize, taper: bool) -> Interpolated {
-        Interpolated { map, kernel, width, height, taper }
+        Interpolated { map, kernel, width, height, taper, flux: false }
+    }
+
+    /// The same for fluxes: values are multiplied by the number of tile pixels in an output pixel.
+    pub fn conserving_flux(mut self) -> Interpolated {
+        self.flux = true;
+        self
     }
 }
 
@@ -78,20 +85,22 @@ impl Projector for Interpolated {
             if variance {
                 self.propagate(tile, u, v, &mut patch.variance[from..to]);
             }
+            if self.flux {
+                let mut ratio = vec![0.0; last - first];
+                self.map.jacobian_row(window.y + j as i64, window.x + first as i64, &mut ratio);
+                for (k, ratio) in (from..to).zip(ratio) {
+                    patch.value[k] = ((f64::from(patch.value[k]) + pedestal) * ratio - pedestal) as f32;
+                    if variance {
+                        patch.variance[k] *= (ratio * ratio) as f32;
+                    }
+                }
+            }
         }
         Ok(())
     }
 
     fn count_row(&self, y: i64, x: i64, count: &mut [u8]) {
-        let mut u = vec![0.0; count.len()];
-        let mut v = vec![0.0; count.len()];
-        self.map.row(y, x, &mut u, &mut v);
-        let right = self.width as f64 - 0.5;
-        let top = self.height as f64 - 0.5;
-        for ((u, v), count) in u.iter().zip(&v).zip(count) {
-            let inside = (*u >= -0.5) & (*u <= right) & (*v >= -0.5) & (*v <= top);
-            *count = count.saturating_add(u8::from(inside));
-        }
+        self.map.count_inside((self.width, self.height), y, x, count);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mosaics: reprojection, background matching, co-addition.
 
 pub mod adaptive;
+pub mod area;
 pub mod background;
 pub mod cache;
 pub mod coadd;

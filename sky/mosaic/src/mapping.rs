@@ -214,6 +214,45 @@ impl GridMap {
         }
     }
 
+    /// Adds 1 to `count` for each pixel of row `y`, from column `x` on, whose centre falls inside an image of `size`
+    /// (columns, rows).
+    pub fn count_inside(&self, size: (usize, usize), y: i64, x: i64, count: &mut [u8]) {
+        let mut u = vec![0.0; count.len()];
+        let mut v = vec![0.0; count.len()];
+        self.row(y, x, &mut u, &mut v);
+        let (right, top) = (size.0 as f64 - 0.5, size.1 as f64 - 0.5);
+        for ((u, v), count) in u.iter().zip(&v).zip(count) {
+            let inside = (*u >= -0.5) & (*u <= right) & (*v >= -0.5) & (*v <= top);
+            *count = count.saturating_add(u8::from(inside));
+        }
+    }
+
+    /// Input pixels per output pixel, the map's Jacobian, along row `y` from column `x` on, by central differences.
+    pub fn jacobian_row(&self, y: i64, x: i64, out: &mut [f64]) {
+        let w = self.window;
+        let n = out.len();
+        let (left, right) = (x.max(w.x + 1) - 1, (x + n as i64).min(w.x + w.width as i64 - 1));
+        let (below, above) = ((y - 1).max(w.y), (y + 1).min(w.y + w.height as i64 - 1));
+        let row = |y: i64, from: i64, to: i64| {
+            let length = (to - from + 1) as usize;
+            let (mut u, mut v) = (vec![0.0; length], vec![0.0; length]);
+            self.row(y, from, &mut u, &mut v);
+            (u, v)
+        };
+        let (u, v) = row(y, left, right);
+        let (u0, v0) = row(below, x, x + n as i64 - 1);
+        let (u1, v1) = row(above, x, x + n as i64 - 1);
+        for (k, out) in out.iter_mut().enumerate() {
+            let at = x + k as i64;
+            let (a, b) = ((at - 1).max(left), (at + 1).min(right));
+            let (ia, ib) = ((a - left) as usize, (b - left) as usize);
+            let (dx, dy) = ((b - a).max(1) as f64, (above - below).max(1) as f64);
+            let (ux, vx) = ((u[ib] - u[ia]) / dx, (v[ib] - v[ia]) / dx);
+            let (uy, vy) = ((u1[k] - u0[k]) / dy, (v1[k] - v0[k]) / dy);
+            *out = (ux * vy - uy * vx).abs();
+        }
+    }
+
     fn exact_row(&self, y: i64, x: i64, u: &mut [f64], v: &mut [f64]) {
         let mut xs = [0.0; WIDEST];
         let ys = [y as f64; WIDEST];

@@ -1,6 +1,6 @@
 //! Ways of reprojection by name.
 
-use crate::kernel::Kernel;
+use crate::{adaptive, drizzle, kernel::Kernel};
 
 /// How tiles are brought onto the output grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +13,15 @@ pub enum Method {
     Plane,
     /// Interpolation at the centres of output pixels.
     Interpolate(Kernel),
+    /// Anti-aliased filters that follow the map (DeForest 2004).
+    Adaptive(adaptive::Filter),
+    /// Drops onto the output (Fruchter & Hook 2002).
+    Drizzle {
+        /// Shape of the drops.
+        kernel: drizzle::Kernel,
+        /// Side of a drop over the side of its pixel.
+        pixfrac: f64,
+    },
 }
 
 /// The kernel that measures best: see docs/accuracy.md.
@@ -48,6 +57,8 @@ impl Method {
             Method::MontageExact => "montage-exact".into(),
             Method::Plane => "plane".into(),
             Method::Interpolate(kernel) => kernel.to_string(),
+            Method::Adaptive(_) => "adaptive".into(),
+            Method::Drizzle { pixfrac, .. } => format!("drizzle, pixfrac {pixfrac}"),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::MosaicError;
 use crate::mapping::Window;
 use crate::method::Method;
 use crate::patch::{Patch, Projector};
-use crate::place::{Target, place};
+use crate::place::{Placing, Target, place};
 use crate::source::{LeftOut, Loading, OnBad, Source};
 use crate::work::{Watch, sweep};
 use std::collections::HashSet;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub memory: usize,
     /// Largest error of approximated maps, in tile pixels.
     pub tolerance_px: f64,
+    /// Whether pixels hold the sum of flux rather than surface brightness.
+    pub flux: bool,
     /// Least footprint of an output pixel with a value.
     pub threshold: f32,
     /// Whether the variance of the result is wanted.
@@ -162,10 +164,9 @@ impl Job<'_> {
 
     fn place(&mut self, method: Method) -> Result<(), MosaicError> {
         self.watch.stage("placing tiles", self.sources.len());
-        // With a single value per pixel, weights decide nothing; what a user asked for by name he gets to the edge.
-        let taper = true;
+        let how = Placing { method, tolerance_px: self.settings.tolerance_px, flux: self.settings.flux };
         let placed = sweep(self.settings.threads, self.sources.len(), self.watch, |k| {
-            place(&self.sources[k], self.target, method, self.settings.tolerance_px, taper)
+            place(&self.sources[k], self.target, &how)
         })?;
         for (k, projector) in placed.into_iter().enumerate() {
             if let Some(projector) = projector {
@@ -270,7 +271,7 @@ impl Job<'_> {
 
     /// A level near all values: subtracted inside, so that f32 sums keep their digits, and added back at the end.
     fn pedestal(&self, cache: &TileCache<'_>) -> Result<f64, MosaicError> {
-        if self.settings.combine == Combine::Chi {
+        if self.settings.combine == Combine::Chi || self.settings.flux {
             return Ok(0.0);
         }
         for index in 0..self.used.len() {

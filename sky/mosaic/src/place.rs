@@ -1,6 +1,10 @@
 //! Where a tile falls on the output, and what brings it there.
 
+use crate::adaptive::{self, AdaptiveMap};
+use crate::area::{AreaMap, ByArea, Held};
+use crate::drizzle::DrizzleMap;
 use crate::error::MosaicError;
+use crate::exact::{ExactMap, OverlapError, PlaneMap};
 use crate::interpolated::Interpolated;
 use crate::kernel::Kernel;
 use crate::mapping::{GridMap, Window};
@@ -88,37 +92,67 @@ fn torn(u: &[f64], v: &[f64]) -> bool {
     steps.last().is_some_and(|widest| *widest > 8.0 * typical + 2.0)
 }
 
+/// How tiles are placed.
+#[derive(Debug, Clone, Copy)]
+pub struct Placing {
+    /// Way of reprojection.
+    pub method: Method,
+    /// Largest error of approximated maps, in tile pixels.
+    pub tolerance_px: f64,
+    /// Whether output pixels hold the sum of flux rather than surface brightness.
+    pub flux: bool,
+}
+
+/// Error of the maps that only tell which pixels a tile covers.
+const COVER_TOLERANCE_PX: f64 = 0.01;
+
 /// A tile's projector, `None` if the tile does not touch the output.
-///
-/// - `tolerance_px`: largest error of approximated maps, in tile pixels.
-/// - `taper`: whether weights fall towards the tile's edges.
 ///
 /// # Errors
 /// Those of the method's geometry.
-pub fn place(
-    source: &Source,
-    target: &Target,
-    method: Method,
-    tolerance_px: f64,
-    taper: bool,
-) -> Result<Option<Box<dyn Projector>>, MosaicError> {
+pub fn place(source: &Source, target: &Target, how: &Placing) -> Result<Option<Box<dyn Projector>>, MosaicError> {
     let size = (source.width, source.height);
-    match method {
-        Method::Interpolate(kernel) => Ok(interpolated(&source.wcs, size, target, kernel, tolerance_px, taper)),
-        Method::Auto => Ok(interpolated(&source.wcs, size, target, crate::method::BEST_KERNEL, tolerance_px, taper)),
-        Method::MontageExact | Method::Plane => Ok(None),
+    let out_size = (target.width, target.height);
+    let problem = |e: OverlapError| MosaicError::Geometry { path: source.path.clone(), reason: e.to_string() };
+    let held = if how.flux { Held::Flux } else { Held::Brightness };
+    let (input, output) = (&source.wcs, &target.wcs);
+    match how.method {
+        Method::Interpolate(kernel) => Ok(interpolated(source, target, kernel, how)),
+        Method::Auto => Ok(interpolated(source, target, crate::method::BEST_KERNEL, how)),
+        Method::MontageExact => {
+            let map = ExactMap::new(input, size, output, out_size).map_err(problem)?;
+            let map = if how.flux { map.conserving_flux() } else { map };
+            Ok(by_area(map, source, target, held))
+        }
+        Method::Plane => {
+            let map = PlaneMap::new(input, size, output, out_size, how.tolerance_px).map_err(problem)?;
+            let map = if how.flux { map.conserving_flux() } else { map };
+            Ok(by_area(map, source, target, held))
+        }
+        Method::Adaptive(filter) => {
+            let options = adaptive::Options { filter, conserve_flux: how.flux, strict: false };
+            let map = AdaptiveMap::new(input, size, output, out_size, options).map_err(problem)?;
+            Ok(by_area(map, source, target, Held::Brightness))
+        }
+        Method::Drizzle { kernel, pixfrac } => {
+            let map = DrizzleMap::new(input, size, output, out_size, kernel, pixfrac).map_err(problem)?;
+            Ok(by_area(map, source, target, Held::Brightness))
+        }
     }
 }
 
-fn interpolated(
-    wcs: &Wcs,
-    (width, height): (usize, usize),
-    target: &Target,
-    kernel: Kernel,
-    tolerance_px: f64,
-    taper: bool,
-) -> Option<Box<dyn Projector>> {
-    let window = window_of(&PixelMap::between(wcs, &target.wcs), width, height, target)?;
-    let map = GridMap::new(Box::new(PixelMap::between(&target.wcs, wcs)), window, tolerance_px);
-    Some(Box::new(Interpolated::new(map, kernel, width, height, taper)))
+fn by_area<M: AreaMap + 'static>(map: M, source: &Source, target: &Target, held: Held) -> Option<Box<dyn Projector>> {
+    let window = ByArea::window_of(&map)?;
+    let back = PixelMap::between(&target.wcs, &source.wcs);
+    let centres = GridMap::new(Box::new(back), window, COVER_TOLERANCE_PX);
+    Some(Box::new(ByArea::new(map, centres, (source.width, source.height), held)))
+}
+
+fn interpolated(source: &Source, target: &Target, kernel: Kernel, how: &Placing) -> Option<Box<dyn Projector>> {
+    let (width, height) = (source.width, source.height);
+    let window = window_of(&PixelMap::between(&source.wcs, &target.wcs), width, height, target)?;
+    let back = PixelMap::between(&target.wcs, &source.wcs);
+    let map = GridMap::new(Box::new(back), window, how.tolerance_px);
+    let projector = Interpolated::new(map, kernel, width, height, true);
+    Some(Box::new(if how.flux { projector.conserving_flux() } else { projector }))
 }

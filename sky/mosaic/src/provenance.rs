@@ -22,8 +22,6 @@ pub struct About<'a> {
     pub settings: &'a Settings,
     /// Flux scale.
     pub scale: &'a Applied,
-    /// Whether pixels hold sums (else surface brightness).
-    pub flux: bool,
 }
 
 /// The header of the mosaic, without NAXIS and BITPIX, which the writer sets.
@@ -38,7 +36,8 @@ pub fn header(about: &About<'_>) -> Header {
     if let Some(zero_point) = about.scale.zero_point {
         header.set("MAGZP", zero_point, "zero point that all tiles were brought to [mag]");
     }
-    let held = if about.flux { "sum of flux in the pixel" } else { "surface brightness, per pixel of the tiles" };
+    let held =
+        if about.settings.flux { "sum of flux in the pixel" } else { "surface brightness, per pixel of the tiles" };
     header.push_comment(&format!("Pixel values hold the {held}."));
     header
 }

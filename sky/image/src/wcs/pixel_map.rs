@@ -94,8 +94,8 @@ impl PixelMap {
     }
 }
 
-/// A projective map of pixels: (X, Y, W) = matrix (x - from[0], y - from[1], 1); the pixel of the second image is
-/// (X / W + to[0], Y / W + to[1]), undefined unless W > 0.
+/// A projective map of pixels: `(X, Y, W) = matrix (x - from[0], y - from[1], 1)`; the pixel of the second image is
+/// `(X / W + to[0], Y / W + to[1])`, undefined unless W > 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Homography {
     /// Rows X, Y, W.

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use pogson_mosaic::adaptive::{Filter, Options};
 use pogson_mosaic::background::Background;
 use pogson_mosaic::coadd::Combine;
+use pogson_mosaic::drizzle;
 use pogson_mosaic::flux_scale::FluxScale;
 use pogson_mosaic::kernel::Kernel;
 use pogson_mosaic::method::Method;
@@ -25,6 +27,27 @@ pub enum MethodName {
     Bicubic,
     Bilinear,
     Nearest,
+    Adaptive,
+    Drizzle,
+}
+
+/// Shapes of drops.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropName {
+    Square,
+    Turbo,
+    Point,
+    Gaussian,
+    Tophat,
+    Lanczos2,
+    Lanczos3,
+}
+
+/// Filters of the adaptive method.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterName {
+    Gaussian,
+    Hann,
 }
 
 /// What is matched.
@@ -69,6 +92,15 @@ pub struct MosaicArgs {
     /// Reprojection; auto is the one that measures best
     #[arg(long, value_enum, default_value = "auto")]
     pub method: MethodName,
+    /// Drizzle: side of a drop over the side of its pixel
+    #[arg(long, value_name = "FRACTION", default_value_t = 1.0)]
+    pub pixfrac: f64,
+    /// Drizzle: shape of the drops
+    #[arg(long, value_enum, default_value = "square")]
+    pub drop: DropName,
+    /// Adaptive: shape of the filter
+    #[arg(long, value_enum, default_value = "gaussian")]
+    pub filter: FilterName,
     /// What is matched between tiles
     #[arg(long, value_enum, default_value = "plane")]
     pub background: BackgroundName,
@@ -114,7 +146,7 @@ impl MosaicArgs {
     /// The method.
     ///
     /// # Errors
-    /// None so far; kept for methods with parameters.
+    /// A `--pixfrac` out of range.
     pub fn method(&self) -> Result<Method, Failure> {
         Ok(match self.method {
             MethodName::Auto => Method::Auto,
@@ -128,7 +160,29 @@ impl MosaicArgs {
             MethodName::Bicubic => Method::Interpolate(Kernel::Bicubic),
             MethodName::Bilinear => Method::Interpolate(Kernel::Bilinear),
             MethodName::Nearest => Method::Interpolate(Kernel::Nearest),
+            MethodName::Adaptive => Method::Adaptive(match self.filter {
+                FilterName::Gaussian => Options::default().filter,
+                FilterName::Hann => Filter::Hann,
+            }),
+            MethodName::Drizzle if self.pixfrac > 0.0 && self.pixfrac <= 1.0 => {
+                Method::Drizzle { kernel: self.drop_shape(), pixfrac: self.pixfrac }
+            }
+            MethodName::Drizzle => {
+                return Err(Failure::usage(format!("--pixfrac {}: give a number above 0 up to 1", self.pixfrac)));
+            }
         })
+    }
+
+    fn drop_shape(&self) -> drizzle::Kernel {
+        match self.drop {
+            DropName::Square => drizzle::Kernel::Square,
+            DropName::Turbo => drizzle::Kernel::Turbo,
+            DropName::Point => drizzle::Kernel::Point,
+            DropName::Gaussian => drizzle::Kernel::Gaussian,
+            DropName::Tophat => drizzle::Kernel::TopHat,
+            DropName::Lanczos2 => drizzle::Kernel::Lanczos2,
+            DropName::Lanczos3 => drizzle::Kernel::Lanczos3,
+        }
     }
 
     /// The background model.

@@ -86,7 +86,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let scale = common_scale(&args.how.flux_scale()?, &mut sources)?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
-    let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale, flux: args.how.flux };
+    let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale };
     let bitpix = match args.bitpix {
         -32 => Bitpix::F32,
         -64 => Bitpix::F64,
@@ -119,6 +119,7 @@ impl Args {
             threads,
             memory,
             tolerance_px: self.how.tolerance,
+            flux: self.how.flux,
             threshold: self.how.threshold,
             variance: self.variance.is_some(),
             loading: self.how.loading()?,
