@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM become a flag that long work looks at between blocks.
 //!
-//! Work that looks ends by itself with [`Class::Interrupted`](crate::failure::Class::Interrupted), and its unfinished outputs
+//! Work that looks ends by itself with [`Class::Interrupted`], and its unfinished outputs
 //! are removed as they drop. Work that does not look within the grace time is ended from the watching thread, and after a second
 //! signal at once; unfinished outputs are removed then, too.
 
