@@ -6,6 +6,7 @@ use pogson_image::template;
 use pogson_image::wcs::Wcs;
 use pogson_mosaic::place::Target;
 
+use super::frame::FrameName;
 use super::position::Position;
 use crate::failure::Failure;
 
@@ -30,7 +31,7 @@ pub struct FrameArgs {
     pub projection: Option<String>,
     /// Coordinates: icrs, fk5, fk4, galactic, ecliptic [default: that of the inputs]
     #[arg(long, value_name = "NAME")]
-    pub frame: Option<String>,
+    pub frame: Option<FrameName>,
     /// Turn the frame for the smallest area rather than north up
     #[arg(long)]
     pub rotate: bool,

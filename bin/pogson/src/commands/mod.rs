@@ -45,4 +45,5 @@ commands! {
     table => Table,
     view => View,
     mosaic => Mosaic,
+    reproject => Reproject,
 }

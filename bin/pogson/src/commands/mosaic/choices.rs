@@ -9,7 +9,8 @@ use pogson_mosaic::drizzle;
 use pogson_mosaic::flux_scale::FluxScale;
 use pogson_mosaic::kernel::Kernel;
 use pogson_mosaic::method::Method;
-use pogson_mosaic::source::{Companion, Loading, Pick, WeightKind};
+use pogson_mosaic::pipeline::Settings;
+use pogson_mosaic::source::{Companion, Loading, OnBad, Pick, WeightKind};
 
 use crate::failure::Failure;
 
@@ -143,6 +144,26 @@ pub struct MosaicArgs {
 }
 
 impl MosaicArgs {
+    /// All of it as the library wants it.
+    ///
+    /// # Errors
+    /// Flags out of their range.
+    pub fn settings(&self, threads: usize, on_bad: OnBad, memory: usize, variance: bool) -> Result<Settings, Failure> {
+        Ok(Settings {
+            method: self.method()?,
+            background: self.background(),
+            combine: self.combine()?,
+            threads,
+            memory,
+            tolerance_px: self.tolerance,
+            flux: self.flux,
+            threshold: self.threshold,
+            variance,
+            loading: self.loading()?,
+            on_bad,
+        })
+    }
+
     /// The method.
     ///
     /// # Errors

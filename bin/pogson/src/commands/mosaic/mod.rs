@@ -1,6 +1,6 @@
 //! `pogson mosaic`: from tiles to one image.
 
-mod choices;
+pub mod choices;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use pogson_image::fits::{Bitpix, Options};
 use pogson_mosaic::background::Background;
 use pogson_mosaic::flux_scale::{self, Applied, FluxScale};
 use pogson_mosaic::output::{Files, Paths};
-use pogson_mosaic::pipeline::{self, Settings};
+use pogson_mosaic::pipeline;
 use pogson_mosaic::provenance::{self, About};
 use pogson_mosaic::report::Report;
 use pogson_mosaic::source::{self, OnBad, Source};
@@ -82,16 +82,13 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     for file in &left_out {
         out.warn(format!("left out: {}", file.reason));
     }
-    let settings = args.settings(threads, on_bad)?;
+    let memory = args.memory.map_or_else(default_memory, |bytes| bytes.0);
+    let settings = args.how.settings(threads, on_bad, memory, args.variance.is_some())?;
     let scale = common_scale(&args.how.flux_scale()?, &mut sources)?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
     let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale };
-    let bitpix = match args.bitpix {
-        -32 => Bitpix::F32,
-        -64 => Bitpix::F64,
-        other => return Err(Failure::usage(format!("--bitpix {other}: a mosaic is -32 or -64"))),
-    };
+    let bitpix = bitpix(args.bitpix)?;
     let planes = Paths {
         mosaic: args.output.clone(),
         footprint: args.footprint.clone(),
@@ -108,28 +105,20 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     finish(&args, out, &report, &scale, (target.width, target.height), start.elapsed().as_secs_f64())
 }
 
-impl Args {
-    fn settings(&self, threads: usize, on_bad: OnBad) -> Result<Settings, Failure> {
-        let method = self.how.method()?;
-        let memory = self.memory.map_or_else(default_memory, |bytes| bytes.0);
-        Ok(Settings {
-            method,
-            background: self.how.background(),
-            combine: self.how.combine()?,
-            threads,
-            memory,
-            tolerance_px: self.how.tolerance,
-            flux: self.how.flux,
-            threshold: self.how.threshold,
-            variance: self.variance.is_some(),
-            loading: self.how.loading()?,
-            on_bad,
-        })
+/// The type of the output's pixels.
+///
+/// # Errors
+/// Others than -32 and -64.
+pub fn bitpix(number: i32) -> Result<Bitpix, Failure> {
+    match number {
+        -32 => Ok(Bitpix::F32),
+        -64 => Ok(Bitpix::F64),
+        other => Err(Failure::usage(format!("--bitpix {other}: give -32 or -64"))),
     }
 }
 
 /// A quarter of the machine's memory.
-fn default_memory() -> usize {
+pub fn default_memory() -> usize {
     let info = rustix::system::sysinfo();
     (info.totalram as usize).saturating_mul(info.mem_unit as usize) / 4
 }
