@@ -1,6 +1,7 @@
 //! `pogson mosaic`: from tiles to one image.
 
 pub mod choices;
+mod report;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use pogson_mosaic::pipeline;
 use pogson_mosaic::provenance::{self, About};
 use pogson_mosaic::report::Report;
 use pogson_mosaic::source::{self, OnBad, Source};
+use pogson_view::Render;
 
 use crate::arguments::bytes::Bytes;
 use crate::arguments::output_frame::FrameArgs;
@@ -20,6 +22,9 @@ use crate::arguments::tiles;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::watch::Progress;
+
+/// Longest side of a preview, in pixels.
+const PREVIEW_SIDE: usize = 1200;
 
 /// Make a mosaic of tiles: reproject, match backgrounds, co-add
 #[derive(clap::Args, Debug)]
@@ -75,6 +80,7 @@ pub struct Args {
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let start = Instant::now();
     let watch = Progress::new(out);
+    args.check_outputs()?;
     let paths = tiles::expand(&args.tiles)?;
     let threads = rayon::current_num_threads();
     let on_bad = if args.how.strict { OnBad::Fail } else { OnBad::LeaveOut };
@@ -102,7 +108,38 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     files.amend(|header| provenance::record(header, &about, &outcome));
     files.finish()?;
     let report = Report::new(&sources, left_out, &outcome);
+    if let Some(path) = &args.preview {
+        pogson_view::preview(&args.output, path, PREVIEW_SIDE, &Render::default())?;
+    }
+    if let Some(path) = &args.report {
+        let page = report::Page {
+            mosaic: &args.output,
+            footprint: args.footprint.as_deref(),
+            sources: &sources,
+            target: &target,
+            settings: &settings,
+            scale: &scale,
+            outcome: &outcome,
+            report: &report,
+            unit: header.str("BUNIT").unwrap_or(""),
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        report::write(&page, path)?;
+    }
     finish(&args, out, &report, &scale, (target.width, target.height), start.elapsed().as_secs_f64())
+}
+
+impl Args {
+    /// Pictures and pages are refused before the long work; images are by their writer.
+    fn check_outputs(&self) -> Result<(), Failure> {
+        let images: Vec<&PathBuf> =
+            [Some(&self.output), self.footprint.as_ref(), self.variance.as_ref(), self.count.as_ref()]
+                .into_iter()
+                .flatten()
+                .collect();
+        let pages: Vec<&PathBuf> = [&self.preview, &self.report].into_iter().flatten().collect();
+        report::check_outputs(&pages, &images, self.force)
+    }
 }
 
 /// The type of the output's pixels.
@@ -155,6 +192,8 @@ fn finish(
     if out.is_json() {
         return out.object(&serde_json::json!({
             "output": args.output,
+            "preview": args.preview,
+            "report": args.report,
             "width": width,
             "height": height,
             "tiles": report.tiles.len(),
