@@ -7,7 +7,7 @@
 //! use pogson_image::sphere::{Frame, SkyCoord};
 //! let m17 = SkyCoord { lon_deg: 275.196, lat_deg: -16.172 };
 //! let galactic = Frame::Icrs.convert_one(&Frame::Galactic, m17);
-//! assert!((galactic.lon_deg - 15.051).abs() < 0.001);
+//! assert!((galactic.lon_deg - 15.0950).abs() < 0.001);
 //! ```
 
 mod fk4;

@@ -52,6 +52,9 @@ pub fn window_of(map: &PixelMap, width: usize, height: usize, target: &Target) -
     }
     let (mut u, mut v) = (vec![0.0; n * n], vec![0.0; n * n]);
     map.apply(&x, &y, &mut u, &mut v);
+    if !u.iter().zip(&v).any(|(u, v)| u.is_finite() && v.is_finite()) {
+        return None;
+    }
     if u.iter().chain(&v).any(|c| !c.is_finite()) || torn(&u, &v) {
         return Some(target.window());
     }

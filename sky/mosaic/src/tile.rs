@@ -87,7 +87,8 @@ impl Tile {
     /// - `pixels`: row-major, `width * height`; NaN marks bad pixels. They are changed in place.
     /// - `scale`: factor to the common flux scale.
     pub fn new(kernel: Option<Kernel>, pixels: &mut [f32], width: usize, height: usize, scale: f64) -> Tile {
-        let pedestal = (typical(pixels) * scale) as f32;
+        // Methods of areas sum in f64 and need no pedestal.
+        let pedestal = if kernel.is_some() { (typical(pixels) * scale) as f32 } else { 0.0 };
         let bad_count = adapt(pixels, scale as f32, pedestal);
         let (pixels, bad) = match kernel {
             None => (Pixels::Plain(pixels.to_vec()), None),

@@ -9,7 +9,7 @@
 //! let header = Header::from_text("ORIGIN  = '2MASS'\nFILTER  = 'k'\nMAGZP   = 19.9023\n")?;
 //! let scale = PhotometricScale::from_header(&header)?;
 //! let pixel_area_sr = (1.0_f64 / 206_264.806).powi(2);
-//! assert!((scale.jy_per_pixel(1.0, pixel_area_sr) - 7.31e-6).abs() < 1e-8);
+//! assert!((scale.jy_per_pixel(1.0, pixel_area_sr) - 7.295e-6).abs() < 1e-8);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
