@@ -1,5 +1,7 @@
 //! `pogson mosaic` on simulated tiles of known truth.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -55,12 +57,15 @@ fn find<'a>(value: &'a serde_json::Value, key: &str) -> Option<&'a serde_json::V
     }
 }
 
+/// Name, flags, environment.
+type Way = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
 #[test]
 fn threads_memory_and_vector_width_change_no_byte() {
     let dir = tempfile::tempdir().unwrap();
     let (raw, header) = survey(dir.path(), &["--noise", "4"]);
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    let ways: [(&str, &[&str], &[(&str, &str)]); 4] = [
+    let ways: [Way; 4] = [
         ("one", &["--threads", "1"], &[]),
         ("two", &["--threads", "2"], &[]),
         ("lean", &["--threads", "2", "--memory", "12MiB"], &[]),
