@@ -120,10 +120,17 @@ pub fn resized(header: &Header, width: usize, height: usize) -> Result<Header, T
     Ok(out)
 }
 
-/// The text of a template: one line a card, then END.
+/// The text of a template: one line a card, then END. SIMPLE, BITPIX and NAXIS, which Montage asks for, are put in front
+/// where they are absent.
 pub fn to_text(header: &Header) -> String {
     let bytes = header.to_bytes();
     let mut text = String::new();
+    for (key, line) in [("SIMPLE", "SIMPLE  = T"), ("BITPIX", "BITPIX  = -32"), ("NAXIS", "NAXIS   = 2")] {
+        if !header.contains(key) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
     for card in bytes.chunks(80) {
         let line = String::from_utf8_lossy(card);
         text.push_str(line.trim_end());
@@ -196,7 +203,9 @@ mod tests {
         write(&path, &header, false).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with("\nEND\n") && text.lines().all(|line| line.len() <= 80));
-        assert_eq!(read(&path).unwrap(), header);
+        let back = read(&path).unwrap();
+        assert!(header.cards().all(|card| back.get(card.key()) == card.value()));
+        assert_eq!((back.bool("SIMPLE"), back.i64("NAXIS")), (Some(true), Some(2)));
         assert!(write(&path, &header, false).is_err());
     }
 
