@@ -12,8 +12,9 @@ use pogson_image::lanes;
 /// extrapolated.
 const TAPER_PX: f32 = 8.0;
 
-/// Weight at the very edge: enough to decide where no other tile is, nothing where one is.
-const EDGE_WEIGHT: f32 = 1e-4;
+/// Weight at the very edge: enough to decide where no other tile is, nothing where one is. It grows by as much with each
+/// pixel, so that weights in the rim still tell the depth.
+pub(crate) const EDGE_WEIGHT: f32 = 1e-4;
 
 /// Interpolation of a tile at the centres of output pixels.
 pub struct Interpolated {
@@ -133,7 +134,7 @@ lanes! {
             let depth = (x + 0.5).min(right - x).min((y + 0.5).min(top - y));
             // The test is on the f64 positions, as everywhere else that asks whether a tile covers a pixel.
             let inside = (u[k] >= -0.5) & (u[k] <= f64::from(right)) & (v[k] >= -0.5) & (v[k] <= f64::from(top));
-            let rise = if taper > 0.0 { ((depth - edge) * slope).clamp(EDGE_WEIGHT, 1.0) } else { 1.0 };
+            let rise = if taper > 0.0 { ((depth - edge) * slope).min(1.0).max(EDGE_WEIGHT * (1.0 + depth)) } else { 1.0 };
             weights[k] = if inside { rise } else { 0.0 };
             values[k] += offset;
         }

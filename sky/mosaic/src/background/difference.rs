@@ -1,6 +1,7 @@
 //! Differences of two tiles where both cover the output.
 
 use crate::error::MosaicError;
+use crate::interpolated::EDGE_WEIGHT;
 use crate::mapping::Window;
 use crate::patch::{Patch, Projector};
 use crate::tile::Tile;
@@ -51,8 +52,9 @@ pub struct Projected<'a> {
 /// Rows that are projected at a time.
 const ROWS: usize = 64;
 
-/// Weight that a pixel needs in both tiles: keeps extrapolated rims, bad pixels and partial cover out.
-const LEAST_WEIGHT: f32 = 0.02;
+/// Weight that a pixel needs in both tiles: a pixel and a half inside the edge. Further in, what is extrapolated matters at
+/// stars alone, which clipping leaves out, and each row less costs certainty of the slopes.
+const LEAST_WEIGHT: f32 = 2.5 * EDGE_WEIGHT;
 /// Least cover in both tiles.
 const LEAST_COVER: f32 = 0.999;
 
