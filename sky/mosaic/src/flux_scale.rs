@@ -17,8 +17,6 @@ pub enum FluxScale {
     Keyword,
     /// A table of file names and zero points, or factors.
     Table(std::path::PathBuf),
-    /// From the brightness of what tiles share in their overlaps.
-    Fit,
     /// Pixel values as they are.
     None,
 }

@@ -111,7 +111,7 @@ pub struct MosaicArgs {
     /// Standard deviations beyond which `--combine clipped` leaves a value out
     #[arg(long, value_name = "SIGMA", default_value_t = 4.0)]
     pub clip: f32,
-    /// Common flux scale: keyword (MAGZP and the like), table=FILE, fit, none [default: keyword; none for montage-exact]
+    /// Common flux scale: keyword (MAGZP and the like), table=FILE, none [default: keyword; none for montage-exact]
     #[arg(long, value_name = "SOURCE")]
     pub flux_scale: Option<String>,
     /// Pixels hold the sum of flux that falls into them, not surface brightness
@@ -246,11 +246,10 @@ impl MosaicArgs {
         match self.flux_scale.as_deref() {
             None if self.method == MethodName::MontageExact => Ok(FluxScale::None),
             None | Some("keyword") => Ok(FluxScale::Keyword),
-            Some("fit") => Ok(FluxScale::Fit),
             Some("none") => Ok(FluxScale::None),
             Some(text) => match text.strip_prefix("table=") {
                 Some(path) if !path.is_empty() => Ok(FluxScale::Table(PathBuf::from(path))),
-                _ => Err(Failure::usage(format!("--flux-scale {text}: give keyword, table=FILE, fit or none"))),
+                _ => Err(Failure::usage(format!("--flux-scale {text}: give keyword, table=FILE or none"))),
             },
         }
     }

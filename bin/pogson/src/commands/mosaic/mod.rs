@@ -164,7 +164,7 @@ fn common_scale(wanted: &FluxScale, sources: &mut [Source]) -> Result<Applied, F
     Ok(match wanted {
         FluxScale::Keyword => flux_scale::by_keyword(sources),
         FluxScale::Table(path) => flux_scale::by_table(sources, path)?,
-        FluxScale::Fit | FluxScale::None => Applied {
+        FluxScale::None => Applied {
             remark: Some("none was asked for".into()),
             range: (1.0, 1.0),
             ..Applied::default()
