@@ -77,8 +77,12 @@ proptest! {
             }
             let back = to_vector(&p, x, y);
             let d = (0..3).map(|i| (back[i] - v[i]).abs()).fold(0.0, f64::max);
-            // Where the map stretches without bound its inverse gains digits; where it shrinks it loses some.
-            prop_assert!(d < 3e-13, "{code} {pv:?} ({phi}, {theta}) -> ({x}, {y}) off by {d:e}: {back:?} {v:?}");
+            // Where the map shrinks, as at the limb of an oblique perspective, a rounding in the plane is that much more on
+            // the sphere.
+            let near = to_vector(&p, x + 1e-6, y + 1e-6);
+            let gain = (0..3).map(|i| (near[i] - back[i]).abs()).fold(0.0, f64::max) / 1e-6;
+            let limit = 3e-13 + 16.0 * f64::EPSILON * (x.abs() + y.abs()) * if gain.is_nan() { 1.0 } else { gain };
+            prop_assert!(d < limit, "{code} {pv:?} ({phi}, {theta}) -> ({x}, {y}) off by {d:e}: {back:?} {v:?}");
         }
     }
 
