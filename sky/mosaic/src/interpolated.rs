@@ -10,7 +10,7 @@ use pogson_image::lanes;
 
 /// Pixels over which a tile's weight rises from the edge to its full value, past the part that leans on what was
 /// extrapolated.
-const TAPER_PX: f32 = 8.0;
+const TAPER_PX: f32 = 12.0;
 
 /// Weight at the very edge: enough to decide where no other tile is, nothing where one is. It grows by as much with each
 /// pixel, so that weights in the rim still tell the depth.
@@ -134,7 +134,9 @@ lanes! {
             let depth = (x + 0.5).min(right - x).min((y + 0.5).min(top - y));
             // The test is on the f64 positions, as everywhere else that asks whether a tile covers a pixel.
             let inside = (u[k] >= -0.5) & (u[k] <= f64::from(right)) & (v[k] >= -0.5) & (v[k] <= f64::from(top));
-            let rise = if taper > 0.0 { ((depth - edge) * slope).min(1.0).max(EDGE_WEIGHT * (1.0 + depth)) } else { 1.0 };
+            let t = ((depth - edge) * slope).min(1.0).max(0.0);
+            let smooth = t * t * t * t.mul_add(t.mul_add(6.0, -15.0), 10.0);
+            let rise = if taper > 0.0 { smooth.max(EDGE_WEIGHT * (1.0 + depth)) } else { 1.0 };
             weights[k] = if inside { rise } else { 0.0 };
             values[k] += offset;
         }
