@@ -52,9 +52,9 @@ pub struct Projected<'a> {
 /// Rows that are projected at a time.
 const ROWS: usize = 64;
 
-/// Weight that a pixel needs in both tiles: a pixel and a half inside the edge. Further in, what is extrapolated matters at
-/// stars alone, which clipping leaves out, and each row less costs certainty of the slopes.
-const LEAST_WEIGHT: f32 = 2.5 * EDGE_WEIGHT;
+/// Weight that a pixel needs in both tiles: that of the very edge. What is extrapolated near it matters at stars alone, which
+/// clipping leaves out, and each row less costs certainty of the slopes.
+const LEAST_WEIGHT: f32 = EDGE_WEIGHT;
 /// Least cover in both tiles.
 const LEAST_COVER: f32 = 0.999;
 
