@@ -40,6 +40,14 @@ pub enum MosaicError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The tile that flux scales are to be relative to is not among the tiles.
+    #[error("--flux-scale fit={name}: none of the {tiles} tiles has this name; give a tile's file name")]
+    NoReference {
+        /// The name.
+        name: String,
+        /// Number of tiles.
+        tiles: usize,
+    },
     /// The output frame and the tiles have nothing in common.
     #[error("none of the {tiles} tiles touches the output frame ({frame}); check --header, --center and --size")]
     NoOverlap {

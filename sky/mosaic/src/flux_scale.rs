@@ -4,7 +4,10 @@
 //! `10^(0.4 (z0 - z))`, `z0` the zero point that the mosaic gets.
 
 use crate::error::MosaicError;
+use crate::pipeline::Settings;
+use crate::place::Target;
 use crate::source::Source;
+use crate::work::Watch;
 use pogson_image::fits::Header;
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,6 +20,8 @@ pub enum FluxScale {
     Keyword,
     /// A table of file names and zero points, or factors.
     Table(std::path::PathBuf),
+    /// The stars that overlaps share; of the tile of this name the factor is 1, or of all the mean.
+    Fit(Option<String>),
     /// Pixel values as they are.
     None,
 }
@@ -35,6 +40,40 @@ pub struct Applied {
     pub range: (f64, f64),
     /// Why nothing was done, or what is doubtful.
     pub remark: Option<String>,
+    /// How a fit went.
+    pub fit: Option<FitReport>,
+    /// Standard error of each source's factor, as a part of it; empty where none is known.
+    #[serde(skip)]
+    pub errors: Vec<f64>,
+}
+
+/// How a fit of scales to overlaps went.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct FitReport {
+    /// Overlaps with a ratio.
+    pub overlaps: usize,
+    /// Overlaps with too few stars for one.
+    pub without_stars: usize,
+    /// Stars and knots in all ratios.
+    pub objects: usize,
+    /// Squared residuals of the ratios over their errors.
+    pub chi2: f64,
+    /// Degrees of freedom.
+    pub freedom: usize,
+    /// Scatter of stars between tiles beyond noise, as a part of their flux.
+    pub excess: f64,
+    /// The tile whose factor is 1, if one was named.
+    pub reference: Option<String>,
+    /// Groups of tiles that ratios tie together; each is normalised by itself.
+    pub groups: usize,
+    /// Tiles that no ratio ties to another; their factor is 1.
+    pub loose: Vec<std::path::PathBuf>,
+    /// Largest standard error of a factor.
+    pub largest_error: f64,
+    /// Scatter of the tiles' zero points after scaling, magnitudes, where their headers hold them.
+    pub zero_point_rms: Option<f64>,
+    /// The ratios.
+    pub ratios: Vec<crate::flux_fit::Overlap>,
 }
 
 /// Sets each source's factor from its header.
@@ -114,6 +153,74 @@ pub fn by_table(sources: &mut [Source], table: &Path) -> Result<Applied, MosaicE
     Ok(applied(sources, origin, Some(zero_point)))
 }
 
+/// Fits each source's factor to what overlaps show, and sets it.
+///
+/// - `reference`: name of the tile whose factor is 1; without one the factors of each group of tiles have the mean 1.
+///
+/// # Errors
+/// [`MosaicError::NoReference`], and those of [`crate::flux_fit::fit`].
+pub fn by_fit(
+    sources: &mut [Source],
+    target: &Target,
+    settings: &Settings,
+    reference: Option<&str>,
+    watch: &dyn Watch,
+) -> Result<Applied, MosaicError> {
+    let named = |source: &Source, name: &str| {
+        source.path == Path::new(name) || source.path.file_name().is_some_and(|n| n == name)
+    };
+    let name = reference.map(str::to_string);
+    let reference = match reference {
+        None => None,
+        Some(name) => Some(
+            sources
+                .iter()
+                .position(|s| named(s, name))
+                .ok_or_else(|| MosaicError::NoReference { name: name.to_string(), tiles: sources.len() })?,
+        ),
+    };
+    let fitted = crate::flux_fit::fit(sources, target, settings, reference, watch)?;
+    set_factors(sources, &fitted.scales.factors);
+    let zero_points = zero_points_scaled(sources);
+    let report = FitReport {
+        overlaps: fitted.overlaps.len(),
+        without_stars: fitted.silent,
+        objects: fitted.overlaps.iter().map(|o| o.ratio.objects).sum(),
+        chi2: fitted.scales.chi2,
+        freedom: fitted.scales.freedom,
+        excess: fitted.excess,
+        reference: name,
+        groups: fitted.groups,
+        loose: fitted.loose.iter().map(|&k| sources[k].path.clone()).collect(),
+        largest_error: fitted.scales.errors.iter().copied().fold(0.0, f64::max),
+        zero_point_rms: zero_points.as_deref().map(rms),
+        ratios: fitted.overlaps,
+    };
+    let mut applied = applied(sources, "fit".into(), zero_points.as_deref().map(median));
+    if report.overlaps == 0 {
+        applied.remark = Some("no overlap shows enough stars to fit scales".into());
+        applied.zero_point = None;
+    }
+    applied.errors = fitted.scales.errors;
+    applied.fit = Some(report);
+    Ok(applied)
+}
+
+/// Zero points after scaling, if all tiles have the same keyword for them.
+fn zero_points_scaled(sources: &[Source]) -> Option<Vec<f64>> {
+    let (key, _) = sources.first().and_then(|s| scale_keyword(&s.header)).filter(|(key, _)| *key != "FLXSCALE")?;
+    sources
+        .iter()
+        .map(|s| s.header.f64(key).filter(|z| z.is_finite()).map(|z| z + 2.5 * libm::log10(s.scale)))
+        .collect()
+}
+
+fn rms(values: &[f64]) -> f64 {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt()
+}
+
 fn factor(zero_point: f64, tile: f64) -> f64 {
     libm::pow(10.0, 0.4 * (zero_point - tile))
 }
@@ -127,11 +234,11 @@ fn set_factors(sources: &mut [Source], factors: &[f64]) {
 /// The record of factors that are in force.
 pub fn applied(sources: &[Source], origin: String, zero_point: Option<f64>) -> Applied {
     let range = sources.iter().fold((f64::INFINITY, 0.0f64), |(a, b), s| (a.min(s.scale), b.max(s.scale)));
-    Applied { origin, zero_point, range, remark: None }
+    Applied { origin, zero_point, range, ..Applied::default() }
 }
 
 fn unscaled(remark: String) -> Applied {
-    Applied { origin: String::new(), zero_point: None, range: (1.0, 1.0), remark: Some(remark) }
+    Applied { range: (1.0, 1.0), remark: Some(remark), ..Applied::default() }
 }
 
 fn median(values: &[f64]) -> f64 {

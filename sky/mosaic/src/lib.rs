@@ -9,6 +9,7 @@ pub mod compare;
 pub mod drizzle;
 pub mod error;
 pub mod exact;
+pub mod flux_fit;
 pub mod flux_scale;
 pub mod interpolated;
 pub mod kernel;

@@ -131,7 +131,7 @@ pub fn run(
 }
 
 /// Side of an output pixel over the median side of the tiles' pixels.
-fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
+pub(crate) fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
     let side = |wcs: &pogson_image::wcs::Wcs, width: usize, height: usize| {
         wcs.pixel_area_sr(width as f64 / 2.0 - 0.5, height as f64 / 2.0 - 0.5).map_or(f64::NAN, f64::sqrt)
     };
@@ -335,7 +335,7 @@ impl Job<'_> {
 }
 
 /// Pairs of tiles whose windows meet, with the shared window, in the order of a sweep over the output.
-fn overlapping(windows: &[Window]) -> Vec<(usize, usize, Window)> {
+pub(crate) fn overlapping(windows: &[Window]) -> Vec<(usize, usize, Window)> {
     let mut pairs = Vec::new();
     for a in 0..windows.len() {
         for b in a + 1..windows.len() {

@@ -52,7 +52,7 @@ fn common(sources: &[Source], key: &str) -> Option<(Value, String)> {
 /// Most cards that [`record`] adds for this many tiles.
 pub fn room(tiles: usize) -> usize {
     // Texts of HISTORY may take several cards.
-    24 + 3 * tiles.min(MOST_NAMED)
+    28 + 4 * tiles.min(MOST_NAMED)
 }
 
 /// Tiles that are named: keywords have eight characters, PROV and four digits.
@@ -77,11 +77,31 @@ pub fn record(header: &mut Header, about: &About<'_>, outcome: &Outcome) {
         )),
         Some(remark) => header.push_history(&format!("no common flux scale: {remark}")),
     }
+    if let Some(fit) = about.scale.fit.as_ref().filter(|fit| fit.overlaps > 0) {
+        header.push_history(&format!(
+            "flux scales fitted to {} stars and knots of {} overlaps, chi-square {:.4} for {} degrees of freedom",
+            fit.objects, fit.overlaps, fit.chi2, fit.freedom
+        ));
+        header.push_history(&format!(
+            "the common factor is not fixed by overlaps: {}",
+            match &fit.reference {
+                Some(name) => format!("that of {name} is 1, and the mean of groups without it"),
+                None => format!("the mean in each of {} group(s) is 1", fit.groups),
+            }
+        ));
+    }
     for (number, &used) in outcome.used.iter().enumerate().take(MOST_NAMED) {
         let source = &about.sources[used];
         let name = source.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let name = if source.hdu > 0 { format!("{name}[{}]", source.hdu) } else { name };
         header.set(&format!("PROV{:04}", number + 1), name.as_str(), "");
+        if about.scale.remark.is_none() {
+            let error = about.scale.errors.get(used).filter(|e| **e > 0.0);
+            let comment = error.map_or("tile was multiplied by".into(), |e| {
+                format!("tile was multiplied by; +- {:.2e}", e * source.scale)
+            });
+            header.set(&format!("FSCL{:04}", number + 1), source.scale, &comment);
+        }
     }
     header.set("NCOMBINE", outcome.used.len() as i64, "number of tiles");
 }

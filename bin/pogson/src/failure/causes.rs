@@ -62,6 +62,7 @@ impl From<MosaicError> for Failure {
         match error {
             MosaicError::Fits(error) => Failure::from(error),
             MosaicError::Interrupted => Failure::interrupted(),
+            MosaicError::NoReference { .. } => Failure::usage(error.to_string()),
             MosaicError::Memory { .. } => Failure::new(Class::NoRoom, error.to_string()),
             _ => Failure::bad_input(error.to_string()),
         }

@@ -123,7 +123,7 @@ fn add_pair(
 }
 
 /// Numbers the connected components.
-fn components(neighbours: &[Vec<usize>]) -> (Vec<usize>, usize) {
+pub(crate) fn components(neighbours: &[Vec<usize>]) -> (Vec<usize>, usize) {
     let mut island = vec![usize::MAX; neighbours.len()];
     let mut count = 0;
     for start in 0..neighbours.len() {

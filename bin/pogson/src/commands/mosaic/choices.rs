@@ -111,7 +111,8 @@ pub struct MosaicArgs {
     /// Standard deviations beyond which `--combine clipped` leaves a value out
     #[arg(long, value_name = "SIGMA", default_value_t = 4.0)]
     pub clip: f32,
-    /// Common flux scale: keyword (MAGZP and the like), table=FILE, none [default: keyword; none for montage-exact]
+    /// Common flux scale: keyword (MAGZP and the like), table=FILE, fit (to the stars that overlaps share; fit=TILE keeps
+    /// that tile's scale), none [default: keyword; none for montage-exact]
     #[arg(long, value_name = "SOURCE")]
     pub flux_scale: Option<String>,
     /// Pixels hold the sum of flux that falls into them, not surface brightness
@@ -241,15 +242,17 @@ impl MosaicArgs {
     /// Where the flux scale comes from.
     ///
     /// # Errors
-    /// A source that is none of the four.
+    /// A source that is none of these.
     pub fn flux_scale(&self) -> Result<FluxScale, Failure> {
         match self.flux_scale.as_deref() {
             None if self.method == MethodName::MontageExact => Ok(FluxScale::None),
             None | Some("keyword") => Ok(FluxScale::Keyword),
             Some("none") => Ok(FluxScale::None),
-            Some(text) => match text.strip_prefix("table=") {
-                Some(path) if !path.is_empty() => Ok(FluxScale::Table(PathBuf::from(path))),
-                _ => Err(Failure::usage(format!("--flux-scale {text}: give keyword, table=FILE or none"))),
+            Some("fit") => Ok(FluxScale::Fit(None)),
+            Some(text) => match text.split_once('=') {
+                Some(("table", path)) if !path.is_empty() => Ok(FluxScale::Table(PathBuf::from(path))),
+                Some(("fit", tile)) if !tile.is_empty() => Ok(FluxScale::Fit(Some(tile.to_string()))),
+                _ => Err(Failure::usage(format!("--flux-scale {text}: give keyword, table=FILE, fit, fit=TILE or none"))),
             },
         }
     }

@@ -90,9 +90,14 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     }
     let memory = args.memory.map_or_else(default_memory, |bytes| bytes.0);
     let settings = args.how.settings(threads, on_bad, memory, args.variance.is_some())?;
-    let scale = common_scale(&args.how.flux_scale()?, &mut sources)?;
+    let wanted = args.how.flux_scale()?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
+    let scale = match &wanted {
+        FluxScale::Fit(tile) => flux_scale::by_fit(&mut sources, &target, &settings, tile.as_deref(), &watch)?,
+        other => common_scale(other, &mut sources)?,
+    };
+    warn_of_scale(&scale, out);
     let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale };
     let bitpix = bitpix(args.bitpix)?;
     let planes = Paths {
@@ -164,12 +169,32 @@ fn common_scale(wanted: &FluxScale, sources: &mut [Source]) -> Result<Applied, F
     Ok(match wanted {
         FluxScale::Keyword => flux_scale::by_keyword(sources),
         FluxScale::Table(path) => flux_scale::by_table(sources, path)?,
-        FluxScale::None => Applied {
+        FluxScale::None | FluxScale::Fit(_) => Applied {
             remark: Some("none was asked for".into()),
             range: (1.0, 1.0),
             ..Applied::default()
         },
     })
+}
+
+/// Tiles that are named one by one in warnings.
+const MOST_NAMED: usize = 5;
+
+/// Says which tiles a fit could not reach.
+fn warn_of_scale(scale: &Applied, out: &Output) {
+    let Some(fit) = &scale.fit else { return };
+    for tile in fit.loose.iter().take(MOST_NAMED) {
+        out.warn(format!("{}: its overlaps show too few stars to fit a flux scale; it keeps scale 1", tile.display()));
+    }
+    if let Some(more) = fit.loose.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        out.warn(format!("so do {more} other tiles"));
+    }
+    if fit.groups > 1 {
+        out.warn(format!(
+            "the tiles form {} groups without stars in common; flux scales are fitted within each, and the mean of each is 1",
+            fit.groups
+        ));
+    }
 }
 
 fn finish(
