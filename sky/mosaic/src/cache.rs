@@ -2,7 +2,8 @@
 
 use crate::error::MosaicError;
 use crate::tile::Tile;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Loads a tile by its index; called at most once at a time for each tile.
 pub type Load<'a> = dyn Fn(usize) -> Result<Tile, MosaicError> + Sync + 'a;
@@ -12,6 +13,7 @@ pub struct TileCache<'a> {
     load: &'a Load<'a>,
     slots: Vec<Mutex<Option<Arc<Tile>>>>,
     ledger: Mutex<Ledger>,
+    ahead: Mutex<Ahead>,
     budget: usize,
 }
 
@@ -26,6 +28,15 @@ struct Ledger {
     loads: u64,
 }
 
+/// What will be asked for.
+#[derive(Default)]
+struct Ahead {
+    /// Tiles in the order of their first use.
+    order: VecDeque<usize>,
+    /// Tiles that were asked for since the order was given.
+    met: Vec<bool>,
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves nothing half done in what these locks guard.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -38,8 +49,16 @@ impl<'a> TileCache<'a> {
             load,
             slots: (0..count).map(|_| Mutex::new(None)).collect(),
             ledger: Mutex::new(Ledger { used: vec![0; count], bytes: vec![0; count], ..Ledger::default() }),
+            ahead: Mutex::default(),
             budget,
         }
+    }
+
+    /// Says in what order tiles will be asked for, so that a thread that waits for one can load another meanwhile.
+    pub fn expect(&self, order: impl IntoIterator<Item = usize>) {
+        let mut seen = vec![false; self.slots.len()];
+        let order = order.into_iter().filter(|&i| !std::mem::replace(&mut seen[i], true)).collect();
+        *lock(&self.ahead) = Ahead { order, met: vec![false; self.slots.len()] };
     }
 
     /// The tile, loaded if need be.
@@ -47,22 +66,18 @@ impl<'a> TileCache<'a> {
     /// # Errors
     /// Those of loading.
     pub fn get(&self, index: usize) -> Result<Arc<Tile>, MosaicError> {
-        let tile = {
-            let mut slot = lock(&self.slots[index]);
-            match &*slot {
-                Some(tile) => tile.clone(),
-                None => {
-                    let tile = Arc::new((self.load)(index)?);
-                    *slot = Some(tile.clone());
-                    let mut ledger = lock(&self.ledger);
-                    ledger.bytes[index] = tile.bytes();
-                    ledger.total += tile.bytes();
-                    ledger.peak = ledger.peak.max(ledger.total);
-                    ledger.loads += 1;
-                    tile
-                }
+        if let Some(met) = lock(&self.ahead).met.get_mut(index) {
+            *met = true;
+        }
+        let slot = match self.slots[index].try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.load_ahead();
+                lock(&self.slots[index])
             }
         };
+        let tile = self.fill(index, slot)?;
         let surplus = {
             let mut ledger = lock(&self.ledger);
             ledger.clock += 1;
@@ -73,6 +88,49 @@ impl<'a> TileCache<'a> {
             self.release(index);
         }
         Ok(tile)
+    }
+
+    /// The tile in a slot that this thread holds, loaded if need be.
+    fn fill(&self, index: usize, mut slot: MutexGuard<'_, Option<Arc<Tile>>>) -> Result<Arc<Tile>, MosaicError> {
+        if let Some(tile) = &*slot {
+            return Ok(tile.clone());
+        }
+        let tile = Arc::new((self.load)(index)?);
+        *slot = Some(tile.clone());
+        let mut ledger = lock(&self.ledger);
+        ledger.bytes[index] = tile.bytes();
+        ledger.total += tile.bytes();
+        ledger.peak = ledger.peak.max(ledger.total);
+        ledger.loads += 1;
+        ledger.clock += 1;
+        ledger.used[index] = ledger.clock;
+        Ok(tile)
+    }
+
+    /// Loads the next tile that will be asked for, if the budget has room; an error is left to whom it concerns.
+    fn load_ahead(&self) {
+        loop {
+            let next = {
+                let mut ahead = lock(&self.ahead);
+                let Some(next) = ahead.order.pop_front() else { return };
+                if ahead.met[next] {
+                    continue;
+                }
+                next
+            };
+            let Ok(slot) = self.slots[next].try_lock() else { continue };
+            if slot.is_some() {
+                continue;
+            }
+            // As much again stays free, so that nothing in use is driven out.
+            let room = {
+                let ledger = lock(&self.ledger);
+                self.budget.saturating_sub(ledger.total) / 2 >= ledger.bytes.iter().copied().max().unwrap_or(0)
+            };
+            if !room || self.fill(next, slot).is_ok() {
+                return;
+            }
+        }
     }
 
     /// Tiles to let go, oldest first, until the budget holds.

@@ -134,7 +134,7 @@ lanes! {
             let depth = (x + 0.5).min(right - x).min((y + 0.5).min(top - y));
             // The test is on the f64 positions, as everywhere else that asks whether a tile covers a pixel.
             let inside = (u[k] >= -0.5) & (u[k] <= f64::from(right)) & (v[k] >= -0.5) & (v[k] <= f64::from(top));
-            let t = ((depth - edge) * slope).min(1.0).max(0.0);
+            let t = ((depth - edge) * slope).clamp(0.0, 1.0);
             let smooth = t * t * t * t.mul_add(t.mul_add(6.0, -15.0), 10.0);
             let rise = if taper > 0.0 { smooth.max(EDGE_WEIGHT * (1.0 + depth)) } else { 1.0 };
             weights[k] = if inside { rise } else { 0.0 };

@@ -23,5 +23,6 @@ pub mod provenance;
 pub mod report;
 pub mod simulate;
 pub mod source;
+mod spare;
 pub mod tile;
 pub mod work;

@@ -76,6 +76,11 @@ pub struct Outcome {
 /// Size of a block: wide for long writes, low to stay in the cache.
 const BLOCK: (usize, usize) = (1024, 64);
 
+thread_local! {
+    /// A thread's patch, kept between blocks.
+    static PATCH: std::cell::Cell<Patch> = std::cell::Cell::default();
+}
+
 /// A job while it runs.
 struct Job<'a> {
     sources: &'a [Source],
@@ -214,6 +219,7 @@ impl Job<'_> {
     fn compare(&self, cache: &TileCache<'_>, windows: &[Window], degree: usize) -> Result<Vec<PairFit>, MosaicError> {
         let pairs = overlapping(windows);
         self.watch.stage("comparing overlaps", pairs.len());
+        cache.expect(pairs.iter().flat_map(|&(a, b, _)| [a, b]));
         let fits = sweep(self.settings.threads, pairs.len(), self.watch, |k| {
             let (a, b, shared) = pairs[k];
             let (Some(ta), Some(tb)) = (self.tile(cache, a)?, self.tile(cache, b)?) else { return Ok(None) };
@@ -246,11 +252,12 @@ impl Job<'_> {
         }
         let remaining = Mutex::new(remaining);
         self.watch.stage("co-adding", blocks.len());
+        cache.expect(blocks.iter().flat_map(|(_, tiles)| tiles.iter().copied()));
         let variance = self.wants_variance();
         sweep(self.settings.threads, blocks.len(), self.watch, |k| {
             let (window, tiles) = &blocks[k];
             let mut block = Block::new(*window, self.settings.combine, self.settings.variance);
-            let mut patch = Patch::default();
+            let mut patch = PATCH.take();
             for &index in tiles {
                 if let Some(tile) = self.tile(cache, index)?
                     && let Some(part) = windows[index].intersect(window)
@@ -264,6 +271,7 @@ impl Job<'_> {
                     cache.release(index);
                 }
             }
+            PATCH.set(patch);
             sink.take(*window, &block.finish(pedestal, self.settings.threshold))
         })?;
         Ok(())

@@ -4,6 +4,7 @@ use crate::error::MosaicError;
 use crate::interpolated::EDGE_WEIGHT;
 use crate::mapping::Window;
 use crate::patch::{Patch, Projector};
+use crate::spare;
 use crate::tile::Tile;
 
 /// A run of pixels in one row of an overlap.
@@ -52,11 +53,23 @@ pub struct Projected<'a> {
 /// Rows that are projected at a time.
 const ROWS: usize = 64;
 
+thread_local! {
+    /// A thread's two patches, kept between overlaps.
+    static PATCHES: std::cell::Cell<(Patch, Patch)> = std::cell::Cell::default();
+}
+
 /// Weight that a pixel needs in both tiles: that of the very edge. What is extrapolated near it matters at stars alone, which
 /// clipping leaves out, and each row less costs certainty of the slopes.
 const LEAST_WEIGHT: f32 = EDGE_WEIGHT;
 /// Least cover in both tiles.
 const LEAST_COVER: f32 = 0.999;
+
+impl Drop for Difference {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.values));
+        spare::give(std::mem::take(&mut self.weights));
+    }
+}
 
 impl Difference {
     /// Projects both tiles over the window that they share and subtracts.
@@ -71,8 +84,8 @@ impl Difference {
         others: &[&dyn Projector],
         window: Window,
     ) -> Result<Difference, MosaicError> {
-        let mut out = Difference { pair: (a.index, b.index), ..Difference::default() };
-        let (mut pa, mut pb) = (Patch::default(), Patch::default());
+        let mut out = Difference::with_room((a.index, b.index), window.area());
+        let (mut pa, mut pb) = PATCHES.take();
         // Equal pedestals cancel in the difference; a's own keeps the numbers small.
         let pedestal = a.tile.pedestal;
         for first in (0..window.height).step_by(ROWS) {
@@ -84,8 +97,18 @@ impl Difference {
                 out.push_row(band.y + j as i64, band.x, [&pa, &pb], at, others);
             }
         }
+        PATCHES.set((pa, pb));
         out.bounds = out.enclose();
         Ok(out)
+    }
+
+    /// Without pixels, in buffers that were used before.
+    fn with_room(pair: (usize, usize), pixels: usize) -> Difference {
+        let (mut values, mut weights) = (spare::take(pixels), spare::take(pixels));
+        values.clear();
+        weights.clear();
+        let runs = Vec::new();
+        Difference { pair, runs, values, weights, magnitude: 0.0, bounds: (0, 0, 0, 0) }
     }
 
     fn push_row(
@@ -176,7 +199,8 @@ fn count_within(other: &dyn Projector, y: i64, x: i64, count: &mut [u8]) {
 impl Difference {
     /// A difference known as a function of output pixels, over a full window.
     pub(crate) fn from_function(pair: (usize, usize), window: Window, value: impl Fn(i64, i64) -> f64) -> Difference {
-        let mut out = Difference { pair, magnitude: 1.0, ..Difference::default() };
+        let mut out = Difference::with_room(pair, 0);
+        out.magnitude = 1.0;
         for y in window.y..window.y + window.height as i64 {
             out.runs.push(Run { y, x: window.x, start: out.values.len(), length: window.width });
             out.values.extend((window.x..window.x + window.width as i64).map(|x| value(x, y) as f32));

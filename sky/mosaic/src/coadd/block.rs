@@ -5,6 +5,7 @@ use super::stack::Stack;
 use crate::background::polynomial::{LENGTH_PX, Polynomial};
 use crate::mapping::Window;
 use crate::patch::Patch;
+use crate::spare;
 use pogson_image::lanes;
 
 /// Finished planes of a block, row-major over its window.
@@ -18,6 +19,21 @@ pub struct Finished {
     pub variance: Vec<f32>,
     /// Number of tiles with cover.
     pub count: Vec<f32>,
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        for plane in [&mut self.value, &mut self.footprint, &mut self.variance, &mut self.count] {
+            spare::give(std::mem::take(plane));
+        }
+    }
+}
+
+/// A plane of `n` equal values.
+fn plane(n: usize, value: f32) -> Vec<f32> {
+    let mut plane = spare::take(n);
+    plane.fill(value);
+    plane
 }
 
 /// Running sums over a window of the output.
@@ -48,11 +64,11 @@ impl Block {
             window,
             combine,
             with_variance,
-            sum: vec![start; n],
-            weight: vec![0.0; n],
-            cover: vec![0.0; n],
-            variance: vec![0.0; if with_variance { n } else { 0 }],
-            count: vec![0.0; n],
+            sum: plane(n, start),
+            weight: plane(n, 0.0),
+            cover: plane(n, 0.0),
+            variance: plane(if with_variance { n } else { 0 }, 0.0),
+            count: plane(n, 0.0),
             stack: combine.needs_stack().then(|| Stack::new(n)),
         }
     }
@@ -182,6 +198,7 @@ impl Block {
                 self.variance[k] = if known { self.variance[k] / scale } else { f32::NAN };
             }
         }
+        spare::give(self.weight);
         Finished { value: self.sum, footprint: self.cover, variance: self.variance, count: self.count }
     }
 }

@@ -24,6 +24,12 @@ pub struct Samples {
     pub height: usize,
 }
 
+impl Drop for Samples {
+    fn drop(&mut self) {
+        crate::spare::give(std::mem::take(&mut self.data));
+    }
+}
+
 /// One half of the symmetric filter, centre first, for a kernel; a single 1 where no filter is needed.
 ///
 /// For poles `z_1..z_n` the impulse response is the sum over `i` of
@@ -95,7 +101,7 @@ fn both_ways(pixels: &[f32], width: usize, height: usize, taps: &[f32], across: 
         extend(&mut line, margin, width);
         filter_row(&line, taps, out);
     }
-    let mut data = vec![0.0f32; stride * rows];
+    let mut data = crate::spare::take(stride * rows);
     let mut window: Vec<f32> = Vec::new();
     for (j, out) in data.chunks_exact_mut(stride).enumerate() {
         let centre = j as i64 - MARGIN as i64;
