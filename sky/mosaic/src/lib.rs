@@ -1,6 +1,7 @@
 //! Mosaics: reprojection, background matching, co-addition.
 
 pub mod adaptive;
+pub mod aligned;
 pub mod area;
 pub mod background;
 pub mod cache;
@@ -20,6 +21,7 @@ pub mod patch;
 pub mod pipeline;
 pub mod place;
 pub mod provenance;
+pub mod region_mask;
 pub mod report;
 pub mod simulate;
 pub mod source;

@@ -5,8 +5,10 @@ use crate::{adaptive, drizzle, kernel::Kernel};
 /// How tiles are brought onto the output grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Method {
-    /// Interpolation by B-splines, or overlap areas in the plane where output pixels are much larger than the tiles'.
+    /// Pixels as they are where all tiles lie on the output's grid; else interpolation by B-splines, or overlap areas in the plane where output pixels are much larger than the tiles'.
     Auto,
+    /// Pixels as they are: tiles lie on the output's grid but for a shift by whole pixels.
+    Aligned,
     /// Exact overlap areas on the sphere.
     MontageExact,
     /// Exact overlap areas in the output's pixel plane.
@@ -54,6 +56,7 @@ impl Method {
     pub fn name(self) -> String {
         match self {
             Method::Auto => "auto".into(),
+            Method::Aligned => "aligned".into(),
             Method::MontageExact => "montage-exact".into(),
             Method::Plane => "plane".into(),
             Method::Interpolate(kernel) => kernel.to_string(),

@@ -104,7 +104,7 @@ pub fn run(
     sink: &dyn Sink,
     watch: &dyn Watch,
 ) -> Result<Outcome, MosaicError> {
-    let method = settings.method.resolve(scale_ratio(sources, target));
+    let method = method_for(sources, target, settings);
     let mut job =
         Job { sources, used: Vec::new(), projectors: Vec::new(), settings, target, watch, lost: Mutex::default() };
     job.place(method)?;
@@ -133,6 +133,14 @@ pub fn run(
         return Err(MosaicError::NoTiles { given: sources.len(), reasons });
     }
     Ok(Outcome { used: job.used, windows, pairs, solution, left_out, method, loads, peak_tile_bytes })
+}
+
+/// The method that these tiles get.
+pub(crate) fn method_for(sources: &[Source], target: &Target, settings: &Settings) -> Method {
+    if settings.method == Method::Auto && crate::aligned::all(sources, target, settings.tolerance_px) {
+        return Method::Aligned;
+    }
+    settings.method.resolve(scale_ratio(sources, target))
 }
 
 /// Side of an output pixel over the median side of the tiles' pixels.

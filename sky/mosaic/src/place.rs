@@ -1,6 +1,7 @@
 //! Where a tile falls on the output, and what brings it there.
 
 use crate::adaptive::{self, AdaptiveMap};
+use crate::aligned::Aligned;
 use crate::area::{AreaMap, ByArea, Held};
 use crate::drizzle::DrizzleMap;
 use crate::error::MosaicError;
@@ -122,6 +123,10 @@ pub fn place(source: &Source, target: &Target, how: &Placing) -> Result<Option<B
     match how.method {
         Method::Interpolate(kernel) => Ok(interpolated(source, target, kernel, how)),
         Method::Auto => Ok(interpolated(source, target, crate::method::BEST_KERNEL, how)),
+        Method::Aligned => Ok(match Aligned::place(source, target, how.tolerance_px)? {
+            Some(projector) => Some(Box::new(projector)),
+            None => None,
+        }),
         Method::MontageExact => {
             let map = ExactMap::new(input, size, output, out_size).map_err(problem)?;
             let map = if how.flux { map.conserving_flux() } else { map };

@@ -2,11 +2,13 @@
 
 use crate::error::MosaicError;
 use crate::kernel::Kernel;
+use crate::region_mask::RegionMask;
 use crate::tile::{Tile, Variance};
 use crate::work::{Watch, sweep};
 use pogson_image::fits::{FitsFile, Header, Image};
 use pogson_image::wcs::Wcs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One tile: an image in a file, with its place on the sky.
 pub struct Source {
@@ -169,6 +171,8 @@ pub struct Loading {
     pub mask: Option<Companion>,
     /// Bits of the mask that matter.
     pub mask_bits: i64,
+    /// Regions that do not count, in any number of files.
+    pub regions: Vec<Arc<RegionMask>>,
     /// Whether variances are needed.
     pub variance: bool,
 }
@@ -209,6 +213,9 @@ impl Source {
         file: &FitsFile,
         pixels: &mut [f32],
     ) -> Result<Tile, MosaicError> {
+        for regions in &how.regions {
+            regions.lay(self, pixels)?;
+        }
         if let Some(mask) = &how.mask {
             let bits = self.companion(mask, file, |image, out: &mut [i64]| image.read_i64(0, image.rect(), out))?;
             for (pixel, bits) in pixels.iter_mut().zip(bits) {

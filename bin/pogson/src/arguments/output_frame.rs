@@ -10,6 +10,9 @@ use super::frame::FrameName;
 use super::position::Position;
 use crate::failure::Failure;
 
+/// Distance of pixels that are taken for the same.
+const SAME_PX: f64 = 1e-4;
+
 /// The output's place, size and scale.
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Output frame")]
@@ -51,7 +54,19 @@ impl FrameArgs {
             let wcs = Wcs::from_header(&header).map_err(|e| Failure::in_file(path, e))?;
             return Ok(Target { wcs, width, height });
         }
+        // Images of one grid need no other, unless one is asked for.
+        if self.takes_any()
+            && let Some(target) = pogson_mosaic::aligned::common_grid(inputs, SAME_PX)
+        {
+            return Ok(target);
+        }
         super::optimal::target(self, inputs)
+    }
+
+    /// Whether no flag says where the output lies.
+    fn takes_any(&self) -> bool {
+        let place = self.center.is_none() && self.size.is_none() && self.scale.is_none();
+        place && self.projection.is_none() && self.frame.is_none() && !self.rotate
     }
 
     /// Width and height in degrees.

@@ -17,7 +17,7 @@ use crate::cache::TileCache;
 use crate::error::MosaicError;
 use crate::mapping::Window;
 use crate::patch::{Patch, Projector};
-use crate::pipeline::{Settings, overlapping, scale_ratio};
+use crate::pipeline::{Settings, method_for, overlapping, scale_ratio};
 use crate::place::{Placing, Target, place};
 use crate::source::{OnBad, Source};
 use crate::tile::{Tile, Variance};
@@ -86,7 +86,7 @@ pub fn fit(
     watch: &dyn Watch,
 ) -> Result<Fitted, MosaicError> {
     let ratio = scale_ratio(sources, target);
-    let method = settings.method.resolve(ratio);
+    let method = method_for(sources, target, settings);
     let how = Placing { method, tolerance_px: settings.tolerance_px, flux: false };
     watch.stage("placing tiles", sources.len());
     let placed = sweep(settings.threads, sources.len(), watch, |k| place(&sources[k], target, &how))?;

@@ -1,15 +1,18 @@
 //! The science options of a mosaic: names on the command line and what they stand for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pogson_mosaic::adaptive::{Filter, Options};
 use pogson_mosaic::background::Background;
 use pogson_mosaic::coadd::Combine;
 use pogson_mosaic::drizzle;
+use pogson_mosaic::error::MosaicError;
 use pogson_mosaic::flux_scale::FluxScale;
 use pogson_mosaic::kernel::Kernel;
 use pogson_mosaic::method::Method;
 use pogson_mosaic::pipeline::Settings;
+use pogson_mosaic::region_mask::RegionMask;
 use pogson_mosaic::source::{Companion, Loading, OnBad, Pick, WeightKind};
 
 use crate::failure::Failure;
@@ -18,6 +21,7 @@ use crate::failure::Failure;
 #[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MethodName {
     Auto,
+    Aligned,
     MontageExact,
     Plane,
     Bspline5,
@@ -90,7 +94,7 @@ pub enum WeightName {
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Science")]
 pub struct MosaicArgs {
-    /// Reprojection; auto is the one that measures best
+    /// Reprojection; auto is the one that measures best, and leaves pixels as they are where all tiles lie on one grid
     #[arg(long, value_enum, default_value = "auto")]
     pub method: MethodName,
     /// Drizzle: side of a drop over the side of its pixel
@@ -133,9 +137,10 @@ pub struct MosaicArgs {
     /// Weight maps: a suffix in place of the extension (.weight.fits), or hdu=NAME
     #[arg(long, value_name = "WHERE")]
     pub weight_map: Option<String>,
-    /// Masks, not zero where bad: a suffix in place of the extension (.mask.fits), or hdu=NAME
+    /// Masks, not zero where bad: a suffix in place of the extension (.mask.fits), or hdu=NAME; or DS9 regions to leave out
+    /// of all tiles (FILE.reg); may be repeated
     #[arg(long, value_name = "WHERE")]
-    pub mask: Option<String>,
+    pub mask: Vec<String>,
     /// Bits of the masks that make a pixel bad
     #[arg(long, value_name = "BITS", default_value_t = -1, allow_hyphen_values = true)]
     pub mask_bits: i64,
@@ -172,6 +177,7 @@ impl MosaicArgs {
     pub fn method(&self) -> Result<Method, Failure> {
         Ok(match self.method {
             MethodName::Auto => Method::Auto,
+            MethodName::Aligned => Method::Aligned,
             MethodName::MontageExact => Method::MontageExact,
             MethodName::Plane => Method::Plane,
             MethodName::Bspline5 => Method::Interpolate(Kernel::BSpline5),
@@ -269,7 +275,7 @@ impl MosaicArgs {
     /// Weight maps and masks.
     ///
     /// # Errors
-    /// A kind of weight map without the map.
+    /// A kind of weight map without the map, regions that cannot be read.
     pub fn loading(&self) -> Result<Loading, Failure> {
         let weight = match self.weight_type {
             WeightName::Background => WeightKind::Background,
@@ -285,14 +291,27 @@ impl MosaicArgs {
         } else {
             weight
         };
+        let (files, maps): (Vec<&String>, Vec<&String>) = self.mask.iter().partition(|text| is_region_file(text));
+        if maps.len() > 1 {
+            return Err(Failure::usage(format!("--mask {}: one kind of mask images and any number of .reg files", maps[1])));
+        }
+        let regions = files
+            .iter()
+            .map(|file| Ok(Arc::new(RegionMask::read(Path::new(file))?)))
+            .collect::<Result<Vec<_>, MosaicError>>()?;
         Ok(Loading {
             weight,
             weight_map: self.weight_map.as_deref().map(companion),
-            mask: self.mask.as_deref().map(companion),
+            mask: maps.first().map(|text| companion(text)),
+            regions,
             mask_bits: self.mask_bits,
             variance: false,
         })
     }
+}
+
+fn is_region_file(text: &str) -> bool {
+    Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("reg"))
 }
 
 fn companion(text: &str) -> Companion {
