@@ -32,6 +32,9 @@ pub enum MosaicError {
         /// The file.
         path: PathBuf,
     },
+    /// A region file cannot be read.
+    #[error(transparent)]
+    Region(#[from] pogson_image::region::RegionError),
     /// A table that a user gave cannot be used.
     #[error("{path}: {reason}")]
     Table {

@@ -6,6 +6,7 @@ use crate::mapping::Window;
 use crate::pipeline::Sink;
 use pogson_image::fits::{Bitpix, Header, ImageWriter, Options, Rect};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the planes of a mosaic go.
 #[derive(Debug, Clone)]
@@ -29,12 +30,14 @@ pub struct Files {
     footprint: Option<ImageWriter>,
     variance: Option<ImageWriter>,
     count: Option<ImageWriter>,
+    plane: AtomicUsize,
 }
 
 impl Files {
     /// Creates the files under temporary names.
     ///
     /// - `header`: of the mosaic; companions get it with another BUNIT.
+    /// - `axes`: columns, rows, and the further axes of a cube.
     /// - `room`: cards that [`Files::amend`] may add to the mosaic's header.
     /// - `bitpix`: of the mosaic; companions are f32, counts 16-bit integers.
     ///
@@ -44,8 +47,7 @@ impl Files {
         paths: &Paths,
         header: &Header,
         room: usize,
-        width: usize,
-        height: usize,
+        axes: &[usize],
         bitpix: Bitpix,
         options: Options,
     ) -> Result<Files, MosaicError> {
@@ -58,7 +60,7 @@ impl Files {
                     header.remove("BUNIT");
                 }
             }
-            ImageWriter::create(path, &header, &[width, height], bitpix, options).map(Some)
+            ImageWriter::create(path, &header, axes, bitpix, options).map(Some)
         };
         let squared = header.str("BUNIT").map(|unit| format!("({unit})2"));
         let mut roomy = header.clone();
@@ -66,10 +68,11 @@ impl Files {
             roomy.push_comment(ROOM);
         }
         Ok(Files {
-            mosaic: ImageWriter::create(&paths.mosaic, &roomy, &[width, height], bitpix, options)?,
+            mosaic: ImageWriter::create(&paths.mosaic, &roomy, axes, bitpix, options)?,
             footprint: companion(&paths.footprint, None, Bitpix::F32)?,
             variance: companion(&paths.variance, squared.as_deref(), Bitpix::F32)?,
             count: companion(&paths.count, None, Bitpix::I16)?,
+            plane: AtomicUsize::new(0),
         })
     }
 
@@ -94,14 +97,19 @@ impl Files {
 }
 
 impl Sink for Files {
+    fn begin_plane(&self, plane: usize) {
+        self.plane.store(plane, Ordering::SeqCst);
+    }
+
     fn take(&self, window: Window, planes: &Finished) -> Result<(), MosaicError> {
         let rect = Rect { x: window.x as usize, y: window.y as usize, width: window.width, height: window.height };
-        self.mosaic.write_rect_f32(0, rect, &planes.value)?;
+        let at = self.plane.load(Ordering::SeqCst);
+        self.mosaic.write_rect_f32(at, rect, &planes.value)?;
         let companions =
             [(&self.footprint, &planes.footprint), (&self.variance, &planes.variance), (&self.count, &planes.count)];
         for (writer, plane) in companions {
             if let Some(writer) = writer {
-                writer.write_rect_f32(0, rect, plane)?;
+                writer.write_rect_f32(at, rect, plane)?;
             }
         }
         Ok(())

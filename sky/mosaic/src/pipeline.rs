@@ -46,6 +46,9 @@ pub struct Settings {
 
 /// Receives finished blocks of the output, from several threads.
 pub trait Sink: Sync {
+    /// Blocks that come next belong to this plane of a cube, from 0.
+    fn begin_plane(&self, _plane: usize) {}
+
     /// Takes the planes of one block.
     ///
     /// # Errors
@@ -104,35 +107,34 @@ pub fn run(
     sink: &dyn Sink,
     watch: &dyn Watch,
 ) -> Result<Outcome, MosaicError> {
+    let mut all = run_planes(sources, target, settings, 1, sink, watch)?;
+    all.pop().ok_or(MosaicError::Interrupted)
+}
+
+/// Makes a mosaic of each plane of cubes, through one mapping of each tile; what was found on the way, plane by plane.
+///
+/// Backgrounds are matched in each plane by itself. A tile that cannot be read in one plane is left out of those after it.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_planes(
+    sources: &[Source],
+    target: &Target,
+    settings: &Settings,
+    planes: usize,
+    sink: &dyn Sink,
+    watch: &dyn Watch,
+) -> Result<Vec<Outcome>, MosaicError> {
     let method = method_for(sources, target, settings);
     let mut job =
         Job { sources, used: Vec::new(), projectors: Vec::new(), settings, target, watch, lost: Mutex::default() };
     job.place(method)?;
-    let load = |tile: usize| job.sources[job.used[tile]].load(method.kernel(), &job.loading());
-    let budget = settings.memory.saturating_sub(job.block_bytes());
-    let cache = TileCache::new(job.used.len(), budget, &load);
-    let windows: Vec<Window> = job.projectors.iter().map(|p| p.window()).collect();
-    let (pairs, solution) = match settings.background {
-        Background::None => (Vec::new(), Solution::none(&windows)),
-        Background::Degree(degree) => {
-            let pairs = job.compare(&cache, &windows, usize::from(degree))?;
-            let solution = solve(&windows, &pairs, usize::from(degree));
-            (pairs, solution)
-        }
-    };
-    let corrections = match settings.background {
-        Background::None => None,
-        Background::Degree(_) => Some(solution.corrections.as_slice()),
-    };
-    job.coadd(&cache, &windows, corrections, sink)?;
-    let (loads, peak_tile_bytes) = (cache.loads(), cache.peak_bytes());
-    drop(cache);
-    let (lost, left_out) = job.lost.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if lost.len() == job.used.len() {
-        let reasons = left_out.iter().map(|l| l.reason.as_str()).take(3).collect::<Vec<_>>().join("; ");
-        return Err(MosaicError::NoTiles { given: sources.len(), reasons });
-    }
-    Ok(Outcome { used: job.used, windows, pairs, solution, left_out, method, loads, peak_tile_bytes })
+    (0..planes)
+        .map(|plane| {
+            sink.begin_plane(plane);
+            job.run_plane(method, plane, sink)
+        })
+        .collect()
 }
 
 /// The method that these tiles get.
@@ -159,6 +161,35 @@ pub(crate) fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
 }
 
 impl Job<'_> {
+    /// One plane of the tiles, from comparison to sum.
+    fn run_plane(&self, method: Method, plane: usize, sink: &dyn Sink) -> Result<Outcome, MosaicError> {
+        let load = |tile: usize| self.sources[self.used[tile]].load_plane(plane, method.kernel(), &self.loading());
+        let budget = self.settings.memory.saturating_sub(self.block_bytes());
+        let cache = TileCache::new(self.used.len(), budget, &load);
+        let windows: Vec<Window> = self.projectors.iter().map(|p| p.window()).collect();
+        let (pairs, solution) = match self.settings.background {
+            Background::None => (Vec::new(), Solution::none(&windows)),
+            Background::Degree(degree) => {
+                let pairs = self.compare(&cache, &windows, usize::from(degree))?;
+                let solution = solve(&windows, &pairs, usize::from(degree));
+                (pairs, solution)
+            }
+        };
+        let corrections = match self.settings.background {
+            Background::None => None,
+            Background::Degree(_) => Some(solution.corrections.as_slice()),
+        };
+        self.coadd(&cache, &windows, corrections, sink)?;
+        let (loads, peak_tile_bytes) = (cache.loads(), cache.peak_bytes());
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let left_out = lost.1.clone();
+        if lost.0.len() == self.used.len() {
+            let reasons = left_out.iter().map(|l| l.reason.as_str()).take(3).collect::<Vec<_>>().join("; ");
+            return Err(MosaicError::NoTiles { given: self.sources.len(), reasons });
+        }
+        Ok(Outcome { used: self.used.clone(), windows, pairs, solution, left_out, method, loads, peak_tile_bytes })
+    }
+
     fn loading(&self) -> Loading {
         let mut loading = self.settings.loading.clone();
         loading.variance |= self.settings.variance || self.settings.combine.needs_variance();

@@ -12,6 +12,10 @@ const KEPT: [&str; 12] = [
     "BUNIT", "FILTER", "TELESCOP", "INSTRUME", "OBJECT", "SURVEY", "BAND", "WAVELENG", "EXPTIME", "BMAJ", "BMIN", "BPA",
 ];
 
+/// Keywords that the third axis of a cube may need.
+const SPECTRAL: [&str; 10] =
+    ["RESTFRQ", "RESTWAV", "RESTFREQ", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "ZSOURCE", "VELREF", "CNAME3"];
+
 /// What is known before pixels are computed.
 pub struct About<'a> {
     /// The output frame.
@@ -27,7 +31,16 @@ pub struct About<'a> {
 /// The header of the mosaic, without NAXIS and BITPIX, which the writer sets.
 pub fn header(about: &About<'_>) -> Header {
     let mut header = Header::new();
-    about.target.wcs.write_to(&mut header);
+    let cube = about.sources.first().filter(|s| s.planes() > 1);
+    let axes = cube.map_or(&[][..], |s| s.wcs.other_axes());
+    about.target.wcs.with_other_axes(axes).write_to(&mut header);
+    if cube.is_some() {
+        for key in SPECTRAL {
+            if let Some((value, comment)) = common(about.sources, key) {
+                header.set(key, value, &comment);
+            }
+        }
+    }
     for key in KEPT {
         if let Some((value, comment)) = common(about.sources, key) {
             header.set(key, value, &comment);

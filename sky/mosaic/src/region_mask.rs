@@ -16,11 +16,9 @@ impl RegionMask {
     /// Reads a region file.
     ///
     /// # Errors
-    /// [`MosaicError::Table`] for a file that can't be read, or a line that makes no sense.
+    /// [`MosaicError::Region`] for a file that can't be read, or a line that makes no sense.
     pub fn read(path: &Path) -> Result<RegionMask, MosaicError> {
-        let file = RegionFile::read(path)
-            .map_err(|e| MosaicError::Table { path: path.to_path_buf(), reason: e.to_string() })?;
-        Ok(RegionMask { path: path.to_path_buf(), regions: file.regions })
+        Ok(RegionMask { path: path.to_path_buf(), regions: RegionFile::read(path)?.regions })
     }
 
     /// Makes the pixels that regions cover NaN. Regions on the sky mean the same sky in all tiles, regions in pixels the

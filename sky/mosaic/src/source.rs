@@ -22,6 +22,8 @@ pub struct Source {
     pub width: usize,
     /// Rows.
     pub height: usize,
+    /// Lengths of the axes past the second.
+    pub further_axes: Vec<usize>,
     /// World coordinates.
     pub wcs: Wcs,
     /// The image's header.
@@ -131,6 +133,7 @@ fn describe(path: &Path, hdu: usize, image: &Image<'_>, wcs: Wcs) -> Source {
         plane: 0,
         width: image.width(),
         height: image.height(),
+        further_axes: image.axes().iter().skip(2).copied().collect(),
         wcs,
         header: image.header().clone(),
         scale: 1.0,
@@ -183,11 +186,24 @@ thread_local! {
 }
 
 impl Source {
+    /// Number of planes.
+    pub fn planes(&self) -> usize {
+        self.further_axes.iter().fold(1, |product, n| product.saturating_mul(*n))
+    }
+
     /// Reads the tile's pixels and prepares them for a kernel, or leaves them as they are for `None`.
     ///
     /// # Errors
     /// Those of reading; [`MosaicError::Geometry`] when a map's size differs from the tile's.
     pub fn load(&self, kernel: Option<Kernel>, how: &Loading) -> Result<Tile, MosaicError> {
+        self.load_plane(0, kernel, how)
+    }
+
+    /// The same for a plane of a cube, counted from [`Source::plane`].
+    ///
+    /// # Errors
+    /// Those of [`Source::load`].
+    pub fn load_plane(&self, plane: usize, kernel: Option<Kernel>, how: &Loading) -> Result<Tile, MosaicError> {
         let file = FitsFile::open(&self.path)?;
         let image = file.image(self.hdu)?;
         if image.width() != self.width || image.height() != self.height {
@@ -201,7 +217,7 @@ impl Source {
         }
         PIXELS.with_borrow_mut(|pixels| {
             pixels.resize(self.width * self.height, 0.0);
-            image.read_f32(self.plane, image.rect(), pixels)?;
+            image.read_f32(self.plane + plane, image.rect(), pixels)?;
             self.prepare(kernel, how, &file, pixels)
         })
     }

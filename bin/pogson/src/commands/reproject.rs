@@ -1,8 +1,9 @@
 //! `pogson reproject`: one image, or each plane of a cube, onto another grid.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pogson_image::fits::{Bitpix, FitsFile, ImageWriter, Options, Rect};
+use pogson_image::fits::{Bitpix, ImageWriter, Options, Rect};
 use pogson_mosaic::background::Background;
 use pogson_mosaic::coadd::Combine;
 use pogson_mosaic::coadd::block::Finished;
@@ -58,7 +59,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let watch = Progress::new(out);
     let threads = rayon::current_num_threads();
     let paths = [args.input.clone()];
-    let (mut sources, _) = source::open(&paths, &args.how.pick(), OnBad::Fail, threads, &watch)?;
+    let (sources, _) = source::open(&paths, &args.how.pick(), OnBad::Fail, threads, &watch)?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
     let settings = pipeline::Settings {
@@ -66,14 +67,16 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         combine: Combine::Mean,
         ..args.how.settings(threads, OnBad::Fail, super::mosaic::default_memory(), false)?
     };
-    let planes = FitsFile::open(&args.input)?.image(sources[0].hdu)?.planes();
-    let axes = if planes > 1 { vec![target.width, target.height, planes] } else { vec![target.width, target.height] };
+    let planes = sources[0].planes();
+    let mut axes = vec![target.width, target.height];
+    if planes > 1 {
+        axes.extend(&sources[0].further_axes);
+    }
     let scale = Applied { remark: Some("one image".into()), range: (1.0, 1.0), ..Applied::default() };
     let mut header = {
         let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale };
         provenance::header(&about)
     };
-    keep_axis(&mut header, &sources[0].header, planes);
     header.push_history(&format!("pogson {} reproject", env!("CARGO_PKG_VERSION")));
     header.push_history(&format!("reprojection {}", settings.method.name()));
     let options = Options { overwrite: args.force, checksum: true };
@@ -86,11 +89,8 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         }
         None => None,
     };
-    for plane in 0..planes {
-        sources[0].plane = plane;
-        let sink = Plane { image: &image, cover: cover.as_ref(), plane };
-        pipeline::run(&sources, &target, &settings, &sink, &watch)?;
-    }
+    let sink = Planes { image: &image, cover: cover.as_ref(), plane: AtomicUsize::new(0) };
+    pipeline::run_planes(&sources, &target, &settings, planes, &sink, &watch)?;
     if let Some(cover) = cover {
         cover.finish()?;
     }
@@ -103,31 +103,24 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     out.line(format!("{}: {} x {} pixels, {planes} plane(s)", args.output.display(), target.width, target.height))
 }
 
-/// Keeps the coordinates of a cube's third axis.
-fn keep_axis(header: &mut pogson_image::fits::Header, from: &pogson_image::fits::Header, planes: usize) {
-    if planes < 2 {
-        return;
-    }
-    for key in ["CTYPE3", "CUNIT3", "CRPIX3", "CRVAL3", "CDELT3", "RESTFRQ", "RESTWAV", "SPECSYS"] {
-        if let Some(value) = from.get(key) {
-            header.set(key, value.clone(), "");
-        }
-    }
-}
-
-/// One plane of the output.
-struct Plane<'a> {
+/// The output, plane by plane.
+struct Planes<'a> {
     image: &'a ImageWriter,
     cover: Option<&'a ImageWriter>,
-    plane: usize,
+    plane: AtomicUsize,
 }
 
-impl Sink for Plane<'_> {
+impl Sink for Planes<'_> {
+    fn begin_plane(&self, plane: usize) {
+        self.plane.store(plane, Ordering::SeqCst);
+    }
+
     fn take(&self, window: Window, planes: &Finished) -> Result<(), MosaicError> {
         let rect = Rect { x: window.x as usize, y: window.y as usize, width: window.width, height: window.height };
-        self.image.write_rect_f32(self.plane, rect, &planes.value)?;
+        let at = self.plane.load(Ordering::SeqCst);
+        self.image.write_rect_f32(at, rect, &planes.value)?;
         if let Some(cover) = self.cover {
-            cover.write_rect_f32(self.plane, rect, &planes.footprint)?;
+            cover.write_rect_f32(at, rect, &planes.footprint)?;
         }
         Ok(())
     }

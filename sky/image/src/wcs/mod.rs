@@ -231,6 +231,11 @@ impl Wcs {
         &self.others
     }
 
+    /// The same coordinates beside other further axes.
+    pub fn with_other_axes(&self, others: &[LinearAxis]) -> Wcs {
+        Wcs { others: others.to_vec(), ..self.clone() }
+    }
+
     /// What the header said oddly and how it was taken, one sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings

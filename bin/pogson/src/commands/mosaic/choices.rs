@@ -78,6 +78,7 @@ pub enum CombineName {
     First,
     Last,
     Count,
+    #[value(alias = "chi2", alias = "chi-square")]
     Chi,
 }
 

@@ -106,10 +106,13 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         variance: args.variance.clone(),
         count: args.count.clone(),
     };
+    let axes = axes(&sources, (target.width, target.height))?;
     let header = provenance::header(&about);
     let options = Options { overwrite: args.force, checksum: true };
-    let mut files = Files::create(&planes, &header, provenance::room(sources.len()), target.width, target.height, bitpix, options)?;
-    let outcome = pipeline::run(&sources, &target, &settings, &files, &watch)?;
+    let mut files = Files::create(&planes, &header, provenance::room(sources.len()), &axes, bitpix, options)?;
+    let outcomes = pipeline::run_planes(&sources, &target, &settings, sources[0].planes(), &files, &watch)?;
+    // Pages and figures tell of the first plane of cubes.
+    let Some(outcome) = outcomes.into_iter().next() else { return Err(Failure::interrupted()) };
     files.amend(|header| provenance::record(header, &about, &outcome));
     files.finish()?;
     let report = Report::new(&sources, left_out, &outcome);
@@ -179,6 +182,20 @@ fn common_scale(wanted: &FluxScale, sources: &mut [Source]) -> Result<Applied, F
 
 /// Tiles that are named one by one in warnings.
 const MOST_NAMED: usize = 5;
+
+/// The axes of the mosaic: those of the frame, and the further ones of cubes, which all tiles must have alike.
+fn axes(sources: &[Source], (width, height): (usize, usize)) -> Result<Vec<usize>, Failure> {
+    let mut axes = vec![width, height];
+    let Some(first) = sources.first() else { return Ok(axes) };
+    if let Some(other) = sources.iter().find(|s| s.planes() != first.planes()) {
+        let fault = format!("{} planes, and {} has {}", other.planes(), first.path.display(), first.planes());
+        return Err(Failure::in_file(&other.path, format!("it has {fault}; make cubes of equal depth (cutout --plane)")));
+    }
+    if first.planes() > 1 {
+        axes.extend(&first.further_axes);
+    }
+    Ok(axes)
+}
 
 /// Says which tiles a fit could not reach.
 fn warn_of_scale(scale: &Applied, out: &Output) {
