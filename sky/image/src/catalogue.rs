@@ -46,6 +46,21 @@ pub fn fits_files(dir: &Path, recursive: bool) -> std::io::Result<Vec<PathBuf>> 
     Ok(files)
 }
 
+/// Leaves out images that go with another of the list: `NAME_area` (weights, as Montage names them) and `NAME_variance`
+/// where `NAME` of the same ending and folder is there.
+pub fn without_companions(files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let all: std::collections::HashSet<PathBuf> = files.iter().cloned().collect();
+    let goes_with_another = |path: &PathBuf| {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        ["_area.", "_variance."].iter().any(|mark| {
+            name.rfind(mark).is_some_and(|at| {
+                all.contains(&path.with_file_name(format!("{}.{}", &name[..at], &name[at + mark.len()..])))
+            })
+        })
+    };
+    files.into_iter().filter(|path| !goes_with_another(path)).collect()
+}
+
 fn is_fits_name(name: &str) -> bool {
     let plain = name.strip_suffix(".gz").unwrap_or(name);
     [".fits", ".fit", ".fts", ".fz"].iter().any(|ending| plain.ends_with(ending))
@@ -166,6 +181,19 @@ impl ImageEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_go_with_their_image_and_stay_where_there_is_none() {
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let kept = without_companions(paths(&[
+            "d/a.fits",
+            "d/a_area.fits",
+            "d/a_variance.fits",
+            "d/b_area.fits",
+            "e/a_area.fits",
+        ]));
+        assert_eq!(kept, paths(&["d/a.fits", "d/b_area.fits", "e/a_area.fits"]));
+    }
     use crate::table::IpacTable;
 
     #[test]

@@ -26,5 +26,6 @@ pub mod report;
 pub mod simulate;
 pub mod source;
 mod spare;
+pub mod step;
 pub mod tile;
 pub mod work;

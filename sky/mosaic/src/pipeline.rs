@@ -4,7 +4,7 @@ use crate::background::difference::{Difference, Projected};
 use crate::background::fit::{PairFit, fit};
 use crate::background::solve::{Solution, solve};
 use crate::background::{Background, polynomial::Polynomial};
-use crate::cache::TileCache;
+use crate::cache::{Load, TileCache};
 use crate::coadd::Combine;
 use crate::coadd::block::{Block, Finished};
 use crate::error::MosaicError;
@@ -145,8 +145,42 @@ pub(crate) fn method_for(sources: &[Source], target: &Target, settings: &Setting
     settings.method.resolve(scale_ratio(sources, target))
 }
 
+/// Images that lie on the output grid already.
+pub(crate) struct OnGrid<'a> {
+    /// Their sizes and paths.
+    pub images: &'a [Source],
+    /// What brings each onto the output.
+    pub projectors: Vec<Box<dyn Projector>>,
+    /// Reads an image by its index.
+    pub load: &'a Load<'a>,
+    /// What to subtract from each, if anything.
+    pub corrections: Option<&'a [Polynomial]>,
+}
+
+/// Co-adds images that lie on the output grid; blocks go to `sink` as they are finished. Returns those that could not be
+/// read.
+///
+/// # Errors
+/// [`MosaicError::Interrupted`], and those of reading and writing.
+pub(crate) fn add_projected(
+    images: OnGrid<'_>,
+    target: &Target,
+    settings: &Settings,
+    sink: &dyn Sink,
+    watch: &dyn Watch,
+) -> Result<Vec<LeftOut>, MosaicError> {
+    let OnGrid { images: sources, projectors, load, corrections } = images;
+    let windows: Vec<Window> = projectors.iter().map(|p| p.window()).collect();
+    let used = (0..sources.len()).collect();
+    let job = Job { sources, used, projectors, settings, target, watch, lost: Mutex::default() };
+    let cache = TileCache::new(sources.len(), settings.memory.saturating_sub(job.block_bytes()), load);
+    job.coadd(&cache, &windows, corrections, sink)?;
+    drop(cache);
+    Ok(job.lost.into_inner().unwrap_or_else(PoisonError::into_inner).1)
+}
+
 /// Side of an output pixel over the median side of the tiles' pixels.
-pub(crate) fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
+pub fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
     let side = |wcs: &pogson_image::wcs::Wcs, width: usize, height: usize| {
         wcs.pixel_area_sr(width as f64 / 2.0 - 0.5, height as f64 / 2.0 - 0.5).map_or(f64::NAN, f64::sqrt)
     };

@@ -8,7 +8,7 @@ use crate::source::Source;
 use pogson_image::fits::{Header, Value};
 
 /// Keywords that a mosaic keeps when all its tiles agree on them.
-const KEPT: [&str; 12] = [
+pub(crate) const KEPT: [&str; 12] = [
     "BUNIT", "FILTER", "TELESCOP", "INSTRUME", "OBJECT", "SURVEY", "BAND", "WAVELENG", "EXPTIME", "BMAJ", "BMIN", "BPA",
 ];
 
@@ -69,7 +69,7 @@ pub fn room(tiles: usize) -> usize {
 }
 
 /// Tiles that are named: keywords have eight characters, PROV and four digits.
-const MOST_NAMED: usize = 9999;
+pub(crate) const MOST_NAMED: usize = 9999;
 
 /// Adds how the mosaic was made: science options only, so that the same science has the same bytes.
 pub fn record(header: &mut Header, about: &About<'_>, outcome: &Outcome) {

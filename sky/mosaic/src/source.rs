@@ -180,6 +180,19 @@ pub struct Loading {
     pub variance: bool,
 }
 
+impl Loading {
+    /// The further files that go with the tile of this path.
+    pub fn companions(&self, tile: &Path) -> Vec<PathBuf> {
+        let files = [&self.weight_map, &self.mask].into_iter().flatten();
+        files
+            .filter_map(|place| match place {
+                Companion::Suffix(suffix) => Some(with_suffix(tile, suffix)),
+                Companion::Extension(_) => None,
+            })
+            .collect()
+    }
+}
+
 thread_local! {
     /// Raw pixels of the tile that a thread is loading: kept, for fresh memory costs more than the reading.
     static PIXELS: std::cell::RefCell<Vec<f32>> = const { std::cell::RefCell::new(Vec::new()) };

@@ -70,6 +70,8 @@ pub enum Pixels {
     Samples(Samples),
     /// Row-major, bad pixels NaN.
     Plain(Vec<f32>),
+    /// On the output grid already, read from a file; its cover follows from its weights.
+    Projected(crate::patch::Patch),
 }
 
 /// Noise of a tile.
@@ -109,6 +111,7 @@ impl Tile {
         let pixels = match &self.pixels {
             Pixels::Samples(samples) => samples.data.len(),
             Pixels::Plain(pixels) => pixels.len(),
+            Pixels::Projected(patch) => patch.value.len() + patch.weight.len() + patch.variance.len(),
         };
         pixels * 4 + self.bad.as_ref().map_or(0, |b| 2 * b.map.len()) + map
     }
@@ -127,7 +130,7 @@ lanes! {
 }
 
 /// Median of about a thousand finite pixels; 0 when there are none.
-fn typical(pixels: &[f32]) -> f64 {
+pub(crate) fn typical(pixels: &[f32]) -> f64 {
     let step = (pixels.len() / 1009).max(1);
     let mut some: Vec<f32> = pixels.iter().step_by(step).copied().filter(|p| p.is_finite()).collect();
     if some.is_empty() {

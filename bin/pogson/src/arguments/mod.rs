@@ -4,6 +4,7 @@ pub mod angle;
 pub mod bytes;
 pub mod frame;
 pub mod hdu;
+pub mod only;
 pub mod optimal;
 pub mod output_frame;
 pub mod position;

@@ -39,5 +39,6 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
         return Err(Failure::bad_input(format!("{}: holds no FITS file ({})", path.display(), ENDINGS.join(" "))));
     }
     found.sort();
-    Ok(found)
+    // Weights of projected images are no tiles.
+    Ok(pogson_image::catalogue::without_companions(found))
 }

@@ -64,7 +64,7 @@ struct Report {
 /// # Errors
 /// [`Class::BadInput`](crate::failure::Class::BadInput) when a file has an error.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
-    let paths = super::table::list(&args.inputs, true)?;
+    let paths = super::table::list(&args.inputs, true, true)?;
     let progress = out.progress("check", paths.len() as u64, Unit::Tiles);
     let files: Result<Vec<Checked>, Failure> = paths
         .par_iter()

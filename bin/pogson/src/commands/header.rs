@@ -86,7 +86,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         turn,
         margin: args.margin,
     };
-    let (entries, _) = super::table::scan(&super::table::list(&args.inputs, true)?, out)?;
+    let (entries, _) = super::table::scan(&super::table::list(&args.inputs, true, false)?, out)?;
     let mut images = Vec::with_capacity(entries.len());
     for entry in &entries {
         let file = FitsFile::open(entry.fname.as_ref())?;

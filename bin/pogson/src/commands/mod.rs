@@ -42,6 +42,7 @@ commands! {
     shrink => Shrink,
     simulate => Simulate,
     stats => Stats,
+    step => Step,
     table => Table,
     view => View,
     mosaic => Mosaic,

@@ -44,7 +44,7 @@ struct Report {
 /// When the table or an image's coordinates cannot be read, or the output not be written.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let images = if args.input.is_dir() {
-        super::table::scan(&super::table::list(std::slice::from_ref(&args.input), true)?, out)?.0
+        super::table::scan(&super::table::list(std::slice::from_ref(&args.input), true, false)?, out)?.0
     } else {
         let table = IpacTable::read(&args.input)?;
         ImageEntry::read_all(&table).map_err(|error| Failure::in_file(&args.input, error))?

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pogson_image::catalogue::{LeftOut, fits_files, images_of};
+use pogson_image::catalogue::{LeftOut, fits_files, images_of, without_companions};
 use pogson_image::table::ImageEntry;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -14,7 +14,8 @@ use crate::progress::Unit;
 /// List the images of folders as a table that Montage's programs read
 ///
 /// Each HDU with two or more axes and celestial coordinates becomes a row, in the order of the paths. Files that cannot be
-/// used are left out and named; with --strict they fail the command.
+/// used are left out and named; with --strict they fail the command. Weights and variances that stand beside an image
+/// (NAME_area.fits, NAME_variance.fits) are no images of their own, unless --all says so.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -31,6 +32,9 @@ pub struct Args {
     /// Do not go into subfolders
     #[arg(long)]
     flat: bool,
+    /// List NAME_area.fits and NAME_variance.fits beside NAME.fits too
+    #[arg(long)]
+    all: bool,
     /// Fail when a file cannot be used
     #[arg(long)]
     strict: bool,
@@ -60,7 +64,7 @@ struct Report {
 /// # Errors
 /// When there is no usable image, a folder cannot be listed, or the table cannot be written.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
-    let files = list(&args.inputs, !args.flat)?;
+    let files = list(&args.inputs, !args.flat, args.all)?;
     let (entries, left_out) = scan(&files, out)?;
     if args.strict && !left_out.is_empty() {
         return Err(Failure::bad_input(format!("{} of {} files cannot be used (see above)", left_out.len(), files.len())));
@@ -79,13 +83,16 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
 
 /// The FITS files that folders hold, and files as they are named.
 ///
+/// - `recursive`: whether to go into subfolders; `all`: whether to list companions of images too.
+///
 /// # Errors
 /// When a folder cannot be listed, or there is no file at all.
-pub fn list(inputs: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, Failure> {
+pub fn list(inputs: &[PathBuf], recursive: bool, all: bool) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for input in inputs {
         if input.is_dir() {
-            files.extend(fits_files(input, recursive).map_err(|error| Failure::io(input, &error))?);
+            let found = fits_files(input, recursive).map_err(|error| Failure::io(input, &error))?;
+            files.extend(if all { found } else { without_companions(found) });
         } else {
             files.push(input.clone());
         }

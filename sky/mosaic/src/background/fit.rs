@@ -14,10 +14,10 @@ const SAMPLE: usize = 4096;
 /// Sums over pixels: `m[p][q]` of `w x^p y^q`, `v[p][q]` of `w d x^p y^q`, in local coordinates.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moments {
-    m: [[f64; 2 * MAX_DEGREE + 1]; 2 * MAX_DEGREE + 1],
-    v: [[f64; MAX_DEGREE + 1]; MAX_DEGREE + 1],
-    dd: f64,
-    pixels: f64,
+    pub(crate) m: [[f64; 2 * MAX_DEGREE + 1]; 2 * MAX_DEGREE + 1],
+    pub(crate) v: [[f64; MAX_DEGREE + 1]; MAX_DEGREE + 1],
+    pub(crate) dd: f64,
+    pub(crate) pixels: f64,
 }
 
 impl Moments {

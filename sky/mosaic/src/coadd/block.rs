@@ -204,7 +204,7 @@ impl Block {
 }
 
 lanes! {
-    fn subtract_row(row: &[f64; 4], t0: f64, values: &mut [f32]) {
+    pub(crate) fn subtract_row(row: &[f64; 4], t0: f64, values: &mut [f32]) {
         const STEP: f64 = 1.0 / LENGTH_PX;
         for (k, value) in values.iter_mut().enumerate() {
             let t = (k as f64).mul_add(STEP, t0);

@@ -168,7 +168,11 @@ pub fn default_memory() -> usize {
     (info.totalram as usize).saturating_mul(info.mem_unit as usize) / 4
 }
 
-fn common_scale(wanted: &FluxScale, sources: &mut [Source]) -> Result<Applied, Failure> {
+/// Brings the sources to one flux scale, as asked.
+///
+/// # Errors
+/// Those of a table of factors.
+pub fn common_scale(wanted: &FluxScale, sources: &mut [Source]) -> Result<Applied, Failure> {
     Ok(match wanted {
         FluxScale::Keyword => flux_scale::by_keyword(sources),
         FluxScale::Table(path) => flux_scale::by_table(sources, path)?,
