@@ -126,7 +126,7 @@ fn open_file(path: &Path, pick: &Pick) -> Result<Vec<Source>, MosaicError> {
     }
 }
 
-fn describe(path: &Path, hdu: usize, image: &Image<'_>, wcs: Wcs) -> Source {
+pub(crate) fn describe(path: &Path, hdu: usize, image: &Image<'_>, wcs: Wcs) -> Source {
     Source {
         path: path.to_path_buf(),
         hdu,

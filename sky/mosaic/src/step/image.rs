@@ -5,7 +5,7 @@ use super::grid;
 use crate::error::MosaicError;
 use crate::mapping::Window;
 use crate::patch::{Patch, Projector};
-use crate::source::Source;
+use crate::source::{Source, describe};
 use crate::tile::{Pixels, Tile, Variance, typical};
 use pogson_image::fits::{Bitpix, FitsFile, Header};
 use pogson_image::wcs::Wcs;
@@ -90,8 +90,7 @@ impl OnGrid {
         let (x, y) =
             grid::offset(frame, &wcs).map_err(|reason| MosaicError::Geometry { path: path.to_path_buf(), reason })?;
         let (width, height) = (image.width(), image.height());
-        let header = image.header().clone();
-        let source = Source { path: path.to_path_buf(), hdu: 0, plane: 0, width, height, wcs, header, scale: 1.0 };
+        let source = describe(path, 0, &image, wcs);
         Ok(OnGrid { source, window: Window { x, y, width, height } })
     }
 

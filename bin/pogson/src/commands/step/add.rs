@@ -124,7 +124,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let options = Options { overwrite: args.existing.wish().replace(), checksum: true };
     let room = about.room(images.len());
     let size = (target.width, target.height);
-    let mut output = Files::create(&planes, &header, room, size.0, size.1, bitpix(args.bitpix)?, options)?;
+    let mut output = Files::create(&planes, &header, room, &[size.0, size.1], bitpix(args.bitpix)?, options)?;
     let (used, left_out) = add(images, &corrections, &target, &settings, &output, &watch)?;
     output.amend(|header| about.record(header, &used));
     output.finish()?;
