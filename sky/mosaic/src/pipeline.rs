@@ -76,8 +76,12 @@ pub struct Outcome {
     pub peak_tile_bytes: usize,
 }
 
-/// Size of a block: wide for long writes, low to stay in the cache.
-const BLOCK: (usize, usize) = (1024, 64);
+/// Pixels of a block: few enough to stay in the cache.
+const BLOCK_PIXELS: usize = 1 << 16;
+/// Widest block: as wide as the output, if that is no wider, so that each is written in one go.
+const WIDEST_BLOCK: usize = 4096;
+/// Narrowest one, for tiles that hardly fit into memory.
+const NARROWEST_BLOCK: usize = 1024;
 
 thread_local! {
     /// A thread's patch, kept between blocks.
@@ -237,7 +241,7 @@ impl Job<'_> {
     /// Bytes that blocks and patches of all threads take.
     fn block_bytes(&self) -> usize {
         let planes = if self.settings.combine.needs_stack() { 40 } else { 10 };
-        self.settings.threads * BLOCK.0 * BLOCK.1 * 4 * planes
+        self.settings.threads * BLOCK_PIXELS * 4 * planes
     }
 
     fn place(&mut self, method: Method) -> Result<(), MosaicError> {
@@ -368,17 +372,28 @@ impl Job<'_> {
     /// The sweep goes up in stripes. A stripe is as wide as memory allows: tiles that a row of its blocks touches
     /// must fit.
     fn blocks(&self, windows: &[Window], cache: &TileCache<'_>) -> Vec<(Window, Vec<usize>)> {
-        let mut stripe = self.target.width.div_ceil(BLOCK.0).max(1);
-        while stripe > 1 && self.widest_row(windows, stripe) > cache.budget() {
-            stripe = stripe.div_ceil(2);
+        // Width and height of a block.
+        let mut block = shape(WIDEST_BLOCK.min(self.target.width));
+        let mut stripe = self.target.width.div_ceil(block.0).max(1);
+        while self.widest_row(windows, stripe * block.0, block.1) > cache.budget() {
+            if stripe > 1 {
+                stripe = stripe.div_ceil(2);
+            } else if block.0 > NARROWEST_BLOCK {
+                block = shape(block.0.div_ceil(2));
+            } else {
+                break;
+            }
         }
-        let columns = self.target.width.div_ceil(BLOCK.0);
-        let rows = self.target.height.div_ceil(BLOCK.1);
+        let columns = self.target.width.div_ceil(block.0);
+        let rows = self.target.height.div_ceil(block.1);
         let mut blocks = Vec::with_capacity(columns * rows);
         for start in (0..columns).step_by(stripe) {
             for row in 0..rows {
                 for column in start..(start + stripe).min(columns) {
-                    let window = self.block_window(column, row);
+                    let (x, y) = (column * block.0, row * block.1);
+                    let width = block.0.min(self.target.width - x);
+                    let height = block.1.min(self.target.height - y);
+                    let window = Window { x: x as i64, y: y as i64, width, height };
                     let tiles = (0..windows.len()).filter(|&t| windows[t].intersect(&window).is_some()).collect();
                     blocks.push((window, tiles));
                 }
@@ -387,23 +402,12 @@ impl Job<'_> {
         blocks
     }
 
-    fn block_window(&self, column: usize, row: usize) -> Window {
-        Window {
-            x: (column * BLOCK.0) as i64,
-            y: (row * BLOCK.1) as i64,
-            width: BLOCK.0.min(self.target.width - column * BLOCK.0),
-            height: BLOCK.1.min(self.target.height - row * BLOCK.1),
-        }
-    }
-
-    /// Bytes of the tiles that the fullest row of blocks of a stripe touches.
-    fn widest_row(&self, windows: &[Window], stripe: usize) -> usize {
+    /// Bytes of the tiles that the fullest row of blocks touches, of stripes as wide and rows as high as said.
+    fn widest_row(&self, windows: &[Window], width: usize, height: usize) -> usize {
         let mut most = 0;
-        let rows = self.target.height.div_ceil(BLOCK.1);
-        for start in (0..self.target.width).step_by(stripe * BLOCK.0) {
-            for row in 0..rows {
-                let band =
-                    Window { x: start as i64, y: (row * BLOCK.1) as i64, width: stripe * BLOCK.0, height: BLOCK.1 };
+        for x in (0..self.target.width as i64).step_by(width) {
+            for y in (0..self.target.height as i64).step_by(height) {
+                let band = Window { x, y, width, height };
                 let bytes = (0..windows.len())
                     .filter(|&t| windows[t].intersect(&band).is_some())
                     .map(|t| self.sources[self.used[t]].width * self.sources[self.used[t]].height * 4)
@@ -413,6 +417,12 @@ impl Job<'_> {
         }
         most
     }
+}
+
+/// A block as wide as said.
+fn shape(width: usize) -> (usize, usize) {
+    let width = width.max(1);
+    (width, (BLOCK_PIXELS / width).max(1))
 }
 
 /// Pairs of tiles whose windows meet, with the shared window, in the order of a sweep over the output.
