@@ -1,5 +1,6 @@
 //! Reading and writing FITS (FITS Standard 4.0, 2018): headers, images, tables, check sums.
 
+mod behind;
 pub mod bintable;
 pub mod bintable_write;
 pub mod card;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::behind::Behind;
 use super::checksum::{encode, fold, sum, sum_at};
 use super::coverage::Coverage;
 use super::encode::Stored;
@@ -72,6 +73,7 @@ struct Part {
 #[derive(Debug)]
 pub struct FitsWriter {
     output: Output,
+    behind: Behind,
     options: Options,
     date: String,
     parts: Vec<Part>,
@@ -85,7 +87,8 @@ impl FitsWriter {
     /// [`FitsError::Exists`], [`FitsError::NotReplaceable`], [`FitsError::Io`].
     pub fn create(path: &Path, options: Options) -> Result<FitsWriter, FitsError> {
         let output = Output::create(path, options.overwrite)?;
-        Ok(FitsWriter { output, options, date: super::date::now(), parts: Vec::new(), end: 0 })
+        let (behind, date) = (Behind::default(), super::date::now());
+        Ok(FitsWriter { output, behind, options, date, parts: Vec::new(), end: 0 })
     }
 
     /// Path that the file will have.
@@ -348,6 +351,7 @@ impl FitsWriter {
     fn put(&self, part: &Part, offset: u64, bytes: &[u8]) -> Result<(), FitsError> {
         let written = self.output.file().write_all_at(bytes, part.data_at + offset);
         written.map_err(|e| FitsError::io(self.output.path(), "write the file", e))?;
+        self.behind.wrote(self.output.file(), bytes.len() as u64);
         if self.options.checksum {
             part.sum.fetch_add(u64::from(sum_at(offset, bytes)), Ordering::Relaxed);
         }
@@ -386,6 +390,7 @@ impl FitsWriter {
         for (at, bytes) in headers {
             self.output.file().write_all_at(&bytes, at).map_err(|e| io("write the file", e))?;
         }
+        self.behind.finish().map_err(|e| io("write the file to the disk", e))?;
         self.output.finish()
     }
 
