@@ -43,7 +43,7 @@ soak: setup
 	@tests/soak.sh
 
 bench: build
-	@if [ -x bench/run.sh ]; then POGSON_BIN=$(abspath $(POGSON)) bench/run.sh; else echo "no benchmark yet: bench/run.sh is missing"; fi
+	@POGSON_BIN=$(abspath $(POGSON)) bench/run.sh
 
 man: build
 	$(POGSON) man $(TARGET)/man

@@ -11,6 +11,7 @@ import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -77,6 +78,30 @@ def swarp(raw, work):
     return run(command + options.split(), work, work / "swarp.log")
 
 
+REPROJECT = """
+import glob, sys
+from astropy.io import fits
+from astropy.wcs import WCS
+from reproject import reproject_interp
+from reproject.mosaicking import reproject_and_coadd
+raw, header, out = sys.argv[1:]
+frame = fits.Header.fromtextfile(header)
+shape = frame["NAXIS2"], frame["NAXIS1"]
+made, _ = reproject_and_coadd(sorted(glob.glob(raw + "/*.fits")), WCS(frame), shape_out=shape,
+                              reproject_function=reproject_interp, order="bilinear", match_background=True)
+fits.writeto(out, made.astype("f4"), WCS(frame).to_header(), overwrite=True)
+"""
+
+
+def peers_python():
+    """A Python that has reproject, if there is one: that of `make test-foreign`, or the system's."""
+    for python in (os.environ.get("POGSON_PYTHON"), "target/foreign-venv/bin/python", sys.executable):
+        if python and shutil.which(python):
+            if subprocess.run([python, "-c", "import reproject"], capture_output=True).returncode == 0:
+                return os.path.abspath(shutil.which(python))
+    return None
+
+
 def measure(name, raw, header, pogson, runs, work):
     """Prints the table of one set of tiles."""
     base = [pogson, "mosaic", str(raw), "-o", "out.fits", "--header", str(header), "--force", "--quiet"]
@@ -93,6 +118,9 @@ def measure(name, raw, header, pogson, runs, work):
         tools["Montage, fast flow, matched"] = lambda: montage(raw, header, work)
     if shutil.which("swarp") or shutil.which("SWarp"):
         tools["SWarp LANCZOS3, not matched"] = lambda: swarp(raw, work)
+    if python := peers_python():
+        script = [python, "-W", "ignore", "-c", REPROJECT, str(raw), str(header), "reproject.fits"]
+        tools["reproject, bilinear, levels matched"] = lambda: run(script, work, work / "reproject.log")
     figures = {tool: [] for tool in tools}
     for _ in range(runs):
         for tool, act in tools.items():

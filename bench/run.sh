@@ -1,5 +1,8 @@
 #!/bin/bash
-# Speed and memory of whole mosaics beside Montage and SWarp, in one run: medians of several, CPU seconds of all processes.
+# Speed and memory beside the peers, in one run, medians of several turns: whole mosaics (Montage, SWarp, reproject), then single
+# parts (mProjectPP, mProject, wcslib). Which method is best is another matter: methods.py.
 # usage: POGSON_BIN=target/release/pogson bench/run.sh [--sizes 0.3,1] [--runs 3] [--tiles DIR --header T.hdr]
 set -euo pipefail
-exec python3 "$(dirname "$0")/mosaic.py" "$@"
+here=$(dirname "$0")
+python3 "$here/mosaic.py" "$@"
+python3 "$here/rates.py"
