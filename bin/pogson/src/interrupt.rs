@@ -52,7 +52,6 @@ impl Interrupt {
     }
 
     /// The flag itself, for libraries that look at an `AtomicBool`.
-    #[allow(dead_code, reason = "for pipelines that run inside a library")]
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

@@ -106,7 +106,6 @@ impl Output {
     }
 
     /// The flag of an interruption, for libraries that look at it between blocks.
-    #[allow(dead_code, reason = "for pipelines that run inside a library")]
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         self.interrupt.flag()
     }

@@ -82,6 +82,8 @@ enum Compression {
     Gzip2,
     Hcompress,
     Plio,
+    /// Tiles of pixels as they are (NOCOMPRESS)
+    Store,
     None,
 }
 
@@ -156,6 +158,7 @@ fn codec(compression: Compression) -> Option<Codec> {
         Compression::Gzip2 => Codec::Gzip2,
         Compression::Hcompress => Codec::Hcompress,
         Compression::Plio => Codec::Plio,
+        Compression::Store => Codec::None,
         Compression::None => return None,
     })
 }
@@ -180,7 +183,7 @@ fn write_plain(
 
 fn write_compressed(args: &Args, image: &Image<'_>, codec: Codec, options: Options) -> Result<(), Failure> {
     let level = (args.quantize != 0.0).then_some(args.quantize);
-    if level.is_none() && !image.bitpix().is_integer() && !matches!(codec, Codec::Gzip1 | Codec::Gzip2) {
+    if level.is_none() && !image.bitpix().is_integer() && !matches!(codec, Codec::Gzip1 | Codec::Gzip2 | Codec::None) {
         return Err(Failure::usage(format!("{} cannot hold floats without --quantize; choose gzip2", codec.name())));
     }
     let tiled = TiledOptions {

@@ -21,7 +21,7 @@ impl From<FitsError> for Failure {
     fn from(error: FitsError) -> Failure {
         let class = match &error {
             FitsError::Io { source, .. } => class_of(source.kind()),
-            FitsError::NoRoom { .. } => Class::NoRoom,
+            FitsError::NoRoom { .. } | FitsError::Inflated { .. } => Class::NoRoom,
             FitsError::Exists { .. } | FitsError::NotReplaceable { .. } => Class::Failed,
             FitsError::Unfit { .. } | FitsError::WrongLength { .. } | FitsError::OutOfBounds { .. } => Class::Failed,
             _ => Class::BadInput,

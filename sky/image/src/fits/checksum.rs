@@ -3,6 +3,7 @@
 //! The sum is the ones'-complement sum of all 32-bit big-endian words: a sum modulo 2^32 - 1, so that its terms, even
 //! single bytes with the weight of their place, may be added in any order.
 
+use super::bytes::Pages;
 use super::error::FitsError;
 use super::file::FitsFile;
 use crate::lanes;
@@ -99,15 +100,27 @@ impl FitsFile {
                 let stated = stated.or_else(|| value.as_i64().and_then(|v| u32::try_from(v).ok()));
                 // Padding counts; tables of text pad with blanks.
                 let padded = whole.get(whole.len() - data.len().next_multiple_of(2880).min(whole.len())..);
-                verdict(stated.is_some_and(|s| same(s, sum(padded.unwrap_or(data)))))
+                verdict(stated.is_some_and(|s| same(s, sum_of_file(padded.unwrap_or(data), self.pages()))))
             }
         };
         let checksum = match header.contains("CHECKSUM") {
-            true => verdict(same(sum(whole), u32::MAX)),
+            true => verdict(same(sum_of_file(whole, self.pages()), u32::MAX)),
             false => Verdict::Absent,
         };
         Ok((datasum, checksum))
     }
+}
+
+/// [`sum`] of a part of a file, of which what was read is let go.
+fn sum_of_file(bytes: &[u8], pages: Pages<'_>) -> u32 {
+    // Whole words, so that parts keep the places of their bytes.
+    const PART: usize = 32 << 20;
+    let mut total = 0u64;
+    for part in bytes.chunks(PART) {
+        total += u64::from(sum(part));
+        pages.release(part);
+    }
+    fold(total)
 }
 
 /// In ones'-complement, 0 and all ones are one number.

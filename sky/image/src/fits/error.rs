@@ -62,6 +62,17 @@ pub enum FitsError {
         /// What the decoder said.
         source: io::Error,
     },
+    /// Gzip data that would inflate beyond a limit.
+    #[error(
+        "{path}: the gzip data inflate to more than {limit} bytes, which is the limit; unpack the file, or set \
+         POGSON_INFLATE_LIMIT to more bytes"
+    )]
+    Inflated {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
     /// A header that cannot be read, or lacks what it must have.
     #[error("{path}: HDU {hdu}: {source}")]
     Header {

@@ -4,27 +4,13 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::bytes::{Bytes, Pages};
 use super::error::{FitsError, axes_text};
 use super::gzip::{inflate, is_gzip};
 use super::header::{BLOCK, Header};
 use super::image::Image;
 use super::pixel::Bitpix;
 use super::tiled::image_of_table;
-
-enum Bytes {
-    Mapped(memmap2::Mmap),
-    Owned(Vec<u8>),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        match self {
-            Bytes::Mapped(map) => map,
-            Bytes::Owned(bytes) => bytes,
-        }
-    }
-}
 
 /// What an HDU holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +111,8 @@ impl Hdu {
 
 /// A FITS file that is open for reading.
 ///
-/// Plain files are mapped, so that only the pixels asked for are read; gzip files are inflated to memory as a whole.
+/// Plain files are mapped, so that only the pixels asked for are read, and of large files what was read is let go of again;
+/// gzip files are inflated to memory as a whole, up to half of the machine's memory or POGSON_INFLATE_LIMIT bytes.
 /// The file must not be shortened by others while it is open (the system then ends the process).
 pub struct FitsFile {
     path: PathBuf,
@@ -153,10 +140,8 @@ impl FitsFile {
             let bytes = std::fs::read(path).map_err(|e| FitsError::io(path, "read the file", e))?;
             return FitsFile::from_bytes(path, bytes);
         }
-        // SAFETY: the map is only read; that nobody shortens the file meanwhile is asked for in the documentation.
-        #[allow(unsafe_code)]
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| FitsError::io(path, "map the file", e))?;
-        FitsFile::walk(path.to_owned(), Bytes::Mapped(map))
+        let map = Bytes::map(&file).map_err(|e| FitsError::io(path, "map the file", e))?;
+        FitsFile::walk(path.to_owned(), map)
     }
 
     /// Reads a file that is in memory; `name` is what messages call it. Gzip is inflated.
@@ -293,9 +278,13 @@ impl FitsFile {
                     let found = hdu.own_header().i64("GCOUNT").unwrap_or(1);
                     return Err(FitsError::bad_value(&self.path, index, "GCOUNT", found, "1 for an image"));
                 };
-                Ok(Image::plain(&self.path, index, &hdu.header, hdu.axes.clone(), hdu.bitpix, bytes))
+                let image = Image::plain(&self.path, index, &hdu.header, hdu.axes.clone(), hdu.bitpix, bytes);
+                Ok(image.with_pages(self.pages()))
             }
-            HduKind::CompressedImage => image_of_table(&self.path, index, &hdu.header, self.data(index)?),
+            HduKind::CompressedImage => {
+                let data = self.data(index)?;
+                Ok(image_of_table(&self.path, index, &hdu.header, data)?.with_pages(self.pages()).over(data))
+            }
             _ => Err(self.wrong_kind(index, "an image")),
         }
     }
@@ -334,6 +323,11 @@ impl FitsFile {
         let hdu = self.hdu(index)?;
         let end = hdu.data.end.next_multiple_of(BLOCK).min(self.bytes.len());
         Ok(self.bytes.get(hdu.header_at..end).unwrap_or(&[]))
+    }
+
+    /// What lets go of pages that have been read.
+    pub(crate) fn pages(&self) -> Pages<'_> {
+        self.bytes.pages()
     }
 
     pub(crate) fn wrong_kind(&self, index: usize, wanted: &'static str) -> FitsError {

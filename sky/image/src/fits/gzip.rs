@@ -19,9 +19,22 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
 /// as gzip itself does, with a line in `warnings`.
 ///
 /// # Errors
-/// [`FitsError::Gzip`] if a member is corrupt or cut short; [`FitsError::NotFits`] if what comes out does not start with
+/// [`FitsError::Gzip`] if a member is corrupt or cut short; [`FitsError::Inflated`] beyond the limit; [`FitsError::NotFits`] if what comes out does not start with
 /// SIMPLE.
 pub(crate) fn inflate(path: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> Result<Vec<u8>, FitsError> {
+    inflate_within(path, bytes, limit(), warnings)
+}
+
+/// Half of the machine's memory, at least 1 GiB, or what POGSON_INFLATE_LIMIT says.
+fn limit() -> u64 {
+    let stated = std::env::var("POGSON_INFLATE_LIMIT").ok().and_then(|text| text.trim().parse::<u64>().ok());
+    stated.unwrap_or_else(|| {
+        let info = rustix::system::sysinfo();
+        ((info.totalram as u64).saturating_mul(u64::from(info.mem_unit)) / 2).max(1 << 30)
+    })
+}
+
+fn inflate_within(path: &Path, bytes: &[u8], limit: u64, warnings: &mut Vec<String>) -> Result<Vec<u8>, FitsError> {
     let mut out = Vec::new();
     let mut rest = bytes;
     while is_gzip(rest) {
@@ -32,10 +45,15 @@ pub(crate) fn inflate(path: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> 
             return Err(FitsError::NotFits { path: path.to_owned(), found: "gzip data that hold no FITS".to_owned() });
         }
         if read.is_ok() {
-            read = decoder.read_to_end(&mut out);
+            // One byte more tells a file of the limit's size from a larger one.
+            let left = limit.saturating_sub(out.len() as u64).saturating_add(1);
+            read = decoder.by_ref().take(left).read_to_end(&mut out);
         }
         if let Err(source) = read {
             return Err(FitsError::Gzip { path: path.to_owned(), inflated: out.len(), source });
+        }
+        if out.len() as u64 > limit {
+            return Err(FitsError::Inflated { path: path.to_owned(), limit });
         }
         rest = decoder.into_inner();
     }
@@ -70,6 +88,17 @@ mod tests {
     fn other_data_are_not_inflated_to_the_end() {
         let err = inflate("x.gz".as_ref(), &pack(&[0; 1_000_000]), &mut Vec::new()).unwrap_err();
         assert!(matches!(err, FitsError::NotFits { .. }), "{err}");
+    }
+
+    #[test]
+    fn a_bomb_is_refused_at_the_limit_and_a_file_of_its_size_is_not() {
+        let packed = pack(&b"SIMPLE".repeat(20_000));
+        let err = inflate_within("x.gz".as_ref(), &packed, 119_999, &mut Vec::new()).unwrap_err();
+        assert!(err.to_string().contains("119999") && err.to_string().contains("POGSON_INFLATE_LIMIT"), "{err}");
+        assert_eq!(inflate_within("x.gz".as_ref(), &packed, 120_000, &mut Vec::new()).unwrap().len(), 120_000);
+        // Many small members are counted together.
+        let many = pack(&b"SIMPLE".repeat(100)).repeat(20);
+        assert!(inflate_within("x.gz".as_ref(), &many, 10_000, &mut Vec::new()).is_err());
     }
 
     #[test]

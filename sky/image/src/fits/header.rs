@@ -108,7 +108,11 @@ impl Header {
         if let Some(offset) = bytes.iter().position(|b| *b == 0) {
             return Err(HeaderError::NotText { offset });
         }
-        let records: Vec<&[u8]> = if text.contains('\n') {
+        // A line break at the end alone does not make lines of cards that stand one after another.
+        let body = text.trim_end_matches(['\n', '\r']);
+        let in_lines = body.contains('\n') || (body.len() < text.len() && !body.len().is_multiple_of(CARD));
+        let (text, bytes) = if in_lines { (text, bytes) } else { (body, body.as_bytes()) };
+        let records: Vec<&[u8]> = if in_lines {
             text.lines().map(|line| line.trim_end_matches('\r').as_bytes()).collect()
         } else {
             bytes.chunks(CARD).collect()
@@ -319,6 +323,17 @@ mod tests {
 
     fn one(text: &str) -> Header {
         Header::from_text(text).unwrap()
+    }
+
+    #[test]
+    fn cards_in_one_line_are_cards_with_a_line_break_at_the_end_too() {
+        let cards = format!("{:80}{:80}{:80}", "CRVAL1  = 2.5", "CRVAL2  = -3.0", "END");
+        for end in ["", "\n", "\r\n"] {
+            let header = Header::from_text(&format!("{cards}{end}")).unwrap();
+            assert_eq!((header.f64("CRVAL1"), header.f64("CRVAL2")), (Some(2.5), Some(-3.0)), "{end:?}");
+        }
+        let line = Header::from_text("CRVAL1  = 2.5\n").unwrap();
+        assert_eq!(line.f64("CRVAL1"), Some(2.5));
     }
 
     fn records(header: &Header) -> Vec<String> {

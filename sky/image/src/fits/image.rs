@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::bytes::Pages;
 use super::decode::{Real, decode_i64};
 use super::error::{FitsError, axes_text};
 use super::header::Header;
@@ -62,6 +64,9 @@ pub trait TiledPixels: Send + Sync {
     fn read_i64(&self, plane: usize, rect: Rect, out: &mut [i64]) -> Result<(), FitsError>;
 }
 
+/// Pixels of a compressed image after which its bytes are let go of.
+const MANY_PIXELS: usize = 64 << 20;
+
 enum Source<'a> {
     Plain(&'a [u8]),
     Tiled(Box<dyn TiledPixels + 'a>),
@@ -78,6 +83,9 @@ pub struct Image<'a> {
     bitpix: Bitpix,
     scaling: Scaling,
     source: Source<'a>,
+    pages: Pages<'a>,
+    /// Of a compressed image: its bytes in the file, and pixels read since they were let go of.
+    compressed: (&'a [u8], AtomicUsize),
 }
 
 impl<'a> Image<'a> {
@@ -91,7 +99,19 @@ impl<'a> Image<'a> {
         bytes: &'a [u8],
     ) -> Image<'a> {
         let scaling = Scaling::of(header, bitpix);
-        Image { path, hdu, header: Cow::Borrowed(header), axes, bitpix, scaling, source: Source::Plain(bytes) }
+        let source = Source::Plain(bytes);
+        let header = Cow::Borrowed(header);
+        Image {
+            path,
+            hdu,
+            header,
+            axes,
+            bitpix,
+            scaling,
+            source,
+            pages: Pages::default(),
+            compressed: Default::default(),
+        }
     }
 
     /// A compressed image: `header`, `axes` and `bitpix` are those of the uncompressed one.
@@ -104,7 +124,54 @@ impl<'a> Image<'a> {
         pixels: Box<dyn TiledPixels + 'a>,
     ) -> Image<'a> {
         let scaling = Scaling::of(&header, bitpix);
-        Image { path, hdu, header: Cow::Owned(header), axes, bitpix, scaling, source: Source::Tiled(pixels) }
+        let source = Source::Tiled(pixels);
+        let header = Cow::Owned(header);
+        Image {
+            path,
+            hdu,
+            header,
+            axes,
+            bitpix,
+            scaling,
+            source,
+            pages: Pages::default(),
+            compressed: Default::default(),
+        }
+    }
+
+    /// The same, of a file whose pages are let go of as they are read.
+    pub(super) fn with_pages(mut self, pages: Pages<'a>) -> Image<'a> {
+        self.pages = pages;
+        self
+    }
+
+    /// The same, of compressed pixels that stand in these bytes.
+    pub(super) fn over(mut self, bytes: &'a [u8]) -> Image<'a> {
+        self.compressed.0 = bytes;
+        self
+    }
+
+    /// Lets go of what was read of a large file.
+    fn release(&self, plane: usize, rect: Rect) {
+        if !self.pages.are_kept() || rect.area() == 0 {
+            return;
+        }
+        match &self.source {
+            Source::Plain(bytes) => {
+                let size = self.bitpix.bytes();
+                let first = (plane * self.height() + rect.y) * self.width() + rect.x;
+                let last = first + (rect.height - 1) * self.width() + rect.width;
+                self.pages.release(&bytes[first * size..last * size]);
+            }
+            Source::Tiled(_) => {
+                // Which bytes were read is the codec's affair: all go, now and then.
+                let read = self.compressed.1.fetch_add(rect.area(), Ordering::Relaxed) + rect.area();
+                if read >= MANY_PIXELS {
+                    self.compressed.1.store(0, Ordering::Relaxed);
+                    self.pages.release(self.compressed.0);
+                }
+            }
+        }
     }
 
     /// The header; of a compressed image, that of the uncompressed one; with the primary's keywords where INHERIT
@@ -169,8 +236,9 @@ impl<'a> Image<'a> {
         self.check(plane, rect, out.len())?;
         match &self.source {
             Source::Plain(bytes) => self.read_plain(bytes, plane, rect, out),
-            Source::Tiled(pixels) => return pixels.read_f32(plane, rect, out),
+            Source::Tiled(pixels) => pixels.read_f32(plane, rect, out)?,
         }
+        self.release(plane, rect);
         Ok(())
     }
 
@@ -182,8 +250,9 @@ impl<'a> Image<'a> {
         self.check(plane, rect, out.len())?;
         match &self.source {
             Source::Plain(bytes) => self.read_plain(bytes, plane, rect, out),
-            Source::Tiled(pixels) => return pixels.read_f64(plane, rect, out),
+            Source::Tiled(pixels) => pixels.read_f64(plane, rect, out)?,
         }
+        self.release(plane, rect);
         Ok(())
     }
 
@@ -213,6 +282,7 @@ impl<'a> Image<'a> {
                 wanted: "a signed integer of 64 bits".into(),
             })?;
         }
+        self.release(plane, rect);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod behind;
 pub mod bintable;
 pub mod bintable_write;
+mod bytes;
 pub mod card;
 pub mod checksum;
 pub mod column;

@@ -264,3 +264,37 @@ fn all_real_files_open_and_their_headers_are_written_back_as_they_stood() {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn reading_through_a_large_file_leaves_few_of_its_pages_in_memory() {
+    use std::os::unix::fs::FileExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("large.fits");
+    let (width, height) = (8192usize, 9000usize);
+    let axes = [format!("NAXIS1  = {width}"), format!("NAXIS2  = {height}")];
+    let head = hdu(&["SIMPLE  = T", "BITPIX  = -32", "NAXIS   = 2", &axes[0], &axes[1]], &[]);
+    let file = std::fs::File::create(&path).unwrap();
+    file.write_all_at(&head, 0).unwrap();
+    // A hole but for the last row: 295 MB that take no room.
+    let last = head.len() as u64 + ((height - 1) * width * 4) as u64;
+    file.write_all_at(&7.5f32.to_be_bytes().repeat(width), last).unwrap();
+    file.set_len((last + (width * 4) as u64).next_multiple_of(2880)).unwrap();
+    let resident = || {
+        let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let ours = text.split("VmFlags").find(|part| part.contains("large.fits")).unwrap_or_default();
+        let line = ours.lines().find(|l| l.starts_with("Rss:")).unwrap_or("Rss: 0 kB");
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+    };
+    let file = FitsFile::open(&path).unwrap();
+    let image = file.first_image().unwrap();
+    let mut rows = vec![0.0f32; width * 100];
+    let mut most = 0;
+    for y in (0..height).step_by(100) {
+        image.read_f32(0, Rect { x: 0, y, width, height: 100 }, &mut rows).unwrap();
+        most = most.max(resident());
+    }
+    assert_eq!(rows[width * 100 - 1], 7.5);
+    assert_eq!(rows[0], 0.0);
+    assert!(most < 16, "{most} MiB of the file stayed in memory");
+}
