@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pogson_image::fits::{FitsFile, Header};
 use pogson_image::frame::{Options, Scale, Turn, around_images};
 use pogson_image::template;
+use pogson_image::wcs::equivalent::{EquivalentError, tan_equivalent};
 use pogson_image::wcs::{Parameters, Projection, Wcs};
 use serde::Serialize;
 
@@ -19,7 +20,8 @@ use crate::output::Output;
 Examples:
   pogson header raw/ -o region.hdr
   pogson header raw/*.fits -o region.hdr --frame galactic --scale 2s
-  pogson header raw/ -o region.hdr --turn smallest --margin 10")]
+  pogson header raw/ -o region.hdr --turn smallest --margin 10
+  pogson header tile.fits -o alt.hdr --distorted-tan")]
 pub struct Args {
     /// FITS images, or folders of them
     #[arg(required = true, value_name = "TILE|DIR")]
@@ -39,6 +41,16 @@ pub struct Args {
     /// north, smallest (least area), or degrees from north to the y axis through east
     #[arg(long, default_value = "north", allow_hyphen_values = true)]
     turn: String,
+    /// The input's own grid as a tangent plane with SIP polynomials (what Montage's mTANHdr makes), for programs that know no
+    /// other projection; its greatest error is stated. One image or template
+    #[arg(long, conflicts_with_all = ["frame", "projection", "scale", "turn", "margin"])]
+    distorted_tan: bool,
+    /// --distorted-tan: degree of the polynomials, 2 to 7 [default: the lowest within the tolerance]
+    #[arg(long, value_name = "N", requires = "distorted_tan")]
+    degree: Option<usize>,
+    /// --distorted-tan: error to stay within, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 0.01, requires = "distorted_tan")]
+    tolerance: f64,
     /// Pixels added at each side
     #[arg(long, value_name = "N", default_value_t = 0)]
     margin: usize,
@@ -56,11 +68,52 @@ struct Report {
     header: String,
 }
 
+/// Writes the tangent plane that stands for an image's own coordinates.
+fn distorted_tan(args: &Args, out: &Output) -> Result<(), Failure> {
+    let [input] = args.inputs.as_slice() else {
+        return Err(Failure::usage("--distorted-tan takes one image or template"));
+    };
+    let wcs = if input.extension().is_some_and(|e| e.eq_ignore_ascii_case("hdr")) {
+        Wcs::from_header(&template::read(input)?).map_err(|error| Failure::in_file(input, error))?
+    } else {
+        let file = FitsFile::open(input)?;
+        let hdu = file.first_image()?.hdu();
+        Wcs::from_hdu(&file, hdu).map_err(|error| Failure::in_file(input, error))?
+    };
+    let found = tan_equivalent(&wcs, args.degree, args.tolerance).map_err(|error| match error {
+        EquivalentError::Degree { .. } => Failure::usage(format!("--degree: {error}")),
+        _ => Failure::in_file(input, error),
+    })?;
+    let worst = found.worst_px.max(found.worst_back_px);
+    let mut header = found.header.clone();
+    header.push_comment(&format!("Stands for {} coordinates to {worst:.2e} pixels.", wcs.projection().code()));
+    template::write(&args.output, &header, args.force)?;
+    if worst > args.tolerance {
+        out.warn(format!(
+            "{}: the best polynomials, of degree {}, are off by up to {worst:.2e} pixels; the tolerance is {}",
+            input.display(),
+            found.degree,
+            args.tolerance
+        ));
+    }
+    if out.is_json() {
+        return out.object(&serde_json::json!({
+            "output": args.output, "degree": found.degree, "worst_px": found.worst_px, "worst_back_px": found.worst_back_px,
+            "header": template::to_text(&header),
+        }));
+    }
+    out.note(format!("{}: degree {}, off by {worst:.2e} pixels at most", args.output.display(), found.degree));
+    Ok(())
+}
+
 /// Finds the frame and writes it.
 ///
 /// # Errors
 /// When no image has coordinates, the options make no sense, or the template cannot be written.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    if args.distorted_tan {
+        return distorted_tan(&args, out);
+    }
     let turn = match args.turn.as_str() {
         "north" => Turn::NorthUp,
         "smallest" => Turn::Smallest,

@@ -21,6 +21,7 @@
 mod axes;
 mod celestial;
 pub mod distortion;
+pub mod equivalent;
 mod error;
 mod jacobian;
 mod lookup;
