@@ -226,3 +226,30 @@ fn chi_square_is_the_root_mean_square_of_the_bands_in_units_of_their_noise() {
         assert!((value / truth - 1.0).abs() < 1e-6, "{value} for {truth}");
     }
 }
+
+#[test]
+fn a_distorted_grid_is_written_with_its_distortion() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = write(dir.path(), "a.fits", &header(0.0, 0.0), &[SIDE, SIDE], &values(3, SIDE * SIDE));
+    let grid = path(&dir, "sip.hdr");
+    let sip = "SIMPLE = T\nBITPIX = -32\nNAXIS = 2\nNAXIS1 = 40\nNAXIS2 = 40\nCTYPE1 = 'RA---TAN-SIP'\n\
+               CTYPE2 = 'DEC--TAN-SIP'\nCRPIX1 = 20\nCRPIX2 = 20\nCRVAL1 = 30\nCRVAL2 = 40\nCDELT1 = -0.0003\n\
+               CDELT2 = 0.0003\nA_ORDER = 2\nB_ORDER = 2\nA_2_0 = 0.002\nB_1_1 = -0.003\nEND\n";
+    std::fs::write(&grid, sip).unwrap();
+    for command in ["reproject", "mosaic"] {
+        let out = path(&dir, "out.fits");
+        good(&[command, &image, "-o", &out, "--header", &grid, "--force", "--quiet"]);
+        let places = |file: &str| {
+            let points = good(&["info", file, "--pix2sky", "37.5 3.25", "--json"]);
+            (points["ra"].as_f64().unwrap(), points["dec"].as_f64().unwrap())
+        };
+        let file = FitsFile::open(Path::new(&out)).unwrap();
+        let image = file.first_image().unwrap();
+        assert_eq!(image.header().f64("A_2_0"), Some(0.002), "{command}");
+        assert_eq!(image.header().str("CTYPE1"), Some("RA---TAN-SIP"), "{command}");
+        // By hand: u = 17.5, so that x = 17.5 + 0.002 * 17.5^2 pixels; the tangent plane is flat to 1e-6 degrees here.
+        let (ra, _) = places(&out);
+        let x = (17.5 + 0.002 * 17.5f64 * 17.5) * -0.0003;
+        assert!(((ra - 30.0) * libm::cos(40f64.to_radians()) - x).abs() < 1e-5, "{command}: {ra}");
+    }
+}

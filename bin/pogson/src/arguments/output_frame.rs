@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use pogson_image::fits::Header;
 use pogson_image::template;
-use pogson_image::wcs::Wcs;
+use pogson_image::wcs::{Wcs, strip};
 use pogson_mosaic::place::Target;
 
 use super::frame::FrameName;
@@ -61,6 +62,21 @@ impl FrameArgs {
             return Ok(target);
         }
         super::optimal::target(self, inputs)
+    }
+
+    /// Writes the template's own coordinates into the output's header where they are distorted: what the output's pixels
+    /// were computed for.
+    ///
+    /// # Errors
+    /// A template that cannot be read.
+    pub fn keep_distortion(&self, target: &Target, header: &mut Header) -> Result<(), Failure> {
+        let Some(path) = self.header.as_ref().filter(|_| target.wcs.has_distortion()) else { return Ok(()) };
+        let template = template::read(path)?;
+        let mut rest = template.clone();
+        strip(&mut rest);
+        strip(header);
+        header.extend(template.cards().filter(|card| !card.key().is_empty() && !rest.contains(card.key())).cloned());
+        Ok(())
     }
 
     /// Whether no flag says where the output lies.

@@ -77,6 +77,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         let about = About { target: &target, sources: &sources, settings: &settings, scale: &scale };
         provenance::header(&about)
     };
+    args.frame.keep_distortion(&target, &mut header)?;
     header.push_history(&format!("pogson {} reproject", env!("CARGO_PKG_VERSION")));
     header.push_history(&format!("reprojection {}", settings.method.name()));
     let options = Options { overwrite: args.force, checksum: true };

@@ -107,7 +107,8 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         count: args.count.clone(),
     };
     let axes = axes(&sources, (target.width, target.height))?;
-    let header = provenance::header(&about);
+    let mut header = provenance::header(&about);
+    args.frame.keep_distortion(&target, &mut header)?;
     let options = Options { overwrite: args.force, checksum: true };
     let mut files = Files::create(&planes, &header, provenance::room(sources.len()), &axes, bitpix, options)?;
     let outcomes = pipeline::run_planes(&sources, &target, &settings, sources[0].planes(), &files, &watch)?;
