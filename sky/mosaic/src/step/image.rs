@@ -14,9 +14,15 @@ use std::path::{Path, PathBuf};
 /// Keyword of the area image that says what it holds.
 pub const AREA_KIND: &str = "AREAKIND";
 
-/// What an area image holds.
+/// Value of [`AREA_KIND`]: the fraction of the pixel that the tile covers.
+pub const SHARE: &str = "share";
+
+/// Extension of the area image with statistical weights, where they are not the areas.
+pub const WEIGHT: &str = "WEIGHT";
+
+/// What weights an image has.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum AreaKind {
+enum AreaKind {
     /// Statistical weights; the tile covers the pixel wherever it is positive.
     Weight,
     /// The fraction of the pixel that the tile covers.
@@ -26,15 +32,6 @@ pub enum AreaKind {
 }
 
 impl AreaKind {
-    /// The value of [`AREA_KIND`].
-    pub fn name(self) -> &'static str {
-        match self {
-            AreaKind::Weight => "weight",
-            AreaKind::Share => "share",
-            AreaKind::Foreign(_) => "area",
-        }
-    }
-
     /// Weight and cover that an area value stands for.
     fn weight_and_cover(self, area: f32) -> (f32, f32) {
         match self {
@@ -52,7 +49,7 @@ impl AreaKind {
 /// Share of a typical area from which another program's pixel counts as covered fully.
 const NEARLY_FULL: f32 = 0.95;
 
-/// The file beside an image that holds its weights, `NAME_area.fits` as Montage has it.
+/// The file beside an image that holds what it covers, `NAME_area.fits` as Montage has it.
 pub fn area_path(image: &Path) -> PathBuf {
     beside(image, "_area")
 }
@@ -148,7 +145,7 @@ pub fn load(source: &Source, variance: bool) -> Result<Tile, MosaicError> {
                 format!("{} is not there; project with --variance to have it", path.display()),
             ));
         }
-        let mut noise = plane(source, &path)?;
+        let mut noise = plane(source, &FitsFile::open(&path)?, 0)?;
         for (noise, weight) in noise.iter_mut().zip(&weight) {
             if *weight <= 0.0 {
                 *noise = 0.0;
@@ -186,8 +183,9 @@ fn areas(source: &Source, value: &[f32]) -> Result<(Vec<f32>, AreaKind), MosaicE
         let known = value.iter().map(|v| if v.is_finite() { 1.0 } else { 0.0 }).collect();
         return Ok((known, AreaKind::Share));
     }
-    let mut area = plane(source, &path)?;
-    let kind = kind(&FitsFile::open(&path)?, Some(&area))?;
+    let file = FitsFile::open(&path)?;
+    let mut area = plane(source, &file, file.named(WEIGHT, None).unwrap_or(0))?;
+    let kind = kind(&file, Some(&area))?;
     for (area, value) in area.iter_mut().zip(value) {
         let good = *area > 0.0 && value.is_finite();
         *area = if good { kind.weight_and_cover(*area).0 } else { 0.0 };
@@ -195,11 +193,13 @@ fn areas(source: &Source, value: &[f32]) -> Result<(Vec<f32>, AreaKind), MosaicE
     Ok((area, kind))
 }
 
-/// What an area image holds; `None` for its values where its header must say it.
+/// What an area image holds; without its values a foreign one counts as shares.
 fn kind(file: &FitsFile, values: Option<&[f32]>) -> Result<AreaKind, MosaicError> {
+    if file.named(WEIGHT, None).is_ok() {
+        return Ok(AreaKind::Weight);
+    }
     match (file.hdu(0)?.header().str(AREA_KIND), values) {
-        (Some("weight"), _) => Ok(AreaKind::Weight),
-        (Some("share"), _) => Ok(AreaKind::Share),
+        (Some(SHARE), _) => Ok(AreaKind::Share),
         (_, None) => Ok(AreaKind::Foreign(1.0)),
         (_, Some(values)) => {
             let some: Vec<f32> = values.iter().copied().filter(|a| *a > 0.0).collect();
@@ -209,9 +209,10 @@ fn kind(file: &FitsFile, values: Option<&[f32]>) -> Result<AreaKind, MosaicError
     }
 }
 
-fn plane(source: &Source, path: &Path) -> Result<Vec<f32>, MosaicError> {
-    let file = FitsFile::open(path)?;
-    let image = file.image(0)?;
+/// An image of the same size as the source's.
+fn plane(source: &Source, file: &FitsFile, hdu: usize) -> Result<Vec<f32>, MosaicError> {
+    let path = file.path();
+    let image = file.image(hdu)?;
     if (image.width(), image.height()) != (source.width, source.height) {
         return Err(problem(
             source,

@@ -2,7 +2,7 @@
 
 use super::cover::Runs;
 use super::identity::{Identity, KEY, image_stands};
-use super::image::{AREA_KIND, AreaKind, area_path, variance_path};
+use super::image::{AREA_KIND, SHARE, WEIGHT, area_path, variance_path};
 use crate::error::MosaicError;
 use crate::mapping::Window;
 use crate::method::Method;
@@ -141,7 +141,9 @@ fn header(source: &Source, target: &Target, window: Window, how: &Project, key: 
 /// The files of one projected tile while they are written.
 struct Files {
     image: FitsWriter,
+    /// Cover first; where weights are something else, they follow.
     area: FitsWriter,
+    weights: bool,
     variance: Option<FitsWriter>,
 }
 
@@ -159,10 +161,17 @@ impl Files {
             writer.add_image(header, &axes, Bitpix::F32)?;
             Ok::<_, MosaicError>(writer)
         };
-        let mut area = header.clone();
-        area.remove("BUNIT");
-        let kind = if how.method.kernel().is_some() { AreaKind::Weight } else { AreaKind::Share };
-        area.set(AREA_KIND, kind.name(), "weight: covered where above 0; share: of the pixel");
+        let mut shares = header.clone();
+        shares.remove("BUNIT");
+        shares.set(AREA_KIND, SHARE, "share of the pixel that the tile covers");
+        let mut area = start(&area_path(out), &shares)?;
+        // Interpolation trusts a tile less towards its edges; an area is the same all over.
+        let weights = how.method.kernel().is_some();
+        if weights {
+            let mut header = Header::new();
+            header.set("EXTNAME", WEIGHT, "statistical weight, below 1 towards the tile's edges");
+            area.add_image(&header, &axes, Bitpix::F32)?;
+        }
         let mut noise = header.clone();
         if let Some(unit) = header.str("BUNIT") {
             noise.set("BUNIT", format!("({unit})2"), "");
@@ -171,7 +180,8 @@ impl Files {
         reserve_pedestal(&mut roomy);
         Ok(Files {
             image: start(out, &roomy)?,
-            area: start(&area_path(out), &area)?,
+            area,
+            weights,
             variance: how.loading.variance.then(|| start(&variance_path(out), &noise)).transpose()?,
         })
     }
@@ -187,7 +197,10 @@ impl Files {
             }
         }
         self.image.write_rows_f32(0, 0, first, &patch.value)?;
-        self.area.write_rows_f32(0, 0, first, &patch.weight)?;
+        self.area.write_rows_f32(0, 0, first, &patch.cover)?;
+        if self.weights {
+            self.area.write_rows_f32(1, 0, first, &patch.weight)?;
+        }
         if let Some(variance) = &self.variance {
             variance.write_rows_f32(0, 0, first, &patch.variance)?;
         }
