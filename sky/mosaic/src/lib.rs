@@ -7,6 +7,7 @@ pub mod background;
 pub mod cache;
 pub mod coadd;
 pub mod compare;
+pub mod cut;
 pub mod drizzle;
 pub mod error;
 pub mod exact;

@@ -44,6 +44,14 @@ impl Window {
         (x1 > x && y1 > y).then(|| Window { x, y, width: (x1 - x) as usize, height: (y1 - y) as usize })
     }
 
+    /// The least window that holds both.
+    pub fn join(&self, other: &Window) -> Window {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let right = (self.x + self.width as i64).max(other.x + other.width as i64);
+        let top = (self.y + self.height as i64).max(other.y + other.height as i64);
+        Window { x, y, width: (right - x) as usize, height: (top - y) as usize }
+    }
+
     /// Number of pixels.
     pub fn area(&self) -> usize {
         self.width * self.height

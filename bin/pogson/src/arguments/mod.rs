@@ -2,6 +2,7 @@
 
 pub mod angle;
 pub mod bytes;
+pub mod cut;
 pub mod frame;
 pub mod hdu;
 pub mod only;

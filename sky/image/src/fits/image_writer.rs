@@ -76,6 +76,15 @@ impl ImageWriter {
         self.0.write_rect_i64(0, plane, rect, values)
     }
 
+    /// Copies what was written to a rectangle of a plane to the same plane of another image, of `rect`'s size and the same
+    /// type of pixels.
+    ///
+    /// # Errors
+    /// As [`FitsWriter::copy_rect`].
+    pub fn copy_rect(&self, plane: usize, rect: Rect, to: &ImageWriter) -> Result<(), FitsError> {
+        self.0.copy_rect(plane, rect, &to.0)
+    }
+
     /// The header for last changes; see [`FitsWriter::header_mut`].
     pub fn header_mut(&mut self) -> Option<&mut Header> {
         self.0.header_mut(0)

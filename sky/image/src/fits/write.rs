@@ -303,6 +303,37 @@ impl FitsWriter {
         Ok(())
     }
 
+    /// Copies what was written to a rectangle of a plane of the first image to the same plane of another file's first image,
+    /// which has `rect`'s size and the same type of pixels.
+    ///
+    /// # Errors
+    /// [`FitsError::OutOfBounds`], [`FitsError::WrongLength`] for another size or type; [`FitsError::NoRoom`],
+    /// [`FitsError::Io`].
+    pub fn copy_rect(&self, plane: usize, rect: Rect, to: &FitsWriter) -> Result<(), FitsError> {
+        let (from, into) = (self.image(0)?, to.image(0)?);
+        let path = self.output.path();
+        if !rect.is_within(from.width, from.height) || plane >= from.axes.iter().skip(2).product() {
+            return Err(FitsError::OutOfBounds { path: path.into(), rect, plane, axes: axes_text(from.axes) });
+        }
+        if (rect.width, rect.height) != (into.width, into.height) || from.bitpix != into.bitpix {
+            let (found, wanted) = (into.width * into.height, rect.area());
+            return Err(FitsError::WrongLength { path: to.output.path().into(), found, wanted });
+        }
+        let size = from.bitpix.bytes();
+        let mut row = vec![0u8; rect.width * size];
+        for j in 0..rect.height {
+            let at = ((plane * from.height + rect.y + j) * from.width + rect.x) * size;
+            let read = self.output.file().read_exact_at(&mut row, from.part.data_at + at as u64);
+            read.map_err(|e| FitsError::io(path, "read the file again", e))?;
+            let line = plane * into.height + j;
+            to.put(into.part, (line * row.len()) as u64, &row)?;
+            if to.options.checksum {
+                into.part.coverage.lock().unwrap_or_else(PoisonError::into_inner).add(line, 0, rect.width);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes bytes of a table's rows, from a byte of row `row` on; they may reach over several rows.
     ///
     /// # Errors

@@ -109,11 +109,8 @@ impl Listed {
 
     /// The least window that holds all images.
     pub fn enclosing(&self) -> Window {
-        let low = |get: fn(&Window) -> i64| self.windows.iter().map(get).min().unwrap_or(0);
-        let high = |get: fn(&Window) -> i64| self.windows.iter().map(get).max().unwrap_or(1);
-        let (x, y) = (low(|w| w.x), low(|w| w.y));
-        let (right, top) = (high(|w| w.x + w.width as i64), high(|w| w.y + w.height as i64));
-        Window { x, y, width: (right - x) as usize, height: (top - y) as usize }
+        let all = self.windows.iter().copied().reduce(|a, b| a.join(&b));
+        all.unwrap_or(Window { x: 0, y: 0, width: 1, height: 1 })
     }
 
     /// The file of an image: in `folder` when one is given, else as the table names it, from here or from the table's

@@ -9,7 +9,8 @@ use std::time::Instant;
 use pogson_image::fits::{Bitpix, Options};
 use pogson_mosaic::background::Background;
 use pogson_mosaic::flux_scale::{self, Applied, FluxScale};
-use pogson_mosaic::output::{Files, Paths};
+use pogson_mosaic::mapping::Window;
+use pogson_mosaic::output::{Files, Form, Paths};
 use pogson_mosaic::pipeline;
 use pogson_mosaic::provenance::{self, About};
 use pogson_mosaic::report::Report;
@@ -17,6 +18,7 @@ use pogson_mosaic::source::{self, OnBad, Source};
 use pogson_view::Render;
 
 use crate::arguments::bytes::Bytes;
+use crate::arguments::cut::CutArgs;
 use crate::arguments::output_frame::FrameArgs;
 use crate::arguments::tiles;
 use crate::failure::Failure;
@@ -35,7 +37,9 @@ Examples:
   pogson mosaic tiles/ -o m17.fits --preview m17.png --report m17.html
   pogson mosaic a.fits b.fits -o out.fits --header region.hdr
   pogson mosaic tiles/ -o out.fits --center \"18:20:44 -16:08:28\" --size 0.5 --scale 1
-  pogson mosaic tiles/ -o exact.fits --method montage-exact --background none")]
+  pogson mosaic tiles/ -o exact.fits --method montage-exact --background none
+  pogson mosaic tiles/ -o big.fits --tiles 4x3 --footprint cover.fits
+  pogson mosaic tiles/ -o small.fits --header region.hdr --trim")]
 pub struct Args {
     /// FITS files, or folders of them
     #[arg(required = true, value_name = "TILE|DIR")]
@@ -65,6 +69,8 @@ pub struct Args {
     /// Type of the pixels: -32 or -64
     #[arg(long, value_name = "N", default_value = "-32", allow_hyphen_values = true, help_heading = "Outputs")]
     bitpix: i32,
+    #[command(flatten)]
+    cut: CutArgs,
     /// Memory for tiles and buffers [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Bytes>,
@@ -110,11 +116,15 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let mut header = provenance::header(&about);
     args.frame.keep_distortion(&target, &mut header)?;
     let options = Options { overwrite: args.force, checksum: true };
-    let mut files = Files::create(&planes, &header, provenance::room(sources.len()), &axes, bitpix, options)?;
+    let cut = args.cut.cut(&sources, &target);
+    let form = Form { axes: &axes, bitpix, cut: &cut, tight: args.cut.trim, options };
+    let mut files = Files::create(&planes, &header, provenance::room(sources.len()), &form)?;
     let outcomes = pipeline::run_planes(&sources, &target, &settings, sources[0].planes(), &files, &watch)?;
     // Pages and figures tell of the first plane of cubes.
     let Some(outcome) = outcomes.into_iter().next() else { return Err(Failure::interrupted()) };
+    let part = files.trim()?;
     files.amend(|header| provenance::record(header, &about, &outcome));
+    let written = Written { files: files.mosaics(), part: part.filter(|_| args.cut.trim) };
     files.finish()?;
     let report = Report::new(&sources, left_out, &outcome);
     if let Some(path) = &args.preview {
@@ -135,7 +145,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         };
         report::write(&page, path)?;
     }
-    finish(&args, out, &report, &scale, (target.width, target.height), start.elapsed().as_secs_f64())
+    finish(&args, out, &report, &scale, &written, (target.width, target.height), start.elapsed().as_secs_f64())
 }
 
 impl Args {
@@ -147,6 +157,9 @@ impl Args {
                 .flatten()
                 .collect();
         let pages: Vec<&PathBuf> = [&self.preview, &self.report].into_iter().flatten().collect();
+        if self.cut.grid.is_some() && !pages.is_empty() {
+            return Err(Failure::usage("--preview and --report need the mosaic in one file; leave --tiles away"));
+        }
         report::check_outputs(&pages, &images, self.force)
     }
 }
@@ -219,14 +232,23 @@ fn warn_of_scale(scale: &Applied, out: &Output) {
     }
 }
 
+/// The files of the mosaic.
+struct Written {
+    files: Vec<PathBuf>,
+    /// The part of the frame that was kept, if it was trimmed.
+    part: Option<Window>,
+}
+
 fn finish(
     args: &Args,
     out: &Output,
     report: &Report,
     scale: &Applied,
-    (width, height): (usize, usize),
+    written: &Written,
+    frame: (usize, usize),
     seconds: f64,
 ) -> Result<(), Failure> {
+    let (width, height) = written.part.map_or(frame, |part| (part.width, part.height));
     for file in report.left_out.iter() {
         out.warn(format!("left out: {}", file.reason));
     }
@@ -239,6 +261,8 @@ fn finish(
     if out.is_json() {
         return out.object(&serde_json::json!({
             "output": args.output,
+            "files": written.files,
+            "trimmed_from": written.part.map(|part| [part.x, part.y]),
             "preview": args.preview,
             "report": args.report,
             "width": width,

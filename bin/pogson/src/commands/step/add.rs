@@ -7,7 +7,8 @@ use pogson_image::fits::Options;
 use pogson_image::template;
 use pogson_image::wcs::Wcs;
 use pogson_mosaic::background::Background;
-use pogson_mosaic::output::{Files, Paths};
+use pogson_mosaic::cut::Cut;
+use pogson_mosaic::output::{Files, Form, Paths};
 use pogson_mosaic::pipeline::Settings;
 use pogson_mosaic::place::Target;
 use pogson_mosaic::source::OnBad;
@@ -20,6 +21,7 @@ use pogson_mosaic::work::{Watch, sweep};
 
 use super::ExistingArgs;
 use crate::arguments::bytes::Bytes;
+use crate::arguments::cut::{CutArgs, Grid};
 use crate::commands::mosaic::choices::MosaicArgs;
 use crate::commands::mosaic::{bitpix, default_memory};
 use crate::failure::Failure;
@@ -65,6 +67,8 @@ pub struct Args {
     /// Type of the pixels: -32 or -64
     #[arg(long, value_name = "N", default_value = "-32", allow_hyphen_values = true, help_heading = "Outputs")]
     bitpix: i32,
+    #[command(flatten)]
+    cut: CutArgs,
     /// Memory for images and buffers [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Bytes>,
@@ -107,9 +111,17 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         variance: args.variance.clone(),
         count: args.count.clone(),
     };
+    let cut = match args.cut.grid {
+        Some(Grid(columns, rows)) => Cut::Grid(columns, rows),
+        None if args.cut.trim => Cut::Part(listed.enclosing()),
+        None => Cut::Whole,
+    };
     let companions = [&planes.footprint, &planes.variance, &planes.count];
     if args.existing.resume
-        && companions.into_iter().flatten().chain([&planes.mosaic]).all(|path| image_stands(path, &key))
+        && cut.cells((target.width, target.height)).iter().all(|cell| {
+            let mut all = companions.into_iter().flatten().chain([&planes.mosaic]);
+            all.all(|path| image_stands(&cell.path(path), &key))
+        })
     {
         if out.is_json() {
             return out.object(&serde_json::json!({ "output": args.output, "written": false }));
@@ -124,17 +136,22 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let options = Options { overwrite: args.existing.wish().replace(), checksum: true };
     let room = about.room(images.len());
     let size = (target.width, target.height);
-    let mut output = Files::create(&planes, &header, room, &[size.0, size.1], bitpix(args.bitpix)?, options)?;
+    let bitpix = bitpix(args.bitpix)?;
+    let form = Form { axes: &[size.0, size.1], bitpix, cut: &cut, tight: args.cut.trim, options };
+    let mut output = Files::create(&planes, &header, room, &form)?;
     let (used, left_out) = add(images, &corrections, &target, &settings, &output, &watch)?;
+    let part = output.trim()?;
     output.amend(|header| about.record(header, &used));
+    let written = output.mosaics();
     output.finish()?;
+    let size = part.filter(|_| args.cut.trim).map_or(size, |part| (part.width, part.height));
     for file in &left_out {
         out.warn(format!("left out: {}", file.reason));
     }
     let seconds = start.elapsed().as_secs_f64();
     if out.is_json() {
         return out.object(&serde_json::json!({
-            "output": args.output, "width": size.0, "height": size.1, "images": used.len(), "left_out": left_out,
+            "output": args.output, "files": written, "width": size.0, "height": size.1, "images": used.len(), "left_out": left_out,
             "written": true, "seconds": seconds,
         }));
     }
@@ -161,7 +178,10 @@ fn around(listed: &Listed) -> Result<Target, Failure> {
 /// What the mosaic is made of.
 fn key(args: &Args, target: &Target, files: &[PathBuf]) -> Result<String, Failure> {
     let mut id = Identity::of_step("add");
-    id.grid(target).text(&format!("{:?} {} {} {}", args.how.combine, args.how.clip, args.how.threshold, args.bitpix));
+    id.grid(target).text(&format!(
+        "{:?} {} {} {} {:?}",
+        args.how.combine, args.how.clip, args.how.threshold, args.bitpix, args.cut
+    ));
     if let Some(path) = &args.corrections {
         id.file(path)?;
     }
