@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pogson_image::fits::output::remove_unfinished;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Class;
@@ -32,6 +32,8 @@ impl Interrupt {
         let interrupt = Interrupt::default();
         let flag = Arc::clone(&interrupt.0);
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        // Caught, so that writing past a limit on file sizes fails with an error that can be told, rather than by death.
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for _ in signals.forever() {
                 if flag.swap(true, Ordering::SeqCst) {

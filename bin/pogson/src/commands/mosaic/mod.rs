@@ -12,6 +12,7 @@ use pogson_mosaic::flux_scale::{self, Applied, FluxScale};
 use pogson_mosaic::mapping::Window;
 use pogson_mosaic::output::{Files, Form, Paths};
 use pogson_mosaic::pipeline;
+use pogson_mosaic::place::Target;
 use pogson_mosaic::provenance::{self, About};
 use pogson_mosaic::report::Report;
 use pogson_mosaic::source::{self, OnBad, Source};
@@ -131,11 +132,12 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         pogson_view::preview(&args.output, path, PREVIEW_SIDE, &Render::default())?;
     }
     if let Some(path) = &args.report {
+        let shown = shown(&target, written.part);
         let page = report::Page {
             mosaic: &args.output,
             footprint: args.footprint.as_deref(),
             sources: &sources,
-            target: &target,
+            target: &shown,
             settings: &settings,
             scale: &scale,
             outcome: &outcome,
@@ -230,6 +232,15 @@ fn warn_of_scale(scale: &Applied, out: &Output) {
             fit.groups
         ));
     }
+}
+
+/// The part of the frame that the mosaic's file holds, as a frame of its own.
+fn shown(target: &Target, part: Option<Window>) -> Target {
+    let cut = part.and_then(|part| {
+        let wcs = target.wcs.shifted(part.x as f64, part.y as f64, (part.width, part.height))?;
+        Some(Target { wcs, width: part.width, height: part.height })
+    });
+    cut.unwrap_or_else(|| target.clone())
 }
 
 /// The files of the mosaic.
