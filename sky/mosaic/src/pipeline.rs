@@ -142,7 +142,7 @@ pub fn run_planes(
 }
 
 /// The method that these tiles get.
-pub(crate) fn method_for(sources: &[Source], target: &Target, settings: &Settings) -> Method {
+pub fn method_for(sources: &[Source], target: &Target, settings: &Settings) -> Method {
     if settings.method == Method::Auto && crate::aligned::all(sources, target, settings.tolerance_px) {
         return Method::Aligned;
     }
@@ -184,7 +184,7 @@ pub(crate) fn add_projected(
 }
 
 /// Side of an output pixel over the median side of the tiles' pixels.
-pub fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
+pub(crate) fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
     let side = |wcs: &pogson_image::wcs::Wcs, width: usize, height: usize| {
         wcs.pixel_area_sr(width as f64 / 2.0 - 0.5, height as f64 / 2.0 - 0.5).map_or(f64::NAN, f64::sqrt)
     };

@@ -5,7 +5,7 @@ use super::{Column, ColumnType, IpacTable, TableError};
 
 /// The plane to subtract from one image.
 ///
-/// Montage's convention: value = `a`·x + `b`·y + `c`, where x and y are pixels (1-based) less the image's CRPIX, so
+/// Montage's convention: value = `a`·x + `b`·y + `c`, where x and y are pixels counted from 0 less the image's CRPIX as it stands, so
 /// that images cut from one projection share the coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CorrectionEntry {

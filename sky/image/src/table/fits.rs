@@ -5,7 +5,7 @@ use super::{Column, ColumnType, IpacTable, TableError};
 
 /// The plane fitted to the difference of two images, and where its pixels lie.
 ///
-/// Coordinates are pixels (1-based) less CRPIX of the difference image; the plane is `a`·x + `b`·y + `c` in them.
+/// Coordinates are pixels counted from 0 less CRPIX of the difference image; the plane is `a`·x + `b`·y + `c` in them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FitEntry {
     /// `cntr` of the image from which the other was taken.

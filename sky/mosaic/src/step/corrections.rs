@@ -1,6 +1,6 @@
 //! `corrections.tbl`: what to subtract from each image, in Montage's columns and exactly.
 //!
-//! Montage's `a`, `b`, `c` give a plane in pixels from CRPIX. Beside them stand `xref yref`, a point in pixels of the image
+//! Montage's `a`, `b`, `c` give a plane in pixels from 0 less CRPIX. Beside them stand `xref yref`, a point in pixels of the image
 //! (from 1), and `c00 c10 c01 ...`, the coefficients of the polynomial about it, `cpq` in units per pixel^(p+q). A table
 //! without these is taken by its planes.
 
@@ -51,10 +51,11 @@ fn entry(images: &Listed, k: usize, id: i64, poly: &Polynomial) -> CorrectionEnt
     }
 }
 
-/// The grid's reference pixel, 0-based in the grid's pixels.
-fn reference(images: &Listed, k: usize) -> (f64, f64) {
+/// Where Montage's coordinates start, in the grid's pixels from 0: `mBackground` counts pixels from 0 and takes CRPIX, which
+/// counts from 1, off as it stands.
+pub(super) fn reference(images: &Listed, k: usize) -> (f64, f64) {
     let (window, crpix) = (&images.windows[k], images.entries[k].crpix);
-    (window.x as f64 + crpix[0] - 1.0, window.y as f64 + crpix[1] - 1.0)
+    (window.x as f64 + crpix[0], window.y as f64 + crpix[1])
 }
 
 /// Largest difference between a table's plane and its polynomial, over the size of either.

@@ -6,6 +6,7 @@
 //! the scatter. A table without them, as `mFitExec` writes it, will do: each plane then weighs as if its pixels filled the
 //! box evenly, which is how `mBgModel` takes it.
 
+use super::corrections::reference;
 use super::grid::{Listed, read_table};
 use crate::background::fit::{Moments, PairFit, solve_small};
 use crate::background::polynomial::{LENGTH_PX, MAX_DEGREE, Polynomial, monomials};
@@ -47,9 +48,7 @@ fn exact(value: f64) -> String {
 /// Montage's columns for a pair.
 fn entry(images: &Listed, pair: &PairFit) -> FitEntry {
     let window = &images.windows[pair.a];
-    let crpix = images.entries[pair.a].crpix;
-    // The frame's reference pixel, 0-based: Montage's coordinates start there.
-    let origin = (window.x as f64 + crpix[0] - 1.0, window.y as f64 + crpix[1] - 1.0);
+    let origin = reference(images, pair.a);
     let m = &pair.moments;
     // A fit of higher degree has its best plane in the same sums.
     let plane = match pair.difference.degree {
@@ -76,7 +75,7 @@ fn entry(images: &Listed, pair: &PairFit) -> FitEntry {
         a: moved.coefficients[1] / LENGTH_PX,
         b: moved.coefficients[2] / LENGTH_PX,
         c: moved.coefficients[0],
-        crpix: [origin.0 + 1.0 - shared.x as f64, origin.1 + 1.0 - shared.y as f64],
+        crpix: [origin.0 - shared.x as f64, origin.1 - shared.y as f64],
         x_range: range(shared.x, shared.width, origin.0),
         y_range: range(shared.y, shared.height, origin.1),
         center: centre,
@@ -239,9 +238,7 @@ fn finished(
 
 /// The sums of a plane over its box, as `mBgModel` takes them (Montage, BgModel: integrals over the rotated rectangle).
 fn evenly_filled(entry: &FitEntry, (a, b): (usize, usize), images: &Listed) -> PairFit {
-    let window = &images.windows[a];
-    let crpix = images.entries[a].crpix;
-    let origin = (window.x as f64 + crpix[0] - 1.0, window.y as f64 + crpix[1] - 1.0);
+    let origin = reference(images, a);
     let centre = (origin.0 + entry.box_center[0], origin.1 + entry.box_center[1]);
     let [w, h] = entry.box_size.map(|side| side.abs().max(1.0) / LENGTH_PX);
     let (sin, cos) = libm::sincos(entry.box_angle_deg.to_radians());

@@ -9,7 +9,7 @@ use pogson_image::wcs::Wcs;
 
 use pogson_mosaic::error::MosaicError;
 use pogson_mosaic::flux_scale::{self, FluxScale};
-use pogson_mosaic::pipeline::scale_ratio;
+use pogson_mosaic::pipeline::method_for;
 use pogson_mosaic::place::Target;
 use pogson_mosaic::source::{self, OnBad, Source};
 use pogson_mosaic::step::project::{Done, Project, project};
@@ -73,9 +73,13 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let threads = rayon::current_num_threads();
     let on_bad = if args.how.strict { OnBad::Fail } else { OnBad::LeaveOut };
     let (mut sources, mut left_out) = source::open(&paths, &args.how.pick(), on_bad, threads, &watch)?;
+    if let Some(cube) = sources.iter().find(|s| s.planes() > 1) {
+        let fault = format!("it has {} planes; steps take images (cutout --plane), `pogson mosaic` takes cubes", cube.planes());
+        return Err(Failure::in_file(&cube.path, fault));
+    }
+    let settings = args.how.settings(threads, on_bad, default_memory(), false)?;
     let scale = match args.how.flux_scale()? {
         FluxScale::Fit(tile) => {
-            let settings = args.how.settings(threads, on_bad, default_memory(), false)?;
             flux_scale::by_fit(&mut sources, &target, &settings, tile.as_deref(), &watch)?
         }
         other => common_scale(&other, &mut sources)?,
@@ -86,7 +90,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let mut loading = args.how.loading()?;
     loading.variance = args.variance;
     let how = Project {
-        method: args.how.method()?.resolve(scale_ratio(&sources, &target)),
+        method: method_for(&sources, &target, &settings),
         tolerance_px: args.how.tolerance,
         flux: args.how.flux,
         loading,
