@@ -59,7 +59,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let watch = Progress::new(out);
     let threads = rayon::current_num_threads();
     let paths = [args.input.clone()];
-    let (sources, _) = source::open(&paths, &args.how.pick(), OnBad::Fail, threads, &watch)?;
+    let (sources, _) = source::open(&paths, &args.how.tiles.pick(), OnBad::Fail, threads, &watch)?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
     let settings = pipeline::Settings {

@@ -91,10 +91,10 @@ pub enum WeightName {
     MapWeight,
 }
 
-/// Science options.
+/// How tiles are read and brought onto the output grid.
 #[derive(clap::Args, Debug, Clone)]
 #[command(next_help_heading = "Science")]
-pub struct MosaicArgs {
+pub struct ReprojectArgs {
     /// Reprojection; auto is the one that measures best, and leaves pixels as they are where all tiles lie on one grid
     #[arg(long, value_enum, default_value = "auto")]
     pub method: MethodName,
@@ -107,15 +107,6 @@ pub struct MosaicArgs {
     /// Adaptive: shape of the filter
     #[arg(long, value_enum, default_value = "gaussian")]
     pub filter: FilterName,
-    /// What is matched between tiles
-    #[arg(long, value_enum, default_value = "plane")]
-    pub background: BackgroundName,
-    /// How the tiles' values are combined
-    #[arg(long, value_enum, default_value = "mean")]
-    pub combine: CombineName,
-    /// Standard deviations beyond which `--combine clipped` leaves a value out
-    #[arg(long, value_name = "SIGMA", default_value_t = 4.0)]
-    pub clip: f32,
     /// Common flux scale: keyword (MAGZP and the like), table=FILE, fit (to the stars that overlaps share; fit=TILE keeps
     /// that tile's scale), none [default: keyword; none for montage-exact]
     #[arg(long, value_name = "SOURCE")]
@@ -123,9 +114,6 @@ pub struct MosaicArgs {
     /// Pixels hold the sum of flux that falls into them, not surface brightness
     #[arg(long)]
     pub flux: bool,
-    /// Least footprint of a pixel with a value
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.0)]
-    pub threshold: f32,
     /// Largest error of approximated coordinate maps, in tile pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 1e-4)]
     pub tolerance: f64,
@@ -150,6 +138,34 @@ pub struct MosaicArgs {
     pub strict: bool,
 }
 
+/// How values are combined.
+#[derive(clap::Args, Debug, Clone)]
+#[command(next_help_heading = "Science")]
+pub struct CombineArgs {
+    /// How the tiles' values are combined
+    #[arg(long, value_enum, default_value = "mean")]
+    pub combine: CombineName,
+    /// Standard deviations beyond which `--combine clipped` leaves a value out
+    #[arg(long, value_name = "SIGMA", default_value_t = 4.0)]
+    pub clip: f32,
+    /// Least footprint of a pixel with a value
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.0)]
+    pub threshold: f32,
+}
+
+/// Science options of a mosaic.
+#[derive(clap::Args, Debug, Clone)]
+#[command(next_help_heading = "Science")]
+pub struct MosaicArgs {
+    #[command(flatten)]
+    pub tiles: ReprojectArgs,
+    /// What is matched between tiles
+    #[arg(long, value_enum, default_value = "plane")]
+    pub background: BackgroundName,
+    #[command(flatten)]
+    pub add: CombineArgs,
+}
+
 impl MosaicArgs {
     /// All of it as the library wants it.
     ///
@@ -157,15 +173,65 @@ impl MosaicArgs {
     /// Flags out of their range.
     pub fn settings(&self, threads: usize, on_bad: OnBad, memory: usize, variance: bool) -> Result<Settings, Failure> {
         Ok(Settings {
-            method: self.method()?,
             background: self.background(),
-            combine: self.combine()?,
+            combine: self.add.combine()?,
+            threshold: self.add.threshold,
+            variance,
+            ..self.tiles.settings(threads, on_bad, memory)?
+        })
+    }
+
+    /// The background model.
+    pub fn background(&self) -> Background {
+        match self.background {
+            BackgroundName::None => Background::None,
+            BackgroundName::Level => Background::Degree(0),
+            BackgroundName::Plane => Background::Degree(1),
+            BackgroundName::Quadratic => Background::Degree(2),
+            BackgroundName::Cubic => Background::Degree(3),
+        }
+    }
+}
+
+impl CombineArgs {
+    /// The combination.
+    ///
+    /// # Errors
+    /// A `--clip` that is not positive.
+    pub fn combine(&self) -> Result<Combine, Failure> {
+        Ok(match self.combine {
+            CombineName::Mean => Combine::Mean,
+            CombineName::Weighted => Combine::Weighted,
+            CombineName::Median => Combine::Median,
+            CombineName::Clipped if self.clip > 0.0 => Combine::Clipped(self.clip),
+            CombineName::Clipped => return Err(Failure::usage(format!("--clip {}: give a number above 0", self.clip))),
+            CombineName::Sum => Combine::Sum,
+            CombineName::Min => Combine::Min,
+            CombineName::Max => Combine::Max,
+            CombineName::First => Combine::First,
+            CombineName::Last => Combine::Last,
+            CombineName::Count => Combine::Count,
+            CombineName::Chi => Combine::Chi,
+        })
+    }
+}
+
+impl ReprojectArgs {
+    /// Settings of a mean without matched backgrounds.
+    ///
+    /// # Errors
+    /// Flags out of their range.
+    pub fn settings(&self, threads: usize, on_bad: OnBad, memory: usize) -> Result<Settings, Failure> {
+        Ok(Settings {
+            method: self.method()?,
+            background: Background::None,
+            combine: Combine::Mean,
             threads,
             memory,
             tolerance_px: self.tolerance,
             flux: self.flux,
-            threshold: self.threshold,
-            variance,
+            threshold: 0.0,
+            variance: false,
             loading: self.loading()?,
             on_bad,
         })
@@ -212,38 +278,6 @@ impl MosaicArgs {
             DropName::Lanczos2 => drizzle::Kernel::Lanczos2,
             DropName::Lanczos3 => drizzle::Kernel::Lanczos3,
         }
-    }
-
-    /// The background model.
-    pub fn background(&self) -> Background {
-        match self.background {
-            BackgroundName::None => Background::None,
-            BackgroundName::Level => Background::Degree(0),
-            BackgroundName::Plane => Background::Degree(1),
-            BackgroundName::Quadratic => Background::Degree(2),
-            BackgroundName::Cubic => Background::Degree(3),
-        }
-    }
-
-    /// The combination.
-    ///
-    /// # Errors
-    /// A `--clip` that is not positive.
-    pub fn combine(&self) -> Result<Combine, Failure> {
-        Ok(match self.combine {
-            CombineName::Mean => Combine::Mean,
-            CombineName::Weighted => Combine::Weighted,
-            CombineName::Median => Combine::Median,
-            CombineName::Clipped if self.clip > 0.0 => Combine::Clipped(self.clip),
-            CombineName::Clipped => return Err(Failure::usage(format!("--clip {}: give a number above 0", self.clip))),
-            CombineName::Sum => Combine::Sum,
-            CombineName::Min => Combine::Min,
-            CombineName::Max => Combine::Max,
-            CombineName::First => Combine::First,
-            CombineName::Last => Combine::Last,
-            CombineName::Count => Combine::Count,
-            CombineName::Chi => Combine::Chi,
-        })
     }
 
     /// Where the flux scale comes from.

@@ -90,14 +90,14 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     args.check_outputs()?;
     let paths = tiles::expand(&args.tiles)?;
     let threads = rayon::current_num_threads();
-    let on_bad = if args.how.strict { OnBad::Fail } else { OnBad::LeaveOut };
-    let (mut sources, left_out) = source::open(&paths, &args.how.pick(), on_bad, threads, &watch)?;
+    let on_bad = if args.how.tiles.strict { OnBad::Fail } else { OnBad::LeaveOut };
+    let (mut sources, left_out) = source::open(&paths, &args.how.tiles.pick(), on_bad, threads, &watch)?;
     for file in &left_out {
         out.warn(format!("left out: {}", file.reason));
     }
     let memory = args.memory.map_or_else(default_memory, |bytes| bytes.0);
     let settings = args.how.settings(threads, on_bad, memory, args.variance.is_some())?;
-    let wanted = args.how.flux_scale()?;
+    let wanted = args.how.tiles.flux_scale()?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
     let scale = match &wanted {

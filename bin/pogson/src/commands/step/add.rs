@@ -8,10 +8,11 @@ use pogson_image::template;
 use pogson_image::wcs::Wcs;
 use pogson_mosaic::background::Background;
 use pogson_mosaic::cut::Cut;
+use pogson_mosaic::method::Method;
 use pogson_mosaic::output::{Files, Form, Paths};
 use pogson_mosaic::pipeline::Settings;
 use pogson_mosaic::place::Target;
-use pogson_mosaic::source::OnBad;
+use pogson_mosaic::source::{Loading, OnBad};
 use pogson_mosaic::step::add::{Added, add};
 use pogson_mosaic::step::corrections;
 use pogson_mosaic::step::grid::Listed;
@@ -22,7 +23,7 @@ use pogson_mosaic::work::{Watch, sweep};
 use super::ExistingArgs;
 use crate::arguments::bytes::Bytes;
 use crate::arguments::cut::{CutArgs, Grid};
-use crate::commands::mosaic::choices::MosaicArgs;
+use crate::commands::mosaic::choices::CombineArgs;
 use crate::commands::mosaic::{bitpix, default_memory};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -54,7 +55,10 @@ pub struct Args {
     #[arg(short, long, value_name = "OUT.fits")]
     output: PathBuf,
     #[command(flatten)]
-    how: MosaicArgs,
+    how: CombineArgs,
+    /// Fail on an image that cannot be read, rather than leave it out and say so
+    #[arg(long, help_heading = "Science")]
+    strict: bool,
     /// Image of the tiles' cover: 1 where one tile covers a pixel fully
     #[arg(long, value_name = "F.fits", help_heading = "Outputs")]
     footprint: Option<PathBuf>,
@@ -96,12 +100,21 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         None => Vec::new(),
     };
     let threads = rayon::current_num_threads();
-    let on_bad = if args.how.strict { OnBad::Fail } else { OnBad::LeaveOut };
+    let on_bad = if args.strict { OnBad::Fail } else { OnBad::LeaveOut };
     let memory = args.memory.as_ref().map_or_else(default_memory, |bytes| bytes.0);
     let settings = Settings {
-        combine: args.how.combine()?,
+        // The images are on the grid: nothing is resampled or matched any more.
+        method: Method::Aligned,
         background: Background::None,
-        ..args.how.settings(threads, on_bad, memory, args.variance.is_some())?
+        combine: args.how.combine()?,
+        threads,
+        memory,
+        tolerance_px: 0.0,
+        flux: false,
+        threshold: args.how.threshold,
+        variance: args.variance.is_some(),
+        loading: Loading::default(),
+        on_bad,
     };
     let files: Vec<PathBuf> = (0..listed.entries.len()).map(|k| listed.file(k, args.dir.as_deref())).collect();
     let key = key(&args, &target, &files)?;

@@ -18,7 +18,7 @@ use pogson_mosaic::work::{Watch, sweep};
 use super::{ExistingArgs, folder, output_name};
 use crate::arguments::only::{Only, chosen};
 use crate::arguments::tiles;
-use crate::commands::mosaic::choices::MosaicArgs;
+use crate::commands::mosaic::choices::ReprojectArgs;
 use crate::commands::mosaic::{common_scale, default_memory};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "LIST")]
     only: Option<Only>,
     #[command(flatten)]
-    how: MosaicArgs,
+    how: ReprojectArgs,
     /// Write NAME_variance.fits too, from weight maps or from the tiles' noise
     #[arg(long)]
     variance: bool,
@@ -77,7 +77,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         let fault = format!("it has {} planes; steps take images (cutout --plane), `pogson mosaic` takes cubes", cube.planes());
         return Err(Failure::in_file(&cube.path, fault));
     }
-    let settings = args.how.settings(threads, on_bad, default_memory(), false)?;
+    let settings = args.how.settings(threads, on_bad, default_memory())?;
     let scale = match args.how.flux_scale()? {
         FluxScale::Fit(tile) => {
             flux_scale::by_fit(&mut sources, &target, &settings, tile.as_deref(), &watch)?
