@@ -119,20 +119,21 @@ impl<M: AreaMap> Projector for ByArea<M> {
         // A tile loaded for interpolation has no plain pixels.
         let Pixels::Plain(pixels) = &tile.pixels else { return Ok(()) };
         let n = window.area();
-        let (mut sum, mut area, mut noise) = (vec![0.0; n], vec![0.0; n], vec![0.0; if variance { n } else { 0 }]);
-        let uniform;
+        let mut sums = std::mem::take(&mut patch.sums);
+        for (room, n) in sums.iter_mut().zip([n, n, if variance { n } else { 0 }]) {
+            room.clear();
+            room.resize(n, 0.0);
+        }
+        let [sum, area, noise] = &mut sums;
         let variances = match (&tile.variance, variance) {
             (_, false) => None,
             (Variance::Map(map), true) => Some(map.as_slice()),
-            (Variance::Uniform(value), true) => {
-                uniform = vec![*value; pixels.len()];
-                Some(uniform.as_slice())
-            }
+            (Variance::Uniform(value), true) => Some(std::slice::from_ref(value)),
         };
         let source =
             exact::Source { data: pixels, width: self.size.0, height: self.size.1, weight: None, variance: variances };
         let origin = (window.x as usize, window.y as usize);
-        let mut into = Accumulator::new(origin, window.width, window.height, &mut sum, &mut area);
+        let mut into = Accumulator::new(origin, window.width, window.height, sum, area);
         into.variance = variance.then_some(noise.as_mut_slice());
         self.map.add(&source, &mut into);
         let own = self.map.own(exact::Window {
@@ -161,6 +162,7 @@ impl<M: AreaMap> Projector for ByArea<M> {
                 patch.variance[k] = (noise[k] / (area[k] * area[k]) * scale * scale) as f32;
             }
         }
+        patch.sums = sums;
         Ok(())
     }
 

@@ -16,6 +16,8 @@ pub struct Patch {
     pub variance: Vec<f32>,
     /// Columns of the window.
     pub width: usize,
+    /// Room for sums, areas and noise of methods of areas, kept from tile to tile.
+    pub(crate) sums: [Vec<f64>; 3],
 }
 
 impl Patch {

@@ -11,7 +11,7 @@ pub struct Source<'a> {
     pub height: usize,
     /// Weight of each pixel (any unit, at least 0; 0 or not finite: bad), laid out as `data`; all 1 if absent.
     pub weight: Option<&'a [f32]>,
-    /// Variance of each pixel (unit of `data` squared), laid out as `data`.
+    /// Variance of each pixel (unit of `data` squared), laid out as `data`; a single number counts for all.
     pub variance: Option<&'a [f32]>,
 }
 
@@ -34,10 +34,12 @@ impl Source<'_> {
     /// Variance of the pixel at `at`; 0 where none is given.
     #[inline(always)]
     pub(crate) fn variance(&self, at: usize) -> f64 {
-        match self.variance.and_then(|v| v.get(at)) {
-            Some(v) if v.is_finite() => f64::from(*v),
-            _ => 0.0,
-        }
+        let variance = match self.variance {
+            Some([all]) => *all,
+            Some(map) => map.get(at).copied().unwrap_or(0.0),
+            None => 0.0,
+        };
+        if variance.is_finite() { f64::from(variance) } else { 0.0 }
     }
 }
 

@@ -12,9 +12,9 @@ use super::accumulate::Window;
 pub(crate) const SIDE: usize = 32;
 /// Degree of the polynomial in each direction.
 const DEGREE: usize = 4;
-const NODES: usize = DEGREE + 1;
+pub(super) const NODES: usize = DEGREE + 1;
 /// Where polynomial and formula are compared, in units of the patch's side: away from nodes, towards the edges.
-const PROBES: [(f64, f64); 6] = [(0.05, 0.05), (0.95, 0.05), (0.05, 0.95), (0.95, 0.95), (0.3, 0.7), (0.63, 0.27)];
+pub(super) const PROBES: [(f64, f64); 6] = [(0.05, 0.05), (0.95, 0.05), (0.05, 0.95), (0.95, 0.95), (0.3, 0.7), (0.63, 0.27)];
 
 /// Maps rows of input pixel coordinates (x, y) to output pixel coordinates; NaN where undefined.
 pub(crate) type Mapping<'a> = dyn Fn(&[f64], &[f64], &mut [f64], &mut [f64]) + Sync + 'a;
@@ -335,7 +335,7 @@ impl Corners {
 
 pogson_image::lanes! {
     /// Evaluates the polynomial through `nodes` at the product of two sets of places.
-    fn interpolate(
+    pub(super) fn interpolate(
         nodes: &[f64; NODES * NODES],
         across: &[[f64; NODES]],
         down: &[[f64; NODES]],
@@ -367,13 +367,13 @@ pogson_image::lanes! {
 }
 
 /// Chebyshev-Lobatto node `k` on `[0, 1]`: (1 - cos(pi k / 4)) / 2.
-fn node(k: usize) -> f64 {
+pub(super) fn node(k: usize) -> f64 {
     const HALF_ROOT: f64 = std::f64::consts::FRAC_1_SQRT_2 * 0.5;
     [0.0, 0.5 - HALF_ROOT, 0.5, 0.5 + HALF_ROOT, 1.0][k]
 }
 
 /// The Lagrange polynomials of the nodes at `s`.
-fn lagrange(s: f64) -> [f64; NODES] {
+pub(super) fn lagrange(s: f64) -> [f64; NODES] {
     std::array::from_fn(|k| (0..NODES).filter(|j| *j != k).map(|j| (s - node(j)) / (node(k) - node(j))).product())
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod lattice;
 #[cfg(test)]
 mod oracle;
 mod outline;
+mod own;
 pub(crate) mod pair;
 pub(crate) mod pairs;
 mod plane;

@@ -5,11 +5,10 @@ use super::density::Density;
 use super::error::OverlapError;
 use super::index::SkyIndex;
 use super::lattice::{Corners, Kind, Lattice, Layout, Patch};
-use super::outline::{self, Outline};
+use super::own;
 use super::pair::Pair;
 use super::pairs::{self, Geometry, Pairs, Task};
 use super::sheet::{Quantity, Sheet};
-use pogson_image::sphere::Vectors;
 use pogson_image::wcs::Wcs;
 
 /// Corners interpolated between exact places may be off by this much, in output pixels.
@@ -159,54 +158,15 @@ impl ExactMap {
     /// covered part of a pixel.
     pub fn own_areas(&self, window: Window) -> Vec<f64> {
         let width = window.x1.saturating_sub(window.x0);
-        let mut areas = Vec::with_capacity(width * window.y1.saturating_sub(window.y0));
-        let (mut parts, mut edges) = (Vec::new(), Rows::default());
-        let place = |x: &[f64], y: &[f64], v: &mut Vectors| self.pair.output_sky(x, y, v);
-        for row in window.y0..window.y1 {
-            edges.step(&self.pair, window, row);
-            for column in window.x0..window.x1 {
-                let quad = match &self.density {
-                    Some(Density::Gnomonic(plane)) => Some(plane.pixel(column as f64, row as f64)),
-                    _ => edges.quad(column - window.x0).map(|q| q.solid_angle()),
-                };
-                areas.push(quad.unwrap_or_else(|| {
-                    parts.clear();
-                    outline::outlines(&place, column as f64, row as f64, &mut parts);
-                    parts.iter().map(Outline::solid_angle).sum()
-                }));
+        let mut areas = vec![0.0; width * window.y1.saturating_sub(window.y0)];
+        match &self.density {
+            Some(Density::Gnomonic(plane)) if width > 0 => {
+                for (row, line) in areas.chunks_exact_mut(width).enumerate() {
+                    plane.row_of_pixels((window.y0 + row) as f64, window.x0 as f64, line);
+                }
             }
+            _ => own::areas(&|x, y, v| self.pair.output_sky(x, y, v), window, &mut areas),
         }
         areas
-    }
-}
-
-/// Corners of one row of output pixels on the sky.
-#[derive(Default)]
-struct Rows {
-    below: Vec<outline::Direction>,
-    above: Vec<outline::Direction>,
-    row: Option<usize>,
-}
-
-impl Rows {
-    fn step(&mut self, pair: &Pair, window: Window, row: usize) {
-        let line = |y: f64| {
-            let x: Vec<f64> = (window.x0..=window.x1).map(|c| c as f64 - 0.5).collect();
-            let n = x.len();
-            let mut v = Vectors { x: vec![0.0; n], y: vec![0.0; n], z: vec![0.0; n] };
-            pair.output_sky(&x, &vec![y; n], &mut v);
-            (0..n).map(|k| [v.x[k], v.y[k], v.z[k]]).collect()
-        };
-        let next = self.row.replace(row).is_some_and(|last| last + 1 == row);
-        self.below = if next { std::mem::take(&mut self.above) } else { line(row as f64 - 0.5) };
-        self.above = line(row as f64 + 0.5);
-    }
-
-    /// The pixel as one quadrilateral, if it plainly is one: defined, small, and not drawn out as across a cut.
-    fn quad(&self, k: usize) -> Option<Outline> {
-        let v = [*self.below.get(k)?, *self.below.get(k + 1)?, *self.above.get(k + 1)?, *self.above.get(k)?];
-        let sides: [f64; 4] = std::array::from_fn(|i| outline::chord(&v[i], &v[(i + 1) % 4]));
-        let (short, long) = sides.iter().fold((f64::INFINITY, 0.0_f64), |s, c| (s.0.min(*c), s.1.max(*c)));
-        (v.iter().all(outline::is_defined) && long < 0.1 && long < 3.0 * short).then(|| Outline::new(&v))
     }
 }
