@@ -78,6 +78,8 @@ pub struct Outcome {
 
 /// Pixels of a block: few enough to stay in the cache.
 const BLOCK_PIXELS: usize = 1 << 16;
+/// The same for methods that add patches of tile pixels, of which those on a block's border are worked out twice.
+const AREA_BLOCK_PIXELS: usize = 1 << 19;
 /// Widest block: as wide as the output, if that is no wider, so that each is written in one go.
 const WIDEST_BLOCK: usize = 4096;
 /// Narrowest one, for tiles that hardly fit into memory.
@@ -94,6 +96,8 @@ struct Job<'a> {
     used: Vec<usize>,
     projectors: Vec<Box<dyn Projector>>,
     settings: &'a Settings,
+    /// Pixels of a block.
+    block_pixels: usize,
     target: &'a Target,
     watch: &'a dyn Watch,
     lost: Mutex<(HashSet<usize>, Vec<LeftOut>)>,
@@ -130,8 +134,9 @@ pub fn run_planes(
     watch: &dyn Watch,
 ) -> Result<Vec<Outcome>, MosaicError> {
     let method = method_for(sources, target, settings);
-    let mut job =
-        Job { sources, used: Vec::new(), projectors: Vec::new(), settings, target, watch, lost: Mutex::default() };
+    let (used, projectors) = (Vec::new(), Vec::new());
+    let block_pixels = block_pixels(method, settings);
+    let mut job = Job { sources, used, projectors, settings, block_pixels, target, watch, lost: Mutex::default() };
     job.place(method)?;
     (0..planes)
         .map(|plane| {
@@ -176,7 +181,8 @@ pub(crate) fn add_projected(
     let OnGrid { images: sources, projectors, load, corrections } = images;
     let windows: Vec<Window> = projectors.iter().map(|p| p.window()).collect();
     let used = (0..sources.len()).collect();
-    let job = Job { sources, used, projectors, settings, target, watch, lost: Mutex::default() };
+    let block_pixels = BLOCK_PIXELS;
+    let job = Job { sources, used, projectors, settings, block_pixels, target, watch, lost: Mutex::default() };
     let cache = TileCache::new(sources.len(), settings.memory.saturating_sub(job.block_bytes()), load);
     job.coadd(&cache, &windows, corrections, sink)?;
     drop(cache);
@@ -240,8 +246,7 @@ impl Job<'_> {
 
     /// Bytes that blocks and patches of all threads take.
     fn block_bytes(&self) -> usize {
-        let planes = if self.settings.combine.needs_stack() { 40 } else { 10 };
-        self.settings.threads * BLOCK_PIXELS * 4 * planes
+        self.settings.threads * self.block_pixels * bytes_per_pixel(self.settings)
     }
 
     fn place(&mut self, method: Method) -> Result<(), MosaicError> {
@@ -373,13 +378,13 @@ impl Job<'_> {
     /// must fit.
     fn blocks(&self, windows: &[Window], cache: &TileCache<'_>) -> Vec<(Window, Vec<usize>)> {
         // Width and height of a block.
-        let mut block = shape(WIDEST_BLOCK.min(self.target.width));
+        let mut block = self.shape(WIDEST_BLOCK.min(self.target.width));
         let mut stripe = self.target.width.div_ceil(block.0).max(1);
         while self.widest_row(windows, stripe * block.0, block.1) > cache.budget() {
             if stripe > 1 {
                 stripe = stripe.div_ceil(2);
             } else if block.0 > NARROWEST_BLOCK {
-                block = shape(block.0.div_ceil(2));
+                block = self.shape(block.0.div_ceil(2));
             } else {
                 break;
             }
@@ -417,12 +422,24 @@ impl Job<'_> {
         }
         most
     }
+
+    /// A block as wide as said.
+    fn shape(&self, width: usize) -> (usize, usize) {
+        let width = width.max(1);
+        (width, (self.block_pixels / width).max(1))
+    }
 }
 
-/// A block as wide as said.
-fn shape(width: usize) -> (usize, usize) {
-    let width = width.max(1);
-    (width, (BLOCK_PIXELS / width).max(1))
+/// Bytes that a pixel of a block takes in all planes.
+fn bytes_per_pixel(settings: &Settings) -> usize {
+    4 * if settings.combine.needs_stack() { 40 } else { 18 }
+}
+
+/// Pixels of a block: more for methods of areas, where memory allows.
+fn block_pixels(method: Method, settings: &Settings) -> usize {
+    let by_interpolation = method.kernel().is_some() || method == Method::Aligned;
+    let large = settings.threads * AREA_BLOCK_PIXELS * bytes_per_pixel(settings);
+    if by_interpolation || large > settings.memory / 4 { BLOCK_PIXELS } else { AREA_BLOCK_PIXELS }
 }
 
 /// Pairs of tiles whose windows meet, with the shared window, in the order of a sweep over the output.

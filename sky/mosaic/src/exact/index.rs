@@ -3,43 +3,63 @@
 
 use super::outline::{Direction, Outline, chord};
 
-/// Outlines of output pixels, sorted into cubes of space.
+/// Outlines below which a box is not divided.
+const FEW: usize = 8;
+
+/// Outlines of output pixels in a tree of boxes, so that small ones and those drawn out over much of the sky are found
+/// alike.
 #[derive(Debug, Default)]
 pub(crate) struct SkyIndex {
-    /// Output pixel (column, row) and outline.
+    /// Output pixel (column, row) and outline, in the order of the boxes.
     items: Vec<((i64, i64), Outline)>,
-    /// Cube and item, sorted.
-    cubes: Vec<(u64, u32)>,
-    side: f64,
-    largest: f64,
+    boxes: Vec<Bounds>,
+}
+
+/// A box that holds outlines `first..last`; its halves follow it, the second at `other` (0: it is not divided).
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    low: Direction,
+    high: Direction,
+    first: usize,
+    last: usize,
+    other: usize,
 }
 
 impl SkyIndex {
     /// Sorts the outlines of output pixels.
-    pub(crate) fn new(items: Vec<((i64, i64), Outline)>) -> SkyIndex {
-        let largest = items.iter().map(|i| i.1.radius).fold(0.0, f64::max);
-        let side = (2.0 * largest).max(2e-6);
-        let mut cubes: Vec<(u64, u32)> =
-            items.iter().enumerate().map(|(k, (_, o))| (key(o.centre.map(|c| place(c, side))), k as u32)).collect();
-        cubes.sort_unstable();
-        SkyIndex { items, cubes, side, largest }
+    pub(crate) fn new(mut items: Vec<((i64, i64), Outline)>) -> SkyIndex {
+        let mut boxes = Vec::new();
+        let n = items.len();
+        if n > 0 {
+            divide(&mut items, 0, &mut boxes);
+        }
+        SkyIndex { items, boxes }
     }
 
     /// Calls `each` with every item that may touch `outline`, in an order that depends on the items alone.
     pub(crate) fn near(&self, outline: &Outline, mut each: impl FnMut((i64, i64), &Outline)) {
-        let reach = outline.radius + self.largest;
-        let low = outline.centre.map(|c| place(c - reach, self.side));
-        let high = outline.centre.map(|c| place(c + reach, self.side));
-        for i in low[0]..=high[0] {
-            for j in low[1]..=high[1] {
-                let (first, last) = (key([i, j, low[2]]), key([i, j, high[2]]));
-                let start = self.cubes.partition_point(|c| c.0 < first);
-                for (_, item) in self.cubes[start..].iter().take_while(|c| c.0 <= last) {
-                    let (pixel, other) = &self.items[*item as usize];
-                    if chord(&other.centre, &outline.centre) <= (other.radius + outline.radius) * (1.0 + 1e-9) {
+        let mut at = 0;
+        // Boxes follow each other in the order of the walk, so one that is missed is skipped by going on at its sibling,
+        // which waits on the stack.
+        let mut waiting: Vec<usize> = Vec::new();
+        let (centre, radius) = (&outline.centre, outline.radius * (1.0 + 1e-9));
+        while let Some(bounds) = self.boxes.get(at) {
+            let meets = (0..3).all(|k| centre[k] + radius >= bounds.low[k] && centre[k] - radius <= bounds.high[k]);
+            if meets && bounds.other != 0 {
+                waiting.push(bounds.other);
+                at += 1;
+                continue;
+            }
+            if meets {
+                for (pixel, other) in &self.items[bounds.first..bounds.last] {
+                    if chord(&other.centre, centre) <= other.radius + radius {
                         each(*pixel, other);
                     }
                 }
+            }
+            match waiting.pop() {
+                Some(next) => at = next,
+                None => return,
             }
         }
     }
@@ -50,13 +70,31 @@ impl SkyIndex {
     }
 }
 
-fn place(c: f64, side: f64) -> i64 {
-    ((c + 4.0) / side) as i64
-}
-
-fn key(cube: [i64; 3]) -> u64 {
-    // 4e6 cubes along a side of 8 fit 22 bits; the first takes what is left of 64.
-    ((cube[0] as u64) << 44) | ((cube[1] as u64) << 22) | cube[2] as u64
+/// Appends the boxes of some outlines, of which the first has place `first` among all.
+fn divide(items: &mut [((i64, i64), Outline)], first: usize, boxes: &mut Vec<Bounds>) {
+    let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
+    for (_, outline) in items.iter() {
+        // A little more than the radius, for rounding.
+        let radius = outline.radius * (1.0 + 1e-9);
+        for k in 0..3 {
+            low[k] = low[k].min(outline.centre[k] - radius);
+            high[k] = high[k].max(outline.centre[k] + radius);
+        }
+    }
+    let here = boxes.len();
+    boxes.push(Bounds { low, high, first, last: first + items.len(), other: 0 });
+    if items.len() > FEW {
+        let longest = (1..3).fold(0, |a, k| if high[k] - low[k] > high[a] - low[a] { k } else { a });
+        let middle = items.len() / 2;
+        items.select_nth_unstable_by(middle, |a, b| {
+            let by_place = a.1.centre[longest].total_cmp(&b.1.centre[longest]);
+            by_place.then_with(|| a.0.cmp(&b.0))
+        });
+        let (left, right) = items.split_at_mut(middle);
+        divide(left, first, boxes);
+        boxes[here].other = boxes.len();
+        divide(right, first + middle, boxes);
+    }
 }
 
 /// A cap that holds all the directions: centre, and largest chord from it.

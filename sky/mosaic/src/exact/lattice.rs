@@ -14,7 +14,8 @@ pub(crate) const SIDE: usize = 32;
 const DEGREE: usize = 4;
 pub(super) const NODES: usize = DEGREE + 1;
 /// Where polynomial and formula are compared, in units of the patch's side: away from nodes, towards the edges.
-pub(super) const PROBES: [(f64, f64); 6] = [(0.05, 0.05), (0.95, 0.05), (0.05, 0.95), (0.95, 0.95), (0.3, 0.7), (0.63, 0.27)];
+pub(super) const PROBES: [(f64, f64); 6] =
+    [(0.05, 0.05), (0.95, 0.05), (0.05, 0.95), (0.95, 0.95), (0.3, 0.7), (0.63, 0.27)];
 
 /// Maps rows of input pixel coordinates (x, y) to output pixel coordinates; NaN where undefined.
 pub(crate) type Mapping<'a> = dyn Fn(&[f64], &[f64], &mut [f64], &mut [f64]) + Sync + 'a;

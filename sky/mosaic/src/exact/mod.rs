@@ -6,6 +6,7 @@
 
 mod accumulate;
 mod density;
+mod divide;
 mod error;
 mod index;
 pub(crate) mod lattice;
@@ -19,6 +20,9 @@ mod plane;
 mod polygon;
 mod raster;
 pub(crate) mod sheet;
+mod sides;
+#[cfg(test)]
+mod sky_tests;
 mod sphere;
 #[cfg(test)]
 mod sphere_tests;

@@ -2,11 +2,13 @@
 //! pixel that it may touch, in a gnomonic plane near both.
 
 use super::accumulate::{Accumulator, Source};
+use super::divide;
 use super::index::{SkyIndex, cap};
 use super::lattice::{Corners, Patch};
 use super::outline::{self, Direction, Outline, Tangent, is_defined};
 use super::polygon::Polygon;
 use super::sheet::Quantity;
+use super::sides::all_straight;
 use pogson_image::sphere::Vectors;
 
 /// Where the pixels of two images lie: on each other and on the sky. 0-based pixel coordinates; NaN = undefined.
@@ -97,8 +99,9 @@ impl Pairs {
         true
     }
 
-    /// Projects the patch's corners onto the plane at their middle; None if one is undefined or far.
-    fn input_plane(&mut self, patch: &Patch, geometry: &dyn Geometry) -> Option<Tangent> {
+    /// Projects the patch's corners onto the plane at their middle; None if one is undefined or far, or a side is to be
+    /// divided.
+    pub(crate) fn input_plane(&mut self, patch: &Patch, geometry: &dyn Geometry) -> Option<Tangent> {
         let corner = |first: usize, k: usize| (first + k) as f64 - 0.5;
         let (mut x, mut y) = (Vec::new(), Vec::new());
         for j in 0..=patch.size.1 {
@@ -109,6 +112,10 @@ impl Pairs {
         }
         let vectors = sized(&mut self.vectors, x.len());
         geometry.input_sky(&x, &y, vectors);
+        let place = |x: &[f64], y: &[f64], v: &mut Vectors| geometry.input_sky(x, y, v);
+        if !all_straight(&place, (corner(patch.first.0, 0), corner(patch.first.1, 0)), patch.size, vectors) {
+            return None;
+        }
         let sum = [&vectors.x, &vectors.y, &vectors.z].map(|c| c.iter().sum::<f64>());
         let plane = Tangent::at(&outline::unit(&sum));
         if !is_defined(&sum) {
@@ -132,6 +139,11 @@ impl Pairs {
         if !project(vectors, plane, &mut self.output) {
             return false;
         }
+        let place = |x: &[f64], y: &[f64], v: &mut Vectors| geometry.output_sky(x, y, v);
+        let first = (window.x0 as f64 - 0.5, window.y0 as f64 - 0.5);
+        if !all_straight(&place, first, (width, height), vectors) {
+            return false;
+        }
         self.cells.clear();
         let (mut left, mut right) = (false, false);
         for j in 0..height {
@@ -142,6 +154,12 @@ impl Pairs {
                     let turn = super::polygon::turn(quad[c], quad[(c + 1) % 4], quad[(c + 2) % 4]);
                     left |= turn > 0.0;
                     right |= turn < 0.0;
+                }
+                // One that is drawn out may reach past its place on the grid.
+                let side = |c: usize| libm::hypot(quad[c].0 - quad[(c + 1) % 4].0, quad[c].1 - quad[(c + 1) % 4].1);
+                let (short, long) = (1..4).fold((side(0), side(0)), |s, c| (s.0.min(side(c)), s.1.max(side(c))));
+                if long > 0.2 || long > 4.0 * short {
+                    return false;
                 }
                 self.cells.push(Polygon::new(&quad));
             }
@@ -213,7 +231,15 @@ impl Window {
 }
 
 /// Adds a patch pixel by pixel through an index of the block's output pixels on the sky.
-pub(crate) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIndex, task: &mut Task<'_, '_>) {
+///
+/// `parity`: the sense of the input's pixel grid on the sky.
+pub(crate) fn add_by_index(
+    patch: &Patch,
+    geometry: &dyn Geometry,
+    parity: f64,
+    index: &SkyIndex,
+    task: &mut Task<'_, '_>,
+) {
     if index.is_empty() {
         return;
     }
@@ -226,7 +252,7 @@ pub(crate) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIn
                 continue;
             }
             parts.clear();
-            outline::outlines(&place, column as f64, row as f64, &mut parts);
+            divide::outlines(&place, (column as f64, row as f64), parity, &mut parts);
             let own = || parts.iter().map(Outline::solid_angle).sum();
             let Some(pixel) = task.pixel(column, row, own) else { continue };
             for part in &parts {
@@ -236,7 +262,7 @@ pub(crate) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIn
                     if let (Some(cell), Some(at)) = (other.on(&plane), task.into.at(column, row)) {
                         let shared = flat.clipped(&cell);
                         if shared.count > 2 {
-                            task.add(at, shared.solid_angle(), &pixel);
+                            task.add(at, part.sign * other.sign * shared.solid_angle(), &pixel);
                         }
                     }
                 });
@@ -245,10 +271,12 @@ pub(crate) fn add_by_index(patch: &Patch, geometry: &dyn Geometry, index: &SkyIn
     }
 }
 
-/// The index of the block's output pixels that lie near any of the patches.
+/// The index of the block's output pixels that lie near any of the patches. `parity`: the sense of the output's pixel
+/// grid on the sky.
 pub(crate) fn index_of_block(
     patches: &[&Patch],
     geometry: &dyn Geometry,
+    parity: f64,
     block: &Accumulator<'_>,
     out_size: (usize, usize),
 ) -> SkyIndex {
@@ -274,7 +302,7 @@ pub(crate) fn index_of_block(
                 continue;
             }
             parts.clear();
-            outline::outlines(&place, x[k], row as f64, &mut parts);
+            divide::outlines(&place, (x[k], row as f64), parity, &mut parts);
             let pixel = ((block.origin.0 + k) as i64, row as i64);
             items.extend(parts.iter().map(|p| (pixel, *p)));
         }

@@ -2,6 +2,7 @@
 
 use super::accumulate::{Accumulator, Source, Window};
 use super::density::Density;
+use super::divide;
 use super::error::OverlapError;
 use super::index::SkyIndex;
 use super::lattice::{Corners, Kind, Lattice, Layout, Patch};
@@ -47,6 +48,8 @@ pub struct ExactMap {
     out_size: (usize, usize),
     quantity: Quantity,
     engine: Engine,
+    /// Sense of the pixel grids of input and output on the sky.
+    parities: (f64, f64),
 }
 
 /// Ways to the same overlaps.
@@ -80,7 +83,11 @@ impl ExactMap {
         let lattice = Lattice::new(&map, Window::whole(in_size), out_size, TOLERANCE);
         let density = pair.gnomonic().map(Density::Gnomonic);
         let engine = if density.is_some() { Engine::Sheet } else { Engine::Clip };
-        Ok(ExactMap { pair, lattice, density, out_size, quantity: Quantity::Brightness, engine })
+        let parities = (
+            divide::parity(&|x, y, v| pair.input_sky(x, y, v), in_size),
+            divide::parity(&|x, y, v| pair.output_sky(x, y, v), out_size),
+        );
+        Ok(ExactMap { pair, lattice, density, out_size, quantity: Quantity::Brightness, engine, parities })
     }
 
     /// The same map by another way.
@@ -130,9 +137,13 @@ impl ExactMap {
             }
             corners.of(patch, &map);
             let done = match (self.engine, &self.density) {
+                // A smooth patch on a gnomonic grid is smooth on the sky: its sides are straight by far.
                 (Engine::Sheet, Some(density)) => {
-                    sheet.add(patch, &corners, source, quantity, density, into);
-                    true
+                    let straight = patch.kind == Kind::Smooth || pairs.input_plane(patch, &self.pair).is_some();
+                    if straight {
+                        sheet.add(patch, &corners, source, quantity, density, into);
+                    }
+                    straight
                 }
                 #[cfg(test)]
                 (Engine::Index, _) => false,
@@ -147,9 +158,9 @@ impl ExactMap {
             }
         }
         if !left.is_empty() {
-            let index: SkyIndex = pairs::index_of_block(&left, &self.pair, into, self.out_size);
+            let index: SkyIndex = pairs::index_of_block(&left, &self.pair, self.parities.1, into, self.out_size);
             for patch in left {
-                pairs::add_by_index(patch, &self.pair, &index, &mut Task { source, quantity, into });
+                pairs::add_by_index(patch, &self.pair, self.parities.0, &index, &mut Task { source, quantity, into });
             }
         }
     }
@@ -165,7 +176,7 @@ impl ExactMap {
                     plane.row_of_pixels((window.y0 + row) as f64, window.x0 as f64, line);
                 }
             }
-            _ => own::areas(&|x, y, v| self.pair.output_sky(x, y, v), window, &mut areas),
+            _ => own::areas(&|x, y, v| self.pair.output_sky(x, y, v), window, self.parities.1, &mut areas),
         }
         areas
     }

@@ -114,55 +114,6 @@ proptest! {
     }
 }
 
-/// Part of the flux that an output of 2 degrees a pixel may gain or lose. Pixels of MOL beside its poles are so curved
-/// that quadrilaterals of great circles lap over each other; those of ZEA at its rim, 20 degrees long, reach farther
-/// than their place on the grid tells.
-fn goal(code: &str) -> f64 {
-    match code {
-        "MOL" => 1e-3,
-        "ZEA" => 3e-3,
-        _ => 1e-6,
-    }
-}
-
-#[test]
-fn whole_skies_keep_their_flux_to_1e_6_but_for_mol_and_zea_outputs() {
-    let size = (180, 90);
-    let skies = [
-        wcs_in("GLON-", "GLAT-", "AIT", size, (0.0, 0.0), 1.83, 0.0),
-        wcs_in("GLON-", "GLAT-", "MOL", size, (30.0, 0.0), 1.83, 0.0),
-        wcs_in("RA---", "DEC--", "HPX", (200, 200), (0.0, 0.0), 2.0, 0.0),
-        wcs_in("RA---", "DEC--", "CAR", size, (0.0, 0.0), 2.0, 0.0),
-        wcs_in("RA---", "DEC--", "ZEA", (130, 130), (12.0, 70.0), 2.0, 0.0),
-    ];
-    let mut failed = Vec::new();
-    for from in &skies {
-        for to in &skies {
-            let (a, b) = (from.naxis(), to.naxis());
-            let data = values(a.0 * a.1);
-            let map = ExactMap::new(from, a, to, b).unwrap();
-            let out = project(&map, &data, a, b);
-            let (there, here) = (out.sum.iter().sum::<f64>(), flux(from, a, &data));
-            let codes = (from.projection().code(), to.projection().code());
-            let off = there / here - 1.0;
-            if off.abs() > goal(codes.1) {
-                failed.push(codes);
-            }
-        }
-    }
-    assert!(failed.is_empty(), "{failed:?}");
-}
-
-#[test]
-fn the_whole_sky_is_four_pi() {
-    for (code, size, scale) in [("AIT", (180, 90), 1.83), ("HPX", (200, 200), 2.0), ("CAR", (180, 90), 2.0)] {
-        let sky = wcs(code, size, (10.0, 0.0), scale, 0.0);
-        let own = ExactMap::new(&sky, size, &sky, size).unwrap().own_areas(Window::whole(size));
-        let off = own.iter().sum::<f64>() / (4.0 * std::f64::consts::PI) - 1.0;
-        assert!(off.abs() < 1e-6, "{code}: {off:e}");
-    }
-}
-
 #[test]
 fn brightness_is_kept_and_bad_pixels_are_left_out() {
     let (input, output) = (wcs("SIN", SMALL, (10.0, 5.0), 0.001, 0.0), wcs("TAN", SMALL, (10.0, 5.0), 0.0012, 20.0));
