@@ -236,12 +236,15 @@ impl Job<'_> {
 
     fn loading(&self) -> Loading {
         let mut loading = self.settings.loading.clone();
-        loading.variance |= self.settings.variance || self.settings.combine.needs_variance();
+        loading.variance |= self.wants_variance();
         loading
     }
 
     fn wants_variance(&self) -> bool {
-        self.settings.variance || self.settings.combine.needs_variance()
+        // Clipping goes by each value's own noise where maps tell it, and by the values' scatter where none do.
+        let clips_by_maps =
+            matches!(self.settings.combine, Combine::Clipped(_)) && self.settings.loading.weight_map.is_some();
+        self.settings.variance || self.settings.combine.needs_variance() || clips_by_maps
     }
 
     /// Bytes that blocks and patches of all threads take.
