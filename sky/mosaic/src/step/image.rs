@@ -155,7 +155,7 @@ pub fn load(source: &Source, variance: bool) -> Result<Tile, MosaicError> {
     } else {
         Vec::new()
     };
-    let patch = Patch { value, weight, cover: Vec::new(), variance, width: source.width };
+    let patch = Patch { value, weight, cover: Vec::new(), variance, width: source.width, ..Patch::default() };
     Ok(Tile { pixels: Pixels::Projected(patch), pedestal, bad: None, variance: Variance::Uniform(0.0) })
 }
 
