@@ -207,7 +207,15 @@ pub(crate) fn scale_ratio(sources: &[Source], target: &Target) -> f64 {
 impl Job<'_> {
     /// One plane of the tiles, from comparison to sum.
     fn run_plane(&self, method: Method, plane: usize, sink: &dyn Sink) -> Result<Outcome, MosaicError> {
-        let load = |tile: usize| self.sources[self.used[tile]].load_plane(plane, method.kernel(), &self.loading());
+        let blank: Mutex<HashSet<usize>> = Mutex::default();
+        let load = |tile: usize| {
+            let source = &self.sources[self.used[tile]];
+            let loaded = source.load_plane(plane, method.kernel(), &self.loading())?;
+            if loaded.is_blank() && blank.lock().unwrap_or_else(PoisonError::into_inner).insert(tile) {
+                self.watch.warn(&format!("{}: no pixel has a value; the tile adds nothing", source.path.display()));
+            }
+            Ok(loaded)
+        };
         let budget = self.settings.memory.saturating_sub(self.block_bytes());
         let cache = TileCache::new(self.used.len(), budget, &load);
         let windows: Vec<Window> = self.projectors.iter().map(|p| p.window()).collect();

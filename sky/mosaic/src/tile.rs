@@ -102,6 +102,15 @@ impl Tile {
         Tile { pixels, pedestal: f64::from(pedestal), bad, variance: Variance::Uniform(0.0) }
     }
 
+    /// Whether no pixel has a value.
+    pub fn is_blank(&self) -> bool {
+        match &self.pixels {
+            Pixels::Samples(_) => self.bad.as_ref().is_some_and(|bad| bad.map.iter().all(|b| *b)),
+            Pixels::Plain(pixels) => pixels.iter().all(|p| !p.is_finite()),
+            Pixels::Projected(_) => false,
+        }
+    }
+
     /// Bytes that the tile keeps in memory.
     pub fn bytes(&self) -> usize {
         let map = match &self.variance {

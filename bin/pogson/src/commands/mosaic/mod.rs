@@ -97,6 +97,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     }
     let memory = args.memory.map_or_else(default_memory, |bytes| bytes.0);
     let settings = args.how.settings(threads, on_bad, memory, args.variance.is_some())?;
+    warn_of_scales(&sources, out);
     let wanted = args.how.tiles.flux_scale()?;
     let inputs: Vec<_> = sources.iter().map(|s| (&s.wcs, (s.width, s.height))).collect();
     let target = args.frame.target(&inputs)?;
@@ -127,6 +128,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     files.amend(|header| provenance::record(header, &about, &outcome));
     let written = Written { files: files.mosaics(), part: part.filter(|_| args.cut.trim) };
     files.finish()?;
+    warn_of_unused(&sources, &outcome.used, out);
     let report = Report::new(&sources, left_out, &outcome);
     if let Some(path) = &args.preview {
         pogson_view::preview(&args.output, path, PREVIEW_SIDE, &Render::default())?;
@@ -217,6 +219,38 @@ fn axes(sources: &[Source], (width, height): (usize, usize)) -> Result<Vec<usize
     Ok(axes)
 }
 
+/// Says which tiles lie outside the frame.
+fn warn_of_unused(sources: &[Source], used: &[usize], out: &Output) {
+    let unused: Vec<&Source> = (0..sources.len()).filter(|k| !used.contains(k)).map(|k| &sources[k]).collect();
+    if unused.is_empty() {
+        return;
+    }
+    let names: Vec<String> = unused.iter().take(MOST_NAMED).map(|s| s.path.display().to_string()).collect();
+    let more = if unused.len() > MOST_NAMED { ", ..." } else { "" };
+    let (n, all) = (unused.len(), sources.len());
+    out.warn(format!("{n} of {all} tiles touch no pixel of the output frame: {}{more}", names.join(", ")));
+}
+
+/// Says that pixels of the tiles differ wildly in size.
+fn warn_of_scales(sources: &[Source], out: &Output) {
+    let sides = || sources.iter().filter_map(|s| s.wcs.with_naxis((s.width, s.height)).pixel_side_deg().map(|side| (side, s)));
+    let least = sides().min_by(|a, b| a.0.total_cmp(&b.0));
+    let most = sides().max_by(|a, b| a.0.total_cmp(&b.0));
+    let (Some((fine, finest)), Some((coarse, coarsest))) = (least, most) else { return };
+    if coarse > WILD_RATIO * fine {
+        out.warn(format!(
+            "pixels differ in size: {:.4}\" in {}, {:.4}\" in {}; check CDELT or CD of these",
+            fine * 3600.0,
+            finest.path.display(),
+            coarse * 3600.0,
+            coarsest.path.display()
+        ));
+    }
+}
+
+/// Ratio of pixel sides that is taken for a mistake.
+const WILD_RATIO: f64 = 20.0;
+
 /// Says which tiles a fit could not reach.
 fn warn_of_scale(scale: &Applied, out: &Output) {
     let Some(fit) = &scale.fit else { return };
@@ -260,9 +294,6 @@ fn finish(
     seconds: f64,
 ) -> Result<(), Failure> {
     let (width, height) = written.part.map_or(frame, |part| (part.width, part.height));
-    for file in report.left_out.iter() {
-        out.warn(format!("left out: {}", file.reason));
-    }
     if report.islands > 1 && args.how.background() != Background::None {
         out.warn(format!(
             "the tiles form {} islands that share no overlap; backgrounds are matched within each",
