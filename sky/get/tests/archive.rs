@@ -259,6 +259,30 @@ fn a_version_one_list_is_sorted_by_band_here() {
 }
 
 #[test]
+fn every_registered_survey_is_asked_in_its_own_protocol() {
+    let local = LocalArchive::start();
+    for name in ["2mass", "wise", "sdss", "dss"] {
+        let mut survey = Archive::registered(name).unwrap();
+        // The survey's own query part, at an address that answers here.
+        let own = survey.base_url.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+        let path = if survey.version == Version::Two { "/SIA" } else { "/ibe/sia" };
+        survey.base_url = format!("{}{path}{own}", local.url);
+        let list = client(1).search(&survey, &Query { band: None, ..query() }).unwrap();
+        assert!(!list.images.is_empty(), "{name}");
+        let asked = local.seen().pop().unwrap();
+        let words: &[&str] = match name {
+            "2mass" => &["/SIA?", "POS=CIRCLE", "COLLECTION=twomass_allsky"],
+            "wise" => &["/SIA?", "POS=CIRCLE", "COLLECTION=wise_allwise"],
+            "sdss" => &["/ibe/sia?BANDPASS=*&", "POS=275.2,-16.1", "SIZE="],
+            _ => &["/ibe/sia?survey=dss&", "POS=275.2,-16.1", "SIZE="],
+        };
+        for word in words {
+            assert!(asked.contains(word), "{name}: {asked}");
+        }
+    }
+}
+
+#[test]
 fn a_busy_service_is_asked_again() {
     let archive = LocalArchive::start();
     let service = Archive::at(&format!("{}/busy/sia", archive.url), Version::One);
