@@ -7,55 +7,15 @@ import pytest
 from astropy.io import fits
 from astropy.stats import sigma_clip
 from astropy.wcs import WCS
-from reproject import reproject_exact
+from frames import OUT, SIZE, header, made, scene_of, template
+from reproject import reproject_adaptive, reproject_exact
 from scipy.ndimage import binary_erosion, map_coordinates
-
-SIZE, OUT = (80, 60), (100, 90)
-
-
-def header(code, size, rotation, scale=1.0):
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = [f"RA---{code}", f"DEC--{code}"]
-    wcs.wcs.crval = [275.2, -16.1]
-    wcs.wcs.crpix = [size[0] / 2 + 0.3, size[1] / 2 - 0.2]
-    wcs.wcs.cdelt = [-scale / 3600, scale / 3600]
-    turn = np.radians(rotation)
-    wcs.wcs.pc = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    cards = wcs.to_header()
-    cards["EQUINOX"] = 2000.0
-    cards["RADESYS"] = "FK5"
-    return cards
-
-
-def template(path, cards, size):
-    lines = ["SIMPLE  = T", "BITPIX  = -64", "NAXIS   = 2", f"NAXIS1  = {size[0]}", f"NAXIS2  = {size[1]}"]
-    wcs = WCS(cards)
-    turn = np.degrees(np.arctan2(wcs.wcs.get_pc()[1, 0], wcs.wcs.get_pc()[0, 0]))
-    for k in (0, 1):
-        lines += [f"CTYPE{k + 1}  = '{wcs.wcs.ctype[k]}'", f"CRVAL{k + 1}  = {wcs.wcs.crval[k]:.10f}", f"CRPIX{k + 1}  = {wcs.wcs.crpix[k]:.10f}",
-                  f"CDELT{k + 1}  = {wcs.wcs.cdelt[k]:.15f}"]
-    lines += [f"CROTA2  = {turn:.12f}", "EQUINOX = 2000.0", "END"]
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A tile of smooth structure and noise in SIN, and a template in TAN, turned."""
     folder = tmp_path_factory.mktemp("scene")
-    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
-    data = 50 + 20 * np.sin(x / 5.0) * np.cos(y / 7.0) + np.random.default_rng(1).normal(0, 1, (SIZE[1], SIZE[0]))
-    cards = header("SIN", SIZE, 0)
-    fits.writeto(folder / "tile.fits", data.astype("f4"), cards)
-    out = header("TAN", OUT, 20)
-    template(folder / "out.hdr", out, OUT)
-    return folder, fits.getdata(folder / "tile.fits").astype(float), WCS(cards)
-
-
-def made(pogson, folder, method, *more):
-    pogson("reproject", folder / "tile.fits", "-o", folder / "o.fits", "--header", folder / "out.hdr", "--method", method, "--bitpix", "-64",
-           "--footprint", folder / "f.fits", "--force", *more)
-    return fits.getdata(folder / "o.fits"), fits.getdata(folder / "f.fits")
+    return folder, *scene_of(folder)
 
 
 def peer(program, folder):
@@ -146,6 +106,43 @@ def test_lanczos_is_the_windowed_sinc(pogson, scene, n):
     wanted = np.einsum("kj,ki,kji->k", wy, wx, data[j[:, :, None], i[:, None, :]])
     # Weights from a table and values of 70 in single precision.
     assert np.abs(value[inside] - wanted).max() < 1e-3
+
+
+def test_bicubic_is_keys_cubic_convolution(pogson, scene):
+    folder, data, tile = scene
+    value, _ = made(pogson, folder, "bicubic", "--tolerance", "1e-7")
+    out = WCS(fits.getheader(folder / "o.fits"))
+    y, x = np.mgrid[: OUT[1], : OUT[0]]
+    u, v = tile.wcs_world2pix(*out.wcs_pix2world(x, y, 0), 0)
+    inside = (u > 2) & (u < SIZE[0] - 3) & (v > 2) & (v < SIZE[1] - 3)
+
+    def taps(p, a=-0.5):
+        # Keys 1981, eq. 4 with the a that makes the error of third order.
+        at = np.floor(p).astype(int)[:, None] + np.arange(-1, 3)
+        d = np.abs(p[:, None] - at)
+        return at, np.where(d < 1, ((a + 2) * d - (a + 3)) * d**2 + 1, ((a * d - 5 * a) * d + 8 * a) * d - 4 * a)
+
+    (i, wx), (j, wy) = taps(u[inside]), taps(v[inside])
+    wanted = np.einsum("kj,ki,kji->k", wy, wx, data[j[:, :, None], i[:, None, :]])
+    assert inside.sum() > 3000
+    # Values of 70, and weights of single precision.
+    assert np.abs(value[inside] - wanted).max() < 1e-4
+
+
+@pytest.mark.parametrize("scale, size", [(0.6, (170, 150)), (1.0, OUT), (2.5, (44, 40))])
+@pytest.mark.parametrize("flux", [False, True])
+@pytest.mark.parametrize("kernel", ["gaussian", "hann"])
+def test_adaptive_filters_are_those_of_reproject(pogson, tmp_path, kernel, flux, scale, size):
+    data, tile = scene_of(tmp_path)
+    template(tmp_path / "out.hdr", header("TAN", size, 20, scale), size)
+    value, _ = made(pogson, tmp_path, "adaptive", "--filter", kernel, *["--flux"] * flux)
+    out = WCS(fits.getheader(tmp_path / "o.fits"))
+    theirs = reproject_adaptive((data, tile), out, shape_out=(size[1], size[0]), kernel=kernel, boundary_mode="ignore", bad_value_mode="ignore",
+                                conserve_flux=flux, center_jacobian=True, return_footprint=False)
+    inside = np.isfinite(theirs)
+    apart = np.abs(value - theirs)
+    print(f"{kernel} {flux} {scale}: {inside.sum()} and {np.isfinite(value).sum()} pixels, {np.nanmax(apart):.2e}, median {np.nanmedian(apart):.2e}")
+    assert np.nanmax(apart) < 1e-3
 
 
 @pytest.fixture(scope="module")
