@@ -47,3 +47,24 @@ def made(pogson, folder, method, *more):
     pogson("reproject", folder / "tile.fits", "-o", folder / "o.fits", "--header", folder / "out.hdr", "--method", method, "--bitpix", "-64",
            "--footprint", folder / "f.fits", "--force", *more)
     return fits.getdata(folder / "o.fits"), fits.getdata(folder / "f.fits")
+
+
+def stack_of(folder):
+    """Seven tiles on one grid with noise of known variance, one of them with a cosmic ray, and weight maps of each kind."""
+    random = np.random.default_rng(3)
+    cards = header("TAN", (40, 30), 0)
+    template(folder / "out.hdr", cards, (40, 30))
+    tiles, variances = [], []
+    for k in range(7):
+        variance = np.full((30, 40), 1.0 + k) * random.uniform(0.9, 1.1, (30, 40))
+        data = 20 + random.normal(0, np.sqrt(variance))
+        if k == 2:
+            data[10, 12] += 500
+        (folder / "raw").mkdir(exist_ok=True)
+        (folder / "maps").mkdir(exist_ok=True)
+        fits.writeto(folder / f"raw/t{k}.fits", data.astype("f4"), cards)
+        for kind, values in [("rms", np.sqrt(variance)), ("variance", variance), ("weight", 1 / variance)]:
+            fits.writeto(folder / f"maps/t{k}.{kind}.fits", values.astype("f4"))
+        tiles.append(data.astype("f4").astype(float))
+        variances.append(variance)
+    return np.array(tiles), np.array(variances)

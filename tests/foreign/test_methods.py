@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 from astropy.stats import sigma_clip
 from astropy.wcs import WCS
-from frames import OUT, SIZE, header, made, scene_of, template
+from frames import OUT, SIZE, header, made, scene_of, stack_of, template
 from reproject import reproject_adaptive, reproject_exact
 from scipy.ndimage import binary_erosion, map_coordinates
 
@@ -129,7 +129,7 @@ def test_bicubic_is_keys_cubic_convolution(pogson, scene):
     assert np.abs(value[inside] - wanted).max() < 1e-4
 
 
-@pytest.mark.parametrize("scale, size", [(0.6, (170, 150)), (1.0, OUT), (2.5, (44, 40))])
+@pytest.mark.parametrize("scale, size", [(0.25, (410, 360)), (0.6, (170, 150)), (1.0, OUT), (2.5, (44, 40))])
 @pytest.mark.parametrize("flux", [False, True])
 @pytest.mark.parametrize("kernel", ["gaussian", "hann"])
 def test_adaptive_filters_are_those_of_reproject(pogson, tmp_path, kernel, flux, scale, size):
@@ -139,33 +139,17 @@ def test_adaptive_filters_are_those_of_reproject(pogson, tmp_path, kernel, flux,
     out = WCS(fits.getheader(tmp_path / "o.fits"))
     theirs = reproject_adaptive((data, tile), out, shape_out=(size[1], size[0]), kernel=kernel, boundary_mode="ignore", bad_value_mode="ignore",
                                 conserve_flux=flux, center_jacobian=True, return_footprint=False)
-    inside = np.isfinite(theirs)
-    apart = np.abs(value - theirs)
-    print(f"{kernel} {flux} {scale}: {inside.sum()} and {np.isfinite(value).sum()} pixels, {np.nanmax(apart):.2e}, median {np.nanmedian(apart):.2e}")
-    assert np.nanmax(apart) < 1e-3
+    assert np.array_equal(np.isfinite(value), np.isfinite(theirs))
+    worst = np.nanmax(np.abs(value - theirs))
+    print(f"{kernel} {flux} {scale}: {np.isfinite(value).sum()} pixels, {worst:.2e}")
+    # Places to 1e-6 pixels change values that differ by 20 by 2e-5; the rest is single precision of 70. With flux both go by the pixels' area.
+    assert worst < 4e-5 * (scale**2 if flux else 1)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    """Seven tiles on one grid with noise of known variance, one of them with a cosmic ray."""
     folder = tmp_path_factory.mktemp("stack")
-    random = np.random.default_rng(3)
-    cards = header("TAN", (40, 30), 0)
-    template(folder / "out.hdr", cards, (40, 30))
-    tiles, variances = [], []
-    for k in range(7):
-        variance = np.full((30, 40), 1.0 + k) * random.uniform(0.9, 1.1, (30, 40))
-        data = 20 + random.normal(0, np.sqrt(variance))
-        if k == 2:
-            data[10, 12] += 500
-        (folder / "raw").mkdir(exist_ok=True)
-        (folder / "maps").mkdir(exist_ok=True)
-        fits.writeto(folder / f"raw/t{k}.fits", data.astype("f4"), cards)
-        for kind, values in [("rms", np.sqrt(variance)), ("variance", variance), ("weight", 1 / variance)]:
-            fits.writeto(folder / f"maps/t{k}.{kind}.fits", values.astype("f4"))
-        tiles.append(data.astype("f4").astype(float))
-        variances.append(variance)
-    return folder, np.array(tiles), np.array(variances)
+    return folder, *stack_of(folder)
 
 
 def clipped_by_known_noise(tiles, variances):

@@ -13,8 +13,9 @@ use pogson_image::wcs::Wcs;
 /// Shape of the filter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Filter {
-    /// exp(-2 r² / width²), r in output pixels and `width` twice the standard deviation, over a square of 4 output
-    /// pixels a side. A width of 1.3 is a good compromise of sharpness and smoothness.
+    /// exp(-2 r² / width²), r in output pixels and `width` twice the standard deviation, over a square along the input's
+    /// axes whose side is 4 times the greatest stretch, as astropy's reproject cuts it off. A width of 1.3 is a good
+    /// compromise of sharpness and smoothness.
     Gaussian {
         /// Twice the standard deviation, output pixels.
         width: f64,
@@ -124,12 +125,11 @@ impl AdaptiveMap {
 
     /// The filtered value at a spot.
     fn sample(&self, spot: &Spot, source: &Source<'_>, at: usize, into: &mut Accumulator<'_>) {
-        let half = match self.options.filter {
-            Filter::Gaussian { .. } => 2.0,
-            Filter::Hann => 1.0,
-        };
         let w = &spot.widened;
-        let reach = (half * (w[0].abs() + w[1].abs()), half * (w[2].abs() + w[3].abs()));
+        let reach = match self.options.filter {
+            Filter::Gaussian { .. } => (2.0 * spot.widest, 2.0 * spot.widest),
+            Filter::Hann => (w[0].abs() + w[1].abs(), w[2].abs() + w[3].abs()),
+        };
         let first = |c: f64, r: f64| (c - r).ceil() as i64;
         let last = |c: f64, r: f64| (c + r).floor() as i64;
         let [mut sum, mut good, mut all, mut spread] = [0.0; 4];
@@ -139,9 +139,6 @@ impl AdaptiveMap {
                 let dx = column as f64 - spot.place.0;
                 let n = &spot.narrowed;
                 let (s, t) = (n[0].mul_add(dx, n[1] * dy), n[2].mul_add(dx, n[3] * dy));
-                if s.abs() > half || t.abs() > half {
-                    continue;
-                }
                 let weight = match self.options.filter {
                     Filter::Gaussian { width } => libm::exp(-2.0 * s.mul_add(s, t * t) / (width * width)),
                     Filter::Hann => raised_cosine(s) * raised_cosine(t),
@@ -182,6 +179,8 @@ struct Spot {
     widened: [f64; 4],
     /// Its inverse.
     narrowed: [f64; 4],
+    /// The greater of the two stretches.
+    widest: f64,
     /// Area of the output pixel in input pixels.
     area: f64,
 }
@@ -219,6 +218,7 @@ impl Spot {
             place,
             widened: product(&left, wide, &right),
             narrowed: product(&turned(&right), wide.map(|s| 1.0 / s), &turned(&left)),
+            widest: wide[0].max(wide[1]),
             area: (m[0] * m[3] - m[1] * m[2]).abs(),
         }
     }
