@@ -7,6 +7,8 @@ from astropy.wcs import WCS
 from frames import SIZE, header, made, scene_of, template
 
 drizzle = pytest.importorskip("drizzle.resample")
+# It says that Gaussian and Lanczos drops do not keep flux, and that the latter know no pixfrac: true of both programs.
+pytestmark = [pytest.mark.filterwarnings("ignore:Kernel"), pytest.mark.filterwarnings("ignore:In lanczos kernel")]
 
 # Bounds of the difference of values of 70 that differ by 20, and of weights, which are of the order of 1.
 # The package's running means are single precision: some 5 roundings of 70, and of 1.

@@ -103,7 +103,7 @@ def test_clipping_is_swarps(pogson, swarp, stack, tmp_path):
         (tmp_path / f"t{k}.weight.fits").symlink_to(maps / f"t{k}.rms.fits")
     tiles = [tmp_path / f"t{k}.fits" for k in range(7)]
     template(tmp_path / "out.hdr", header("TAN", STACK, 0), STACK)
-    sigma = 2.5
+    sigma = 2.0
     found = combined(pogson, tmp_path, tiles, "clipped", "--method", "nearest", "--clip", sigma, "--weight-type", "map-rms", "--weight-map", ".weight.fits")
     # A gain of 0 is documented as infinite, but makes SWarp's limits infinite too.
     peer, _ = swarped(swarp, tmp_path, tmp_path / "o.fits", tiles, RESAMPLING_TYPE="NEAREST", COMBINE_TYPE="CLIPPED", WEIGHT_TYPE="MAP_RMS",
