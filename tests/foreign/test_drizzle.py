@@ -54,3 +54,40 @@ def test_drops_are_those_of_the_drizzle_package(pogson, tmp_path, kernel, pixfra
     assert worst < KERNELS[kernel][0]
     # The package counts weight in input pixels, the footprint counts their area in output pixels.
     assert np.abs(cover - peer.out_wht * area)[inside].max() < KERNELS[kernel][1] * max(area, 1)
+
+
+# Weight maps here weigh tiles against each other, by the variance of what each brings to an output pixel; the package weighs the drops of
+# one tile too. Onto finer pixels, points of one tile hardly ever share a pixel: there both are the same.
+@pytest.mark.parametrize("kernel, combine, kind", [("square", "mean", None), ("turbo", "mean", None), ("point", "mean", None),
+                                                   ("point", "weighted", "weight")])
+def test_a_drizzled_mosaic_is_the_drizzle_packages(pogson, tmp_path, kernel, combine, kind):
+    """Four dithered tiles, without and with weight maps, onto finer pixels."""
+    # Wide enough to hold the tiles whole: the package leaves out pixels whose centres lie off the output.
+    size, pixfrac = (220, 200), 0.7
+    random = np.random.default_rng(12)
+    template(tmp_path / "out.hdr", header("TAN", size, 20, 0.6), size)
+    out = WCS(fits.Header.fromstring((tmp_path / "out.hdr").read_text(), sep="\n"))
+    peer = drizzle.Drizzle(kernel=kernel, out_shape=(size[1], size[0]), fillval=np.nan)
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    names = []
+    for k in range(4):
+        cards = header("SIN", SIZE, 2 * k)
+        cards["CRPIX1"] += random.uniform(-8, 8)
+        cards["CRPIX2"] += random.uniform(-8, 8)
+        data = random.normal(50, 10, (SIZE[1], SIZE[0])).astype("f4")
+        weight = random.uniform(0.5, 2, data.shape).astype("f4")
+        weight[:, 10 * k : 10 * k + 5] = 0
+        names.append(tmp_path / f"d{k}.fits")
+        fits.writeto(names[-1], data, cards)
+        fits.writeto(tmp_path / f"d{k}.w.fits", weight)
+        places = np.stack(out.wcs_world2pix(*WCS(cards).wcs_pix2world(x, y, 0), 0), axis=-1)
+        peer.add_image(data, exptime=1, pixmap=places, pixfrac=pixfrac, pixel_scale_ratio=0.6, weight_map=weight if kind else None)
+    maps = ["--weight-type", f"map-{kind}", "--weight-map", ".w.fits"] if kind else []
+    pogson("mosaic", *names, "-o", tmp_path / "o.fits", "--header", tmp_path / "out.hdr", "--method", "drizzle", "--drop", kernel, "--pixfrac", pixfrac,
+           "--background", "none", "--flux-scale", "none", "--combine", combine, *maps)
+    value = fits.getdata(tmp_path / "o.fits")
+    unlike = (np.isnan(value) != np.isnan(peer.out_img)).sum()
+    worst = np.nanmax(np.abs(value - peer.out_img))
+    print(f"{kernel} {combine}: {np.isfinite(value).sum()} pixels, {unlike} unlike, {worst:.2e}")
+    assert unlike == 0
+    assert worst < 2 * ROUNDED[0]

@@ -146,6 +146,26 @@ def test_adaptive_filters_are_those_of_reproject(pogson, tmp_path, kernel, flux,
     assert worst < 4e-5 * (scale**2 if flux else 1)
 
 
+@pytest.mark.parametrize("kernel, mode, threshold", [("gaussian", "strict", 0.99999), ("gaussian", "ignore_threshold", 0.5), ("gaussian", "ignore", 0),
+                                                     ("hann", "ignore_threshold", 0.5), ("hann", "ignore", 0)])
+def test_adaptive_boundaries_are_those_of_reproject(pogson, tmp_path, kernel, mode, threshold):
+    # The footprint is the share of the filter on the tile: by the least of it, reproject's modes. A corner of the Gaussian's square has 3e-5;
+    # Hann's has nothing, so that its `strict` cannot be told by a share.
+    data, tile = scene_of(tmp_path)
+    if mode == "ignore":
+        data[20:24, 30:50] = np.nan
+        data[::7, ::9] = np.nan
+        fits.writeto(tmp_path / "tile.fits", data.astype("f4"), tile.to_header(), overwrite=True)
+    value, _ = made(pogson, tmp_path, "adaptive", "--filter", kernel, "--threshold", threshold)
+    out = WCS(fits.getheader(tmp_path / "o.fits"))
+    theirs = reproject_adaptive((data, tile), out, shape_out=(OUT[1], OUT[0]), kernel=kernel, boundary_mode=mode, bad_value_mode="ignore",
+                                center_jacobian=True, return_footprint=False)
+    unlike = (np.isfinite(value) != np.isfinite(theirs)).sum()
+    print(f"{kernel} {mode}: {np.isfinite(value).sum()} pixels, {unlike} unlike, {np.nanmax(np.abs(value - theirs)):.2e}")
+    assert unlike == 0
+    assert np.nanmax(np.abs(value - theirs)) < 4e-5
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack")
