@@ -57,7 +57,7 @@ def test_drops_are_those_of_the_drizzle_package(pogson, tmp_path, kernel, pixfra
 
 
 # Weight maps here weigh tiles against each other, by the variance of what each brings to an output pixel; the package weighs the drops of
-# one tile too. Onto finer pixels, points of one tile hardly ever share a pixel: there both are the same.
+# one tile too. Points of one tile, 1.67 output pixels apart, never share a pixel: there both are the same.
 @pytest.mark.parametrize("kernel, combine, kind", [("square", "mean", None), ("turbo", "mean", None), ("point", "mean", None),
                                                    ("point", "weighted", "weight")])
 def test_a_drizzled_mosaic_is_the_drizzle_packages(pogson, tmp_path, kernel, combine, kind):
