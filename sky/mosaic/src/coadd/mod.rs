@@ -8,7 +8,7 @@ use std::fmt;
 /// How values are combined.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Combine {
-    /// Mean, weighted by cover, by the tiles' weight maps and by the taper towards tile edges.
+    /// Mean, weighted by cover and by the taper towards tile edges; weight maps do not count, but where they are 0.
     Mean,
     /// The same, weighted by inverse variance too.
     Weighted,

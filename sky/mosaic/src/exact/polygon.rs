@@ -45,12 +45,24 @@ impl Polygon {
         rest.windows(2).map(|w| turn(*a, w[0], w[1])).sum()
     }
 
-    /// Whether it turns left, or straight on, at every vertex.
+    /// Whether it turns left, or straight on, at every vertex, and once round in all: vertices that all but coincide, as
+    /// where a rim is one point of the sky, may run round each other once more.
     pub(crate) fn is_convex(&self) -> bool {
+        // Sine of the angle by which rounding may bend a straight side.
+        const SLACK: f64 = -1e-9;
         let n = self.count;
         let p = self.points();
-        let slack = -1e-9 * self.doubled_area().abs();
-        (0..n).all(|k| turn(p[k], p[(k + 1) % n], p[(k + 2) % n]) >= slack)
+        let edge = |k: usize| {
+            let (a, b) = (p[k % n], p[(k + 1) % n]);
+            (b.0 - a.0, b.1 - a.1)
+        };
+        let left = (0..n).all(|k| {
+            let (a, b) = (edge(k), edge(k + 1));
+            a.0 * b.1 - a.1 * b.0 >= SLACK * libm::hypot(a.0, a.1) * libm::hypot(b.0, b.1)
+        });
+        // Once round, sides turn from rightwards to leftwards once, and back once.
+        let turns = || (0..n).filter(|&k| (edge(k).0 > 0.0) != (edge(k + 1).0 > 0.0)).count();
+        left && turns() <= 2
     }
 
     /// What it shares with the convex polygon `other`.

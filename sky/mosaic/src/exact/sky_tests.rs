@@ -8,11 +8,8 @@ use pogson_image::wcs::Wcs;
 /// Degrees per pixel.
 const STEP: f64 = 5.0;
 
-/// Part of the flux that an output in a projection may gain or lose. The rim of ZEA is a point that pixels reach from tens
-/// of degrees away; some inputs still lose a little there.
-fn goal(code: &str) -> f64 {
-    if code == "ZEA" { 4e-4 } else { 1e-6 }
-}
+/// Part of the flux that an output may gain or lose.
+const GOAL: f64 = 1e-6;
 
 /// An image of the whole sky in a projection, turned by an angle in degrees.
 fn sky(code: &str, turn: f64) -> (Wcs, (usize, usize)) {
@@ -102,15 +99,16 @@ fn lost(from: (&str, f64), to: (&str, f64)) -> [f64; 2] {
 }
 
 #[test]
-fn whole_skies_keep_their_flux_to_1e_6_from_and_to_each_projection_but_zea() {
+fn whole_skies_keep_their_flux_to_1e_6_from_and_to_each_projection() {
     let mut failed = Vec::new();
     for (k, code) in CODES.iter().enumerate() {
         let next = CODES[(k + 5) % CODES.len()];
         // Turned, as inputs, by turns.
         let turn = turns(code)[k % turns(code).len()];
         let [brightness, flux] = lost((code, turn), (next, 0.0));
-        // Each pixel's flux counts alike here, also that of pixels with a ten thousandth of the others' sky at a pole.
-        if brightness.abs() > goal(next) || flux.abs() > goal(next).max(2e-4) {
+        // Each pixel's flux counts alike here, also that of pixels with a ten thousandth of the others' sky at a pole; the tip
+        // of an output that lies within one side of a pixel may be missed.
+        if brightness.abs() > GOAL || flux.abs() > 2e-4 {
             failed.push((code, next, brightness, flux));
         }
     }
