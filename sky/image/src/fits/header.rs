@@ -140,6 +140,11 @@ impl Header {
                 header.warnings.push("a CONTINUE card continues nothing".to_owned());
             }
             let card = Card::read(record, &mut header.warnings);
+            // Written again, it would end the header before its time.
+            if card.key() == "END" && card.value().is_none() {
+                header.warnings.push("a card that reads as END, but is none, is left out".to_owned());
+                continue;
+            }
             open = card.continues();
             header.cards.push(card);
         }
@@ -320,6 +325,17 @@ fn is_end(record: &[u8]) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_reads_as_end_but_is_none_does_not_end_the_header_when_written() {
+        for text in ["A = 1\nEND\u{1a}\n", "A       = 1\nend\nB       = 2\nEND\n"] {
+            let header = Header::from_text(text).unwrap();
+            assert!(header.warnings().iter().any(|w| w.contains("END")), "{text:?}");
+            let (again, _) = Header::parse(&header.to_bytes()).unwrap();
+            assert_eq!(again.to_bytes(), header.to_bytes());
+            assert_eq!(again.i64("A"), Some(1));
+        }
+    }
 
     fn one(text: &str) -> Header {
         Header::from_text(text).unwrap()
