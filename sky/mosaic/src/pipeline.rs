@@ -1,5 +1,7 @@
 //! From tiles to mosaic in one process: place, compare, solve, co-add.
 
+mod beyond;
+
 use crate::background::difference::{Difference, Projected};
 use crate::background::fit::{PairFit, fit};
 use crate::background::solve::{Solution, solve};
@@ -223,7 +225,12 @@ impl Job<'_> {
             Background::None => (Vec::new(), Solution::none(&windows)),
             Background::Degree(degree) => {
                 let pairs = self.compare(&cache, &windows, usize::from(degree))?;
-                let solution = solve(&windows, &pairs, usize::from(degree));
+                let mut solution = solve(&windows, &pairs, usize::from(degree));
+                if solution.island_count > 1
+                    && let Some(wider) = self.solve_beyond(method, plane, &solution)?
+                {
+                    solution = wider;
+                }
                 (pairs, solution)
             }
         };
