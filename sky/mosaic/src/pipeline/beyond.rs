@@ -6,8 +6,9 @@ use crate::background::solve::{Solution, solve};
 use crate::method::Method;
 use std::sync::Mutex;
 
-/// Output pixels by which the frame grows at most, each way.
-const FARTHEST: usize = 1 << 20;
+/// How far the frame grows at most, each way, in sums of its width and height: a small cut-out of coarse tiles would be little
+/// beside what is compared around it.
+const FARTHEST: usize = 2;
 
 impl Job<'_> {
     /// Solves for the backgrounds over a frame that reaches a tile further each way, if that joins islands; `None` if it
@@ -68,8 +69,9 @@ impl Job<'_> {
         }
         let ratio = super::scale_ratio(self.sources, self.target);
         let largest = self.sources.iter().map(|s| libm::hypot(s.width as f64, s.height as f64)).fold(0.0, f64::max);
+        let most = FARTHEST.saturating_mul(self.target.width.saturating_add(self.target.height));
         let margin = (largest / ratio).ceil();
-        let margin = (margin.is_finite() && margin >= 1.0).then_some((margin as usize).min(FARTHEST))?;
+        let margin = (margin.is_finite() && margin >= 1.0).then_some((margin as usize).min(most))?;
         let (width, height) = (self.target.width + 2 * margin, self.target.height + 2 * margin);
         let wcs = self.target.wcs.shifted(-(margin as f64), -(margin as f64), (width, height))?;
         Some((margin, Target { wcs, width, height }))
