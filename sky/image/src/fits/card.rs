@@ -236,9 +236,8 @@ fn is_standard_key(key: &str) -> bool {
 fn tidy_key(key: &str) -> String {
     let upper = printable(key).to_ascii_uppercase().replace('=', "_");
     let mut words = upper.split(' ').filter(|w| !w.is_empty()).peekable();
-    if words.peek() == Some(&"HIERARCH") {
-        words.next();
-    }
+    // However often it stands there, for each reading takes the word away.
+    while words.next_if_eq(&"HIERARCH").is_some() {}
     let mut tidy = words.collect::<Vec<_>>().join(" ");
     tidy.truncate(LONGEST_KEY);
     tidy.trim_end().to_owned()

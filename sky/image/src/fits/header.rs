@@ -327,6 +327,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn hierarch_said_more_than_once_is_said_once_when_written() {
+        let header = Header::from_text("HIERARCH  HIERARCH HIERARCH 1Z = 3\nA       = 1\n").unwrap();
+        let (again, _) = Header::parse(&header.to_bytes()).unwrap();
+        assert_eq!(again.to_bytes(), header.to_bytes());
+        assert_eq!(again.i64("1Z"), Some(3));
+    }
+
+    #[test]
     fn what_reads_as_end_but_is_none_does_not_end_the_header_when_written() {
         for text in ["A = 1\nEND\u{1a}\n", "A       = 1\nend\nB       = 2\nEND\n"] {
             let header = Header::from_text(text).unwrap();
