@@ -8,10 +8,12 @@ pub mod cutout;
 pub mod fits;
 pub mod footprint;
 pub mod frame;
-pub mod lanes;
 pub mod region;
 pub mod sphere;
 pub mod table;
 pub mod template;
 pub mod unit;
 pub mod wcs;
+
+pub use pogson_lanes as lanes;
+pub use pogson_lanes::lanes;

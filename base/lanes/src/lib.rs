@@ -56,7 +56,7 @@ fn best() -> Level {
 /// in the signature must be elidable.
 ///
 /// ```
-/// pogson_image::lanes! {
+/// pogson_lanes::lanes! {
 ///     /// Adds `scale * b` to `a`, element by element.
 ///     pub fn accumulate(a: &mut [f32], b: &[f32], scale: f32) {
 ///         for (a, b) in a.iter_mut().zip(b) {
@@ -87,12 +87,12 @@ macro_rules! lanes {
                 fn avx512($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                match $crate::lanes::level() {
+                match $crate::level() {
                     // SAFETY: `level` is Avx512 only where the processor reports each of these features.
-                    $crate::lanes::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    $crate::Level::Avx512 => return unsafe { avx512($($arg),*) },
                     // SAFETY: `level` is Avx2 only where the processor reports AVX2 and FMA.
-                    $crate::lanes::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::lanes::Level::Base => {}
+                    $crate::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::Level::Base => {}
                 }
             }
             body($($arg),*)

@@ -1,0 +1,1 @@
+//! The fit of a pixel against every compatible pair of a library.
