@@ -4,6 +4,7 @@
 
 pub mod fit;
 pub mod library;
+pub mod magphys;
 pub mod observation;
 pub mod parameter;
 pub mod posterior;
