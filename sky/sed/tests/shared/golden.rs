@@ -57,7 +57,8 @@ fn the_best_pairs_of_three_pixels_have_the_properties_and_fluxes_that_magphys_pr
             (dust.xi_cold[i] * dust.f_mu[i], values[9]),
             (dust.mass[i] * stellar.dust_luminosity[s] * values[5], values[14]),
         ] {
-            close(ours, theirs, 2e-3);
+            // Printed with three decimals, temperatures with one.
+            close(ours, theirs, 3e-3);
         }
         assert_eq!(printed.len(), golden.bands.len());
         for (band, &printed) in printed.iter().enumerate() {
