@@ -6,3 +6,4 @@ pub mod error;
 
 pub use cube::Cube;
 pub use error::CubeError;
+pub mod result;

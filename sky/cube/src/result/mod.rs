@@ -1,0 +1,149 @@
+//! The file of a galaxy's fits: what was measured of each pixel and what was inferred.
+//!
+//! [`ResultFile`] holds it in memory; [`ResultFile::write`] and [`ResultFile::read`] bring it to and from HDF5 in the
+//! layout of the POGS paper (Vinsen & Thilker 2013, Figure 7), with more tables beside it. [`Journal`](journal::Journal)
+//! keeps the fits of a run that is still going.
+
+mod codec;
+mod error;
+mod grid;
+mod histogram;
+pub mod journal;
+mod layout;
+mod read;
+mod write;
+
+pub use error::ResultError;
+pub use histogram::{LEAST_PROBABILITY, trimmed};
+
+use std::collections::BTreeMap;
+
+use pogson_image::fits::Header;
+use pogson_sed::library::Band;
+use pogson_sed::observation::Observation;
+use pogson_sed::parameter::Parameter;
+use pogson_sed::posterior::PixelFit;
+
+/// What is common to all pixels of a file.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The galaxy's name.
+    pub galaxy: String,
+    /// Its redshift.
+    pub redshift: f64,
+    /// Pixels of the cube along x, 1 to 65,536.
+    pub width: u32,
+    /// Pixels along y.
+    pub height: u32,
+    /// The cube's header: its coordinates (WCS) and what else is worth keeping.
+    pub header: Header,
+    /// The bands, in the order of observations and model fluxes.
+    pub bands: Vec<Band>,
+    /// The parameters, in the order of marginals and best values: the 16 of the paper, then perhaps those of the
+    /// history.
+    pub parameters: Vec<Parameter>,
+    /// Name of the model library: its hash.
+    pub library: String,
+    /// Name of the cube: its hash.
+    pub cube: String,
+    /// Options that bear on the numbers, as name and value.
+    pub options: BTreeMap<String, String>,
+}
+
+/// One pixel (or one bin of pixels, or the whole galaxy) with its fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PixelRecord {
+    /// Column in the cube, from 0.
+    pub x: u32,
+    /// Row in the cube, from 0 at the bottom.
+    pub y: u32,
+    /// What was measured.
+    pub observation: Observation,
+    /// What was inferred.
+    pub fit: PixelFit,
+    /// Draws from the posterior, where they were asked for.
+    pub draws: Option<Draws>,
+}
+
+/// Draws from the joint posterior of the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draws {
+    /// Draw by draw, a value for each of [`Facts::parameters`]; log10 where
+    /// [`Parameter::is_logarithmic`].
+    pub values: Vec<f32>,
+    /// Covariance of the same quantities over the whole posterior, row by row, `n * n` for `n` parameters; empty where
+    /// it is not known.
+    pub covariance: Vec<f64>,
+}
+
+/// Pixels that were added up before the fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bins {
+    /// Number of the bin of each pixel, from 0, row by row from the bottom; -1 outside.
+    pub map: Vec<i32>,
+    /// A fit for each bin that was fitted; `x` is its number and `y` is 0.
+    pub records: Vec<PixelRecord>,
+}
+
+/// Sums of pixels that are fitted beside the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Special {
+    /// The summed fluxes of all usable pixels.
+    Integrated,
+    /// The summed fluxes of an elliptical ring.
+    Radial,
+}
+
+impl Special {
+    /// All, in the order of the file.
+    pub const ALL: [Special; 2] = [Special::Integrated, Special::Radial];
+}
+
+/// All that a fit of a cube yields.
+#[derive(Debug, Clone)]
+pub struct ResultFile {
+    /// What is common.
+    pub facts: Facts,
+    /// The pixels that were fitted, in any order.
+    pub pixels: Vec<PixelRecord>,
+    /// The bins, where pixels were binned.
+    pub bins: Option<Bins>,
+    /// Fits of sums; `x` counts those of a kind from 0, `y` is 0.
+    pub special: BTreeMap<Special, Vec<PixelRecord>>,
+}
+
+impl ResultFile {
+    /// A file without pixels.
+    pub fn new(facts: Facts) -> ResultFile {
+        ResultFile { facts, pixels: Vec::new(), bins: None, special: BTreeMap::new() }
+    }
+
+    /// Adds a pixel, in any order; of its histograms the bins of [`LEAST_PROBABILITY`] and more are kept.
+    pub fn push(&mut self, mut record: PixelRecord) {
+        record.fit.marginals.iter_mut().for_each(|m| *m = trimmed(m));
+        self.pixels.push(record);
+    }
+
+    /// Adds the fit of a sum.
+    pub fn push_special(&mut self, kind: Special, mut record: PixelRecord) {
+        record.fit.marginals.iter_mut().for_each(|m| *m = trimmed(m));
+        self.special.entry(kind).or_default().push(record);
+    }
+
+    /// Place of `parameter` among [`Facts::parameters`].
+    pub fn parameter_index(&self, parameter: Parameter) -> Option<usize> {
+        self.facts.parameters.iter().position(|p| *p == parameter)
+    }
+}
+
+impl Draws {
+    /// The draws as rows of `parameters` values.
+    pub fn rows(&self, parameters: usize) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(parameters.max(1))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod made_up;
+#[cfg(test)]
+mod tests;
