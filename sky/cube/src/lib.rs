@@ -1,8 +1,16 @@
 //! A galaxy in many bands: one grid, one resolution, one unit; its fits, maps and archive file.
 
+pub mod band;
 pub mod correlation;
 pub mod cube;
 pub mod error;
+pub mod extinction;
+pub mod fft;
+pub mod grid;
+pub mod input;
+pub mod project;
+pub mod psf;
+pub mod sky;
 
 pub use cube::Cube;
 pub use error::CubeError;

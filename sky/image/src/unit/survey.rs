@@ -107,7 +107,7 @@ impl PhotometricScale {
     /// MAGZERO, PHOTZP and the like (taken as AB). What was found is in [`PhotometricScale::why`].
     ///
     /// - SDSS nanomaggies are 3.631 µJy; the survey's u and z are off the AB system by u_AB = u - 0.04 and
-    ///   z_AB = z + 0.02, which is applied.
+    ///   z_AB = z + 0.02, which is applied, but not to images in janskys.
     /// - Zero-magnitude fluxes: 2MASS J H Ks 1594, 1024, 666.7 Jy (Cohen, Wheaton & Megeath 2003, AJ 126, 1090);
     ///   WISE 309.540, 171.787, 31.674, 8.363 Jy for a spectrum F_ν ∝ ν⁻² (Jarrett et al. 2011, ApJ 735, 112).
     /// - GALEX: AB 18.82 (FUV) and 20.08 (NUV) for 1 count/s (Morrissey et al. 2007, ApJS 173, 682).
@@ -140,7 +140,8 @@ impl PhotometricScale {
             },
         };
         if let Some((survey, band)) = identified {
-            if survey == Survey::Sdss {
+            // Images that somebody brought to janskys are on the AB system already.
+            if survey == Survey::Sdss && !unit_text.contains("Jy") {
                 sdss_to_ab(&mut scale, &band);
             }
             let image = if band.is_empty() { String::new() } else { format!(" {band}") };
