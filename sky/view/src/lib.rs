@@ -19,6 +19,8 @@
 //! ```
 
 mod colormap;
+mod colourbar;
+mod contour;
 mod draw;
 mod font;
 mod limits;
@@ -37,6 +39,8 @@ mod three;
 mod zscale;
 
 pub use colormap::{Colormap, ColormapError};
+pub use colourbar::ColourBar;
+pub use contour::{Segment, contour};
 pub use draw::{Layer, Point};
 pub use font::{draw_text, text_width};
 pub use limits::{Bound, Limits, LimitsError};

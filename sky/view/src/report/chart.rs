@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::escaped;
-use super::ticks::ticks;
+use super::ticks::{decades, ticks};
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 320.0;
@@ -16,9 +16,15 @@ const COLOURS: usize = 5;
 
 #[derive(Debug, Clone)]
 enum Series {
-    Bars { first: f64, step: f64, heights: Vec<f64> },
+    Bars {
+        first: f64,
+        step: f64,
+        heights: Vec<f64>,
+    },
     Line(Vec<(f64, f64)>),
     Points(Vec<(f64, f64)>),
+    /// x, y, and how far the bar goes down and up from it.
+    Errors(Vec<(f64, f64, f64)>),
 }
 
 /// A chart of one or several series over common axes; undefined points are left out.
@@ -29,7 +35,9 @@ pub struct Chart {
     y_label: String,
     series: Vec<(String, Series)>,
     levels: Vec<(f64, String)>,
+    notes: Vec<(f64, f64, String)>,
     logarithmic: bool,
+    logarithmic_x: bool,
 }
 
 impl Chart {
@@ -41,13 +49,21 @@ impl Chart {
             y_label: y_label.into(),
             series: Vec::new(),
             levels: Vec::new(),
+            notes: Vec::new(),
             logarithmic: false,
+            logarithmic_x: false,
         }
     }
 
     /// The y axis in powers of ten; values that are not positive are left out.
     pub fn logarithmic(mut self) -> Chart {
         self.logarithmic = true;
+        self
+    }
+
+    /// The x axis in powers of ten; what is not positive is left out. Not for histograms.
+    pub fn logarithmic_x(mut self) -> Chart {
+        self.logarithmic_x = true;
         self
     }
 
@@ -67,6 +83,18 @@ impl Chart {
         self.with(name, Series::Points(points.to_vec()))
     }
 
+    /// Points (x, y, e), each a dot with a bar from `y - e` to `y + e`; on a logarithmic axis a bar that goes below zero
+    /// goes to the axis.
+    pub fn errors(self, name: &str, points: &[(f64, f64, f64)]) -> Chart {
+        self.with(name, Series::Errors(points.to_vec()))
+    }
+
+    /// A short text, upright beside the place (x, y).
+    pub fn note(mut self, x: f64, y: f64, text: &str) -> Chart {
+        self.notes.push((x, y, text.into()));
+        self
+    }
+
     /// A dashed horizontal line at `y` with a text.
     pub fn level(mut self, y: f64, text: &str) -> Chart {
         self.levels.push((y, text.into()));
@@ -82,6 +110,14 @@ impl Chart {
         match (self.logarithmic, y > 0.0) {
             (false, _) => y,
             (true, true) => libm::log10(y),
+            (true, false) => f64::NAN,
+        }
+    }
+
+    fn x_value(&self, x: f64) -> f64 {
+        match (self.logarithmic_x, x > 0.0) {
+            (false, _) => x,
+            (true, true) => libm::log10(x),
             (true, false) => f64::NAN,
         }
     }
@@ -107,8 +143,14 @@ impl Chart {
                 }
                 Series::Line(points) | Series::Points(points) => {
                     for (px, py) in points {
-                        widen(&mut x, *px);
+                        widen(&mut x, self.x_value(*px));
                         widen(&mut y, self.y_value(*py));
+                    }
+                }
+                Series::Errors(points) => {
+                    for (px, py, e) in points {
+                        widen(&mut x, self.x_value(*px));
+                        [*py, py - e, py + e].into_iter().for_each(|v| widen(&mut y, self.y_value(v)));
                     }
                 }
             }
@@ -117,14 +159,15 @@ impl Chart {
         let (low, high) = padded(y, 0.06);
         // Nothing below zero: bars stand on the axis.
         let on_axis = y.0 == 0.0 && !self.logarithmic;
-        (padded(x, 0.0), (if on_axis { 0.0 } else { low }, high))
+        let beside = if self.logarithmic_x { 0.04 } else { 0.0 };
+        (padded(x, beside), (if on_axis { 0.0 } else { low }, high))
     }
 
     /// The chart as an SVG element that takes its colours from the page.
     pub fn svg(&self) -> String {
         let ((x0, x1), (y0, y1)) = self.ranges();
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-        let px = |x: f64| LEFT + (x - x0) / (x1 - x0) * (right - LEFT);
+        let px = |x: f64| LEFT + (self.x_value(x) - x0) / (x1 - x0) * (right - LEFT);
         let py = |y: f64| bottom - (self.y_value(y) - y0) / (y1 - y0) * (bottom - TOP);
         let mut svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{0}\"><title>{0}</title><text class=\"t\" x=\"0\" y=\"14\">{0}</text>",
@@ -166,6 +209,20 @@ impl Chart {
                     }
                     let _ = write!(svg, "<path class=\"l s{colour}\" d=\"{path}\"/>");
                 }
+                Series::Errors(points) => {
+                    for (x, y, e) in points {
+                        let (at, above) = ((px(*x), py(*y)), py(y + e));
+                        let below = py(y - e);
+                        let below = if below.is_finite() { below } else { bottom };
+                        if at.0.is_finite() && at.1.is_finite() {
+                            let _ = write!(
+                                svg,
+                                "<path class=\"l s{colour}\" d=\"M{:.2} {above:.2}V{below:.2}\"/><circle class=\"p s{colour}\" cx=\"{:.2}\" cy=\"{:.2}\" r=\"3\"/>",
+                                at.0, at.0, at.1
+                            );
+                        }
+                    }
+                }
                 Series::Points(points) => {
                     for (x, y) in points {
                         let at = (px(*x), py(*y));
@@ -178,6 +235,19 @@ impl Chart {
                         }
                     }
                 }
+            }
+        }
+        for (x, y, text) in &self.notes {
+            let at = (px(*x), py(*y));
+            if at.0.is_finite() && at.1.is_finite() {
+                let _ = write!(
+                    svg,
+                    "<text transform=\"translate({:.2} {:.2}) rotate(-90)\" text-anchor=\"{}\">{}</text>",
+                    at.0 + 4.0,
+                    if at.1 - TOP < 70.0 { at.1 + 9.0 } else { at.1 - 9.0 },
+                    if at.1 - TOP < 70.0 { "end" } else { "start" },
+                    escaped(text)
+                );
             }
         }
         for (level, text) in &self.levels {
@@ -234,7 +304,8 @@ impl Chart {
                 at + 4.0
             );
         }
-        for (value, text) in ticks(x.0, x.1, 6) {
+        let x_ticks = if self.logarithmic_x { decades(x.0, x.1) } else { ticks(x.0, x.1, 6) };
+        for (value, text) in x_ticks {
             let at = px(value);
             let _ = write!(
                 svg,
@@ -297,6 +368,29 @@ mod tests {
         let path = svg.split("class=\"l s0\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!(path.matches('M').count(), 2);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+
+    #[test]
+    fn bars_of_uncertainty_reach_as_far_as_they_say_on_a_logarithmic_axis() {
+        let points = [(1.0, 10.0, 9.0), (10.0, 100.0, 900.0), (100.0, 1000.0, 0.0)];
+        let svg =
+            Chart::new("t", "x", "y").logarithmic().logarithmic_x().errors("e", &points).note(1.0, 10.0, "r").svg();
+        let bars: Vec<(f64, f64)> = svg
+            .split("<path class=\"l s0\" d=\"M")
+            .skip(1)
+            .filter_map(|p| {
+                let (_, ends) = p.split('"').next()?.split_once(' ')?;
+                let (above, below) = ends.split_once('V')?;
+                Some((above.parse().ok()?, below.parse().ok()?))
+            })
+            .collect();
+        let centres: Vec<f64> = svg.split("cy=\"").skip(1).filter_map(|c| c.split('"').next()?.parse().ok()).collect();
+        // log 19 - 1 up and 1 down; log 1000 - 2 = 1 up and down to the axis; none.
+        let decade = (bars[0].1 - bars[0].0) / libm::log10(19.0);
+        assert!(((centres[0] - bars[0].0) / decade - (libm::log10(19.0) - 1.0)).abs() < 0.01);
+        assert!(((centres[1] - bars[1].0) / decade - 1.0).abs() < 0.01 && bars[1].1 == HEIGHT - BOTTOM);
+        assert_eq!(bars[2].0, bars[2].1);
+        assert!(svg.contains(">r</text>") && !svg.contains("NaN") && !svg.contains("inf"));
     }
 
     #[test]

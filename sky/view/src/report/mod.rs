@@ -28,10 +28,12 @@
 
 mod base64;
 mod chart;
+mod corner;
 mod style;
-mod ticks;
+pub(crate) mod ticks;
 
 pub use chart::Chart;
+pub use corner::Corner;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -262,6 +264,17 @@ impl ReportBuilder {
             );
         }
         self.body.push_str("</div>\n");
+        self
+    }
+
+    /// A corner plot with a caption.
+    pub fn corner(mut self, corner: &Corner, caption: &str) -> ReportBuilder {
+        let _ = writeln!(
+            self.body,
+            "<figure class=\"chart wide\">{}<figcaption>{}</figcaption></figure>",
+            corner.svg(),
+            escaped(caption)
+        );
         self
     }
 

@@ -49,6 +49,8 @@ svg .l{stroke:var(--c);stroke-width:1.75;fill:none;stroke-linejoin:round}
 svg .p{fill:var(--c);fill-opacity:.65}
 svg .b{fill:var(--c);fill-opacity:.5;stroke:var(--c);stroke-width:1}
 svg .k{fill:var(--c)}
+svg .d{fill:var(--c0);stroke:none}
+figure.wide{max-width:62rem}
 footer{color:var(--soft);font-size:.85rem;padding-top:2.5rem;padding-bottom:2.5rem}
 @media print{body{background:#fff}section{break-inside:avoid-page}.scroll{overflow:visible}}
 ";

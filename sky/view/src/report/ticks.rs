@@ -47,6 +47,24 @@ pub(crate) fn number(value: f64, step: f64) -> String {
     text.replace('-', "\u{2212}")
 }
 
+/// Ticks of a logarithmic axis between two powers of ten: value and text. 1, 2 and 5 of each decade where there are few.
+pub(crate) fn decades(low: f64, high: f64) -> Vec<(f64, String)> {
+    let parts: &[f64] = if high - low < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let (first, last) = (low.floor().clamp(-300.0, 300.0) as i32, high.ceil().clamp(-300.0, 300.0) as i32);
+    (first..=last.min(first.saturating_add(40)))
+        .flat_map(|k| parts.iter().map(move |p| (p * libm::pow(10.0, f64::from(k)), *p, k)))
+        .filter(|(v, ..)| (low - 1e-9..=high + 1e-9).contains(&libm::log10(*v)))
+        .map(|(v, p, k)| {
+            let text = match k {
+                0..=3 => format!("{v:.0}"),
+                -3..=-1 => format!("{v:.*}", k.unsigned_abs() as usize),
+                _ => format!("{p}e{k}").replace('-', "\u{2212}"),
+            };
+            (v, text)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +75,13 @@ mod tests {
         assert_eq!(texts(0.0, 1.0, 5), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(texts(-7.0, 12.0, 4), ["\u{2212}5", "0", "5", "10"]);
         assert_eq!(texts(0.0, 4.0e6, 4), ["0", "1e6", "2e6", "3e6", "4e6"]);
+    }
+
+    #[test]
+    fn logarithmic_axes_count_by_decades() {
+        let texts = |low, high| decades(low, high).into_iter().map(|(_, t)| t).collect::<Vec<_>>();
+        assert_eq!(texts(-1.0, 1.0), ["0.1", "0.2", "0.5", "1", "2", "5", "10"]);
+        assert_eq!(texts(-0.5, 2.6), ["1", "10", "100"]);
     }
 
     #[test]
