@@ -8,10 +8,11 @@ pub mod extinction;
 pub mod fft;
 pub mod grid;
 pub mod input;
+pub mod maps;
 pub mod project;
 pub mod psf;
+pub mod result;
 pub mod sky;
 
 pub use cube::Cube;
 pub use error::CubeError;
-pub mod result;

@@ -267,6 +267,17 @@ impl ReportBuilder {
         self
     }
 
+    /// Charts behind a line that opens them: for many.
+    pub fn folded_charts(mut self, summary: &str, charts: Vec<(Chart, &str)>) -> ReportBuilder {
+        if charts.is_empty() {
+            return self;
+        }
+        let _ = writeln!(self.body, "<details><summary>{}</summary>", escaped(summary));
+        let mut page = self.charts(charts);
+        page.body.push_str("</details>\n");
+        page
+    }
+
     /// A corner plot with a caption.
     pub fn corner(mut self, corner: &Corner, caption: &str) -> ReportBuilder {
         let _ = writeln!(

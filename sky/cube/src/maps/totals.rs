@@ -1,0 +1,82 @@
+//! Sums over the galaxy, beside the fit of its summed light.
+
+use pogson_sed::parameter::Parameter;
+use pogson_sed::posterior::Marginal;
+
+use super::plane::Level;
+use crate::result::{ResultFile, Special};
+
+/// Quantities that add up over pixels.
+const ADDITIVE: [Parameter; 4] =
+    [Parameter::StellarMass, Parameter::DustLuminosity, Parameter::DustMass, Parameter::Sfr];
+
+/// A sum over the pixels of one quantity, linear, in the parameter's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Total {
+    /// What was summed.
+    pub parameter: Parameter,
+    /// Sum of the medians.
+    pub medians: f64,
+    /// Sum of the means of the posteriors, from the kept bins of their histograms.
+    pub means: f64,
+    /// Standard deviation of the sum if pixels are independent: the halves of the 16 to 84 percentile ranges, in
+    /// quadrature.
+    pub sigma_independent: f64,
+    /// The same if all pixels err together, as with a wrong distance or flux scale.
+    pub sigma_together: f64,
+    /// Sum over the best pairs.
+    pub best: f64,
+    /// 16th, 50th and 84th percentiles of the fit of the summed light; where the result holds it.
+    pub integrated: Option<[f64; 3]>,
+}
+
+impl Total {
+    /// Sum of the medians over the integrated median, in dex.
+    pub fn difference_dex(&self) -> Option<f64> {
+        self.integrated.map(|[_, median, _]| libm::log10(self.medians / median))
+    }
+}
+
+/// Sums of the quantities that add up. Bins count once each; values of pixels that are undefined count nothing.
+pub fn totals(result: &ResultFile, level: Level) -> Vec<Total> {
+    let whole = result.special.get(&Special::Integrated).and_then(|records| records.first());
+    let known = ADDITIVE.iter().filter_map(|p| Some((*p, result.parameter_index(*p)?)));
+    known
+        .map(|(parameter, k)| {
+            let mut total = Total {
+                parameter,
+                medians: 0.0,
+                means: 0.0,
+                sigma_independent: 0.0,
+                sigma_together: 0.0,
+                best: 0.0,
+                integrated: whole
+                    .and_then(|r| r.fit.marginals.get(k))
+                    .map(|m| [m.percentiles[1], m.median(), m.percentiles[3]].map(|v| libm::pow(10.0, v))),
+            };
+            for record in level.records(result) {
+                let Some(m) = record.fit.marginals.get(k).filter(|m| m.median().is_finite()) else { continue };
+                let [low, median, high] = [m.percentiles[1], m.median(), m.percentiles[3]].map(|v| libm::pow(10.0, v));
+                let half = (high - low) / 2.0;
+                total.medians += median;
+                total.means += mean(m).unwrap_or(median);
+                total.sigma_independent += half * half;
+                total.sigma_together += half;
+                total.best += record.fit.best.values.get(k).copied().filter(|v| v.is_finite()).unwrap_or(0.0);
+            }
+            total.sigma_independent = total.sigma_independent.sqrt();
+            total
+        })
+        .collect()
+}
+
+/// Mean of the value, not of its logarithm, over the histogram. None without bins.
+fn mean(m: &Marginal) -> Option<f64> {
+    let value = |k: usize| {
+        let x = m.first + m.step * k as f64;
+        if m.parameter.is_logarithmic() { libm::pow(10.0, x) } else { x }
+    };
+    let weight: f64 = m.histogram.iter().sum();
+    let sum: f64 = m.histogram.iter().enumerate().map(|(k, p)| p * value(k)).sum();
+    (weight > 0.0).then(|| sum / weight)
+}
