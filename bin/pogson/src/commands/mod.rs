@@ -38,6 +38,7 @@ commands! {
     header => Header,
     info => Info,
     man => Man,
+    maps => Maps,
     overlaps => Overlaps,
     shrink => Shrink,
     simulate => Simulate,

@@ -286,7 +286,9 @@ impl Chart {
 
     fn axes(&self, svg: &mut String, x: (f64, f64), y: (f64, f64), px: &dyn Fn(f64) -> f64) {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-        let y_ticks: Vec<(f64, String)> = if self.logarithmic {
+        let y_ticks: Vec<(f64, String)> = if self.logarithmic && y.1 - y.0 < 1.7 {
+            decades(y.0, y.1).into_iter().map(|(v, text)| (libm::log10(v), text)).collect()
+        } else if self.logarithmic {
             let step = ((y.1 - y.0) / 6.0).ceil().max(1.0) as i64;
             (y.0.ceil() as i64..=y.1.floor() as i64)
                 .filter(|k| k % step == 0)

@@ -189,10 +189,14 @@ fn tones(counts: &[usize]) -> Vec<f64> {
     order.sort_by_key(|k| (std::cmp::Reverse(counts[*k]), *k));
     let mut tones = vec![0.0; counts.len()];
     let mut held = 0usize;
-    for k in order {
+    // Cells of equal count have one tone.
+    for equal in order.chunk_by(|a, b| counts[*a] == counts[*b]) {
         let share = held as f64 / total.max(1) as f64;
-        tones[k] = TONES.iter().find(|(most, _)| share < *most).map_or(0.08, |(_, tone)| *tone);
-        held += counts[k];
+        let tone = TONES.iter().find(|(most, _)| share < *most).map_or(0.08, |(_, tone)| *tone);
+        for k in equal {
+            tones[*k] = tone;
+            held += counts[*k];
+        }
     }
     tones
 }

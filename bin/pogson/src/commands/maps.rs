@@ -1,0 +1,104 @@
+//! `pogson maps`: what a fit found, as images, pictures and a report.
+
+use std::path::PathBuf;
+
+use pogson_cube::maps::{Level, MapsError, ReportOptions, report, summary, write_maps};
+use pogson_cube::result::ResultFile;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Unit;
+
+/// Turn the result of a fit into maps, pictures and a report
+///
+/// Writes into a folder: a FITS file for each parameter (the median, and in extensions the percentiles, the peak and the
+/// best fit, with the cube's coordinates), a picture of each median with colour bar and contours, quality.fits,
+/// summary.json and report.html. Results with bins have maps of both, those of bins named bin_... .
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pogson maps ngc5584.h5 -o maps
+  pogson maps ngc5584.h5 -o maps --pixel '45 52' --pixel '60 31' --force
+  pogson maps ngc5584.h5 -o maps --json")]
+pub struct Args {
+    /// Result of pogson fit
+    input: PathBuf,
+    /// Folder to write to; made if it is not there
+    #[arg(long, short)]
+    output: PathBuf,
+    /// A pixel to show in the report, counted from 1 as in FITS; may be given several times
+    #[arg(long, value_name = "X Y", value_parser = pixel)]
+    pixel: Vec<(u32, u32)>,
+    /// Replace files of an earlier run
+    #[arg(long)]
+    force: bool,
+}
+
+fn pixel(text: &str) -> Result<(u32, u32), String> {
+    let numbers: Option<Vec<u32>> = text
+        .split([' ', ','])
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse::<u32>().ok().filter(|n| *n > 0).map(|n| n - 1))
+        .collect();
+    match numbers.as_deref() {
+        Some([x, y]) => Ok((*x, *y)),
+        _ => Err("two whole numbers from 1 are wanted, such as '45 52'".into()),
+    }
+}
+
+/// Makes the maps.
+///
+/// # Errors
+/// A file that is no result, a pixel outside it, a folder that cannot be written.
+pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    let result = ResultFile::read(&args.input)?;
+    let levels = Level::of(&result);
+    if levels.is_empty() {
+        return Err(MapsError::Empty { path: args.input }.into());
+    }
+    for (x, y) in &args.pixel {
+        if !result.pixels.iter().any(|r| (r.x, r.y) == (*x, *y)) {
+            let (width, height) = (result.facts.width, result.facts.height);
+            return Err(Failure::usage(format!(
+                "--pixel '{} {}': was not fitted; choose one of the {} fitted pixels of {width} x {height}",
+                x + 1,
+                y + 1,
+                result.pixels.len()
+            )));
+        }
+    }
+    let page = args.output.join("report.html");
+    let figures = args.output.join("summary.json");
+    if let Some(path) = [&page, &figures].into_iter().find(|path| !args.force && path.exists()) {
+        return Err(MapsError::Exists { path: path.clone() }.into());
+    }
+    std::fs::create_dir_all(&args.output).map_err(|e| Failure::io(&args.output, &e))?;
+    let files = levels.len() * (result.facts.parameters.len() + 1);
+    let progress = out.progress("maps", files as u64, Unit::Tiles);
+    let written = write_maps::<Failure>(&result, &args.output, args.force, || {
+        progress.add(1);
+        out.go_on()
+    })?;
+    drop(progress);
+    report(&result, &ReportOptions { pixels: args.pixel })?.write(&page)?;
+    let mut said = summary(&result);
+    let text = serde_json::to_string_pretty(&said).map_err(|e| Failure::failed(e.to_string()))?;
+    std::fs::write(&figures, text + "\n").map_err(|e| Failure::io(&figures, &e))?;
+    if out.is_json() {
+        if let Some(object) = said.as_object_mut() {
+            object.insert("folder".into(), args.output.display().to_string().into());
+            object.insert("fits".into(), written.fits.into());
+            object.insert("pictures".into(), written.pictures.into());
+            object.insert("report".into(), page.display().to_string().into());
+        }
+        return out.object(&said);
+    }
+    out.note(format!(
+        "{}: {} images, {} pictures, summary.json, report.html of {} pixels",
+        args.output.display(),
+        written.fits.len(),
+        written.pictures.len(),
+        result.pixels.len()
+    ));
+    Ok(())
+}
