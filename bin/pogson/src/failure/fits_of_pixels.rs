@@ -3,7 +3,7 @@
 use pogson_cube::maps::MapsError;
 use pogson_cube::result::ResultError;
 
-use super::{Class, Failure, class_of};
+use super::{Failure, class_of};
 
 impl From<ResultError> for Failure {
     fn from(error: ResultError) -> Failure {
