@@ -8,3 +8,4 @@ pub mod magphys;
 pub mod observation;
 pub mod parameter;
 pub mod posterior;
+pub mod ssp;
