@@ -8,11 +8,13 @@ pub mod extinction;
 pub mod fft;
 pub mod grid;
 pub mod input;
+pub mod library;
 pub mod maps;
 pub mod project;
 pub mod psf;
 pub mod result;
 pub mod sky;
+pub mod ssp_fits;
 
 pub use cube::Cube;
 pub use error::CubeError;

@@ -2,10 +2,16 @@
 //!
 //! Pure numbers: no FITS, no C, no threads, so that a fit runs anywhere and gives the same bytes everywhere.
 
+pub mod build;
+pub mod dust;
+pub mod filter;
 pub mod fit;
+pub mod history;
 pub mod library;
 pub mod magphys;
+pub mod mock;
 pub mod observation;
 pub mod parameter;
 pub mod posterior;
+mod random;
 pub mod ssp;

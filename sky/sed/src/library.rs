@@ -122,9 +122,67 @@ impl Stellar {
         self.f_mu.len()
     }
 
+    /// Adds the models of `other`, which has the same bands, after its own. Histories are kept if both have them.
+    pub fn append(&mut self, mut other: Stellar) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        self.index.append(&mut other.index);
+        for (flux, more) in self.flux.iter_mut().zip(&mut other.flux) {
+            flux.append(more);
+        }
+        for (own, more) in [
+            (&mut self.f_mu, &mut other.f_mu),
+            (&mut self.mu, &mut other.mu),
+            (&mut self.tau_v, &mut other.tau_v),
+            (&mut self.ssfr, &mut other.ssfr),
+            (&mut self.dust_luminosity, &mut other.dust_luminosity),
+        ] {
+            own.append(more);
+        }
+        self.history = match (self.history.take(), other.history) {
+            (Some(mut history), Some(mut more)) => {
+                for (own, more) in history.columns_mut().into_iter().zip(more.columns_mut()) {
+                    own.append(more);
+                }
+                Some(history)
+            }
+            _ => None,
+        };
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.f_mu.is_empty()
+    }
+}
+
+impl Histories {
+    /// All columns, in the order of the declaration.
+    pub fn columns(&self) -> [&Vec<f64>; 7] {
+        [
+            &self.age,
+            &self.mass_weighted_age,
+            &self.light_weighted_age,
+            &self.gamma,
+            &self.metallicity,
+            &self.last_burst,
+            &self.formed,
+        ]
+    }
+
+    /// All columns, in the order of the declaration.
+    pub fn columns_mut(&mut self) -> [&mut Vec<f64>; 7] {
+        [
+            &mut self.age,
+            &mut self.mass_weighted_age,
+            &mut self.light_weighted_age,
+            &mut self.gamma,
+            &mut self.metallicity,
+            &mut self.last_burst,
+            &mut self.formed,
+        ]
     }
 }
 
@@ -132,6 +190,39 @@ impl Dust {
     /// Number of models.
     pub fn len(&self) -> usize {
         self.f_mu.len()
+    }
+
+    /// Adds the models of `other`, which has the same bands, after its own.
+    pub fn append(&mut self, mut other: Dust) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        for (flux, more) in self.flux.iter_mut().zip(&mut other.flux) {
+            flux.append(more);
+        }
+        for (own, more) in self.columns_mut().into_iter().zip(other.columns_mut()) {
+            own.append(more);
+        }
+    }
+
+    /// Columns of parameters, in the order of the declaration.
+    pub fn columns(&self) -> [&Vec<f64>; 8] {
+        [&self.f_mu, &self.xi_cold, &self.t_warm, &self.t_cold, &self.xi_pah, &self.xi_mir, &self.xi_warm, &self.mass]
+    }
+
+    /// Columns of parameters, in the order of the declaration.
+    pub fn columns_mut(&mut self) -> [&mut Vec<f64>; 8] {
+        [
+            &mut self.f_mu,
+            &mut self.xi_cold,
+            &mut self.t_warm,
+            &mut self.t_cold,
+            &mut self.xi_pah,
+            &mut self.xi_mir,
+            &mut self.xi_warm,
+            &mut self.mass,
+        ]
     }
 
     /// Whether there are none.

@@ -114,7 +114,11 @@ impl Ssp {
             range("wavelength", self.wavelength[0], "1 Angstrom or more")?;
         }
         if self.metallicity[0] < 1e-6 || self.metallicity[nz - 1] > 1.0 {
-            range("metallicity", self.metallicity[0].min(1.0 - self.metallicity[nz - 1]), "mass fractions of 1e-6 to 1")?;
+            range(
+                "metallicity",
+                self.metallicity[0].min(1.0 - self.metallicity[nz - 1]),
+                "mass fractions of 1e-6 to 1",
+            )?;
         }
         if self.age[0] < 0.0 {
             range("age", self.age[0], "0 yr or more")?;
