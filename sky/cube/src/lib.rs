@@ -10,6 +10,7 @@ pub mod grid;
 pub mod input;
 pub mod library;
 pub mod maps;
+pub mod morphology;
 pub mod project;
 pub mod psf;
 pub mod result;

@@ -39,6 +39,7 @@ commands! {
     info => Info,
     man => Man,
     maps => Maps,
+    morphology => Morphology,
     overlaps => Overlaps,
     shrink => Shrink,
     simulate => Simulate,

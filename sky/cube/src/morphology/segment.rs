@@ -1,0 +1,100 @@
+//! Which pixels belong together.
+
+use super::smooth::gaussian;
+
+/// Numbers of regions of touching pixels (corners count), from 1; 0 where `inside` is false.
+pub fn regions(inside: &[bool], width: usize) -> Vec<u32> {
+    let height = inside.len() / width.max(1);
+    let mut labels = vec![0u32; inside.len()];
+    let mut next = 0;
+    let mut open = Vec::new();
+    for start in 0..width * height {
+        if !inside[start] || labels[start] != 0 {
+            continue;
+        }
+        next += 1;
+        labels[start] = next;
+        open.push(start);
+        while let Some(at) = open.pop() {
+            let (x, y) = (at % width, at / width);
+            for ny in y.saturating_sub(1)..(y + 2).min(height) {
+                for nx in x.saturating_sub(1)..(x + 2).min(width) {
+                    let neighbour = ny * width + nx;
+                    if inside[neighbour] && labels[neighbour] == 0 {
+                        labels[neighbour] = next;
+                        open.push(neighbour);
+                    }
+                }
+            }
+        }
+    }
+    labels
+}
+
+/// The object of an image: of the pixels that stand out of the sky by 1.5 sigma after smoothing by a Gaussian of 3 pixels
+/// full width, the region that holds the most light. Sky and sigma are the median and the scaled median deviation after
+/// clipping at 3 sigma. All false where nothing stands out.
+///
+/// - `values`: row by row; masked ones hold 0 and are told by `masked`.
+pub fn object(values: &[f64], width: usize, masked: &[bool]) -> Vec<bool> {
+    let known: Vec<f64> = values.iter().zip(masked).filter(|(_, m)| !**m).map(|(v, _)| *v).collect();
+    let (sky, sigma) = sky_of(known);
+    let smooth = gaussian(values, width, 3.0 / 2.354_820_045);
+    let above: Vec<bool> = smooth.iter().zip(masked).map(|(v, m)| !m && *v > sky + 1.5 * sigma).collect();
+    let labels = regions(&above, width);
+    let count = labels.iter().copied().max().unwrap_or(0) as usize;
+    let mut light = vec![0.0; count + 1];
+    labels.iter().zip(values).filter(|(l, _)| **l > 0).for_each(|(l, v)| light[*l as usize] += v - sky);
+    let brightest = (1..=count).max_by(|a, b| light[*a].total_cmp(&light[*b])).unwrap_or(0) as u32;
+    labels.iter().map(|l| *l == brightest && brightest > 0).collect()
+}
+
+/// Median and standard deviation of the sky.
+pub(super) fn sky_of(mut values: Vec<f64>) -> (f64, f64) {
+    let middle = |v: &mut Vec<f64>| {
+        v.sort_by(f64::total_cmp);
+        if v.is_empty() { 0.0 } else { v[v.len() / 2] }
+    };
+    let (mut sky, mut sigma) = (0.0, 0.0);
+    for _ in 0..8 {
+        sky = middle(&mut values);
+        let mut deviations: Vec<f64> = values.iter().map(|v| (v - sky).abs()).collect();
+        sigma = 1.482_602_218_505_602 * middle(&mut deviations);
+        let before = values.len();
+        values.retain(|v| (v - sky).abs() <= 3.0 * sigma);
+        if values.len() == before || sigma == 0.0 {
+            break;
+        }
+    }
+    (sky, sigma)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_that_touch_by_corners_belong_together() {
+        let picture = ["#..#", ".#..", "...#", "...#"].concat();
+        let inside: Vec<bool> = picture.chars().map(|c| c == '#').collect();
+        assert_eq!(regions(&inside, 4), [1, 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3]);
+    }
+
+    #[test]
+    fn the_brightest_blob_over_noise_is_the_object() {
+        let mut stream = crate::result::made_up::Stream(3);
+        let mut values: Vec<f64> = (0..80 * 80).map(|_| stream.normal()).collect();
+        for (k, v) in values.iter_mut().enumerate() {
+            let r2 = |cx: f64, cy: f64| {
+                let (dx, dy) = ((k % 80) as f64 - cx, (k / 80) as f64 - cy);
+                dx * dx + dy * dy
+            };
+            *v += 50.0 * libm::exp(-r2(30.0, 40.0) / 50.0) + 20.0 * libm::exp(-r2(65.0, 65.0) / 8.0);
+        }
+        let object = object(&values, 80, &[false; 6400]);
+        assert!(object[40 * 80 + 30] && !object[65 * 80 + 65] && !object[5 * 80 + 5]);
+        let area = object.iter().filter(|o| **o).count() as f64;
+        // Where 50 exp(-r2 / 50) is about 1.5: r2 = 175.
+        assert!((area / (std::f64::consts::PI * 175.0) - 1.0).abs() < 0.2, "{area}");
+    }
+}
