@@ -1,6 +1,7 @@
 //! A galaxy in many bands: one grid, one resolution, one unit; its fits, maps and archive file.
 
 pub mod band;
+pub mod build;
 pub mod correlation;
 pub mod cube;
 pub mod error;
@@ -11,11 +12,13 @@ pub mod input;
 pub mod library;
 pub mod maps;
 pub mod morphology;
+pub mod object;
 pub mod project;
 pub mod psf;
 pub mod result;
 pub mod sky;
 pub mod ssp_fits;
+pub mod stars;
 
 pub use cube::Cube;
 pub use error::CubeError;

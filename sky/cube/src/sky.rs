@@ -2,7 +2,7 @@
 
 mod correlate;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::correlation::NoiseCorrelation;
 use crate::input::SkyModel;

@@ -33,6 +33,7 @@ commands! {
     check => Check,
     compare => Compare,
     convert => Convert,
+    cube => Cube,
     cutout => Cutout,
     get => Get,
     header => Header,

@@ -125,13 +125,36 @@ impl Kernel {
         2 * self.reach + 1
     }
 
+    /// Parts that a pixel is divided into along each axis, for a target of this width in arcseconds.
+    pub fn parts(plane: Plane, fwhm: f64) -> usize {
+        (6.0 * plane.side() / fwhm).ceil().clamp(1.0, 8.0) as usize
+    }
+
+    /// The same kernel on the image's own pixels: sums over its parts.
+    pub fn on_whole_pixels(self) -> Kernel {
+        if self.finer == 1 {
+            return self;
+        }
+        let parts = self.finer as i64;
+        let (r, side) = (self.reach as i64, self.side() as i64);
+        let reach = (r + parts) / parts;
+        let whole = 2 * reach + 1;
+        let mut values = vec![0.0; (whole * whole) as usize];
+        let place = |d: i64| (2 * d + parts).div_euclid(2 * parts) + reach;
+        for (k, value) in self.values.iter().enumerate() {
+            let (x, y) = (place(k as i64 % side - r), place(k as i64 / side - r));
+            values[(y * whole + x) as usize] += value;
+        }
+        Kernel { reach: reach as usize, values, finer: 1 }
+    }
+
     /// The kernel that brings `source` on pixels of `plane` to `target`.
     ///
     /// # Errors
     /// [`KernelError`].
     pub fn matching(source: &Psf, plane: Plane, target: &Target) -> Result<Kernel, KernelError> {
         // Pixels that are not small against the target are divided, lest their squares show.
-        let finer = (6.0 * plane.side() / target.fwhm()).ceil().clamp(1.0, 8.0) as usize;
+        let finer = Kernel::parts(plane, target.fwhm());
         let pixel = plane.finer(finer);
         let extent = target.psf.extent().max(1.5 * source.fwhm()) + 8.0 * plane.side();
         let needed = (1.5 * extent / pixel.side()).ceil() as usize;

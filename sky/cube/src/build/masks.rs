@@ -1,0 +1,210 @@
+//! Which pixels of a cube are not to be used: stars, regions, all outside the object.
+
+use std::path::Path;
+
+use pogson_image::region::{Canvas, Mask, Physical, RegionFile};
+use pogson_image::sphere::SkyCoord;
+use pogson_image::wcs::PixelMap;
+
+use super::Request;
+use super::band::Band;
+use crate::cube::{Cube, mask};
+use crate::error::CubeError;
+use crate::grid::Grid;
+use crate::object::Object;
+use crate::stars::{Image, compact_sources};
+
+/// Significance of a star's peak in its own image.
+const SIGNIFICANT: f64 = 25.0;
+/// Widest usual width of images in which stars are told from knots, arcseconds.
+const SHARP_ARCSEC: f64 = 5.0;
+/// Wavelengths in which stars are looked for, micrometres.
+const OPTICAL: std::ops::Range<f64> = 0.3..5.0;
+/// Wavelength beyond which knots of young stars are no longer compact and bright.
+const RED: f64 = 0.7;
+/// Reach of the object's ellipse where only the object is wanted.
+const OBJECT_REACH: f64 = 1.5;
+
+/// A masked star.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Star {
+    /// Right ascension, ICRS degrees.
+    pub ra_deg: f64,
+    /// Declination.
+    pub dec_deg: f64,
+    /// Radius of the mask, arcseconds.
+    pub radius_arcsec: f64,
+    /// Bands in which it was found; none for stars of a catalogue.
+    pub bands: Vec<String>,
+    /// Column on the grid, 0-based.
+    #[serde(skip)]
+    pub(super) x: f64,
+    /// Row.
+    #[serde(skip)]
+    pub(super) y: f64,
+}
+
+/// Sets the bits of the mask that do not depend on the number of bands, and tells the stars.
+pub(super) fn apply(
+    cube: &mut Cube,
+    bands: &[Band],
+    grid: &Grid,
+    object: Option<&Object>,
+    request: &Request,
+) -> Result<Vec<Star>, CubeError> {
+    let mut stars = Vec::new();
+    if request.stars {
+        stars = search(bands, grid, object);
+        stars.iter_mut().for_each(|star| star.radius_arcsec = radius(star, cube, grid));
+    }
+    for path in &request.catalogues {
+        stars.extend(catalogue(path, cube, grid)?);
+    }
+    for star in &stars {
+        let reach = star.radius_arcsec / grid.side_arcsec;
+        set(cube, mask::STAR, |x, y| libm::hypot(x - star.x, y - star.y) <= reach);
+    }
+    for path in &request.regions {
+        let file = RegionFile::read(path).map_err(|e| CubeError::Request(e.to_string()))?;
+        let canvas =
+            Canvas { wcs: Some(&grid.wcs), width: grid.width, height: grid.height, physical: Physical::default() };
+        let laid = Mask::of(&file.regions, &canvas).map_err(|e| CubeError::image(path, e.to_string()))?;
+        set(cube, mask::REGION, |x, y| laid.row(y as usize).get(x as usize).copied().unwrap_or(false));
+    }
+    if let Some(object) = object.filter(|_| request.object_only) {
+        set(cube, mask::OUTSIDE, |x, y| object.radius(x, y) > OBJECT_REACH);
+    }
+    stars.retain(|star| {
+        let reach = star.radius_arcsec / grid.side_arcsec;
+        let on = |at: f64, n: usize| at > -reach && at < n as f64 + reach;
+        on(star.x, grid.width) && on(star.y, grid.height)
+    });
+    Ok(stars)
+}
+
+fn set(cube: &mut Cube, bit: i32, holds: impl Fn(f64, f64) -> bool) {
+    let width = cube.width;
+    for (k, bits) in cube.mask.iter_mut().enumerate() {
+        if holds((k % width) as f64, (k / width) as f64) {
+            *bits |= bit;
+        }
+    }
+}
+
+/// Compact sources that at least two sharp optical or near-infrared images show as stars, one of them a red one where there
+/// are such; the object's own centre is none.
+fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {
+    let sharp: Vec<&Band> = bands
+        .iter()
+        .filter(|b| OPTICAL.contains(&b.input.band.wavelength_um) && b.psf.fwhm() < SHARP_ARCSEC && b.sky.sigma > 0.0)
+        .collect();
+    let any_red = sharp.iter().any(|b| b.input.band.wavelength_um > RED);
+    // Column, row, band.
+    let mut seen: Vec<(f64, f64, usize)> = Vec::new();
+    for (k, band) in sharp.iter().enumerate() {
+        let mut above = band.loaded.flux.clone();
+        band.sky.subtract(&mut above, band.loaded.width);
+        let image = Image { values: &above, width: band.loaded.width, sigma: band.sky.sigma };
+        let expected = band.psf.fwhm() / band.plane.side();
+        let map = PixelMap::between(&band.loaded.wcs, &grid.wcs);
+        for source in compact_sources(image, expected, SIGNIFICANT) {
+            let narrow = (source.fwhm / expected - 1.0).abs() < 0.25 && source.ellipticity < 0.2;
+            if let Some((x, y)) = map.apply_one(source.x, source.y).filter(|_| narrow) {
+                seen.push((x, y, k));
+            }
+        }
+    }
+    let near = 2.0 / grid.side_arcsec;
+    let core = object.map(|o| (o.x, o.y, (0.1 * o.a).max(3.0 / grid.side_arcsec)));
+    let mut stars: Vec<Star> = Vec::new();
+    let mut taken = vec![false; seen.len()];
+    for k in 0..seen.len() {
+        if taken[k] {
+            continue;
+        }
+        let (x, y, _) = seen[k];
+        let mut names: Vec<usize> = Vec::new();
+        for j in k..seen.len() {
+            if libm::hypot(seen[j].0 - x, seen[j].1 - y) < near {
+                taken[j] = true;
+                if !names.contains(&seen[j].2) {
+                    names.push(seen[j].2);
+                }
+            }
+        }
+        let red = names.iter().any(|k| sharp[*k].input.band.wavelength_um > RED) || !any_red;
+        let enough = names.len() >= 2.min(sharp.len());
+        let centre = core.is_some_and(|(cx, cy, r)| libm::hypot(x - cx, y - cy) < r);
+        if let Some(place) = grid.wcs.pix_to_sky(x, y).filter(|_| red && enough && !centre) {
+            let bands = names.iter().map(|k| sharp[*k].input.band.name.clone()).collect();
+            stars.push(Star { ra_deg: place.lon_deg, dec_deg: place.lat_deg, radius_arcsec: 0.0, bands, x, y });
+        }
+    }
+    stars
+}
+
+/// Distance at which a star's light has sunk to the noise in every band: a Gaussian of the common width through the peak
+/// above the surroundings, and half a width for the wings; one width at least, five at most.
+fn radius(star: &Star, cube: &Cube, grid: &Grid) -> f64 {
+    let fwhm = cube
+        .psf_fwhm_arcsec
+        .unwrap_or_else(|| cube.layers.iter().filter_map(|l| l.psf_fwhm_arcsec).fold(grid.side_arcsec, f64::max));
+    let (cx, cy) = (star.x.round(), star.y.round());
+    let inside = cx >= 0.0 && cy >= 0.0 && cx < grid.width as f64 && cy < grid.height as f64;
+    let mut contrast: f64 = 1.0;
+    if inside {
+        let at = cy as usize * grid.width + cx as usize;
+        for layer in cube.layers.iter().filter(|l| l.has(at)) {
+            let mut ring: Vec<f64> = Vec::new();
+            let far = 2.0 * fwhm / grid.side_arcsec;
+            for k in 0..32 {
+                let (s, c) = libm::sincos(std::f64::consts::PI * f64::from(k) / 16.0);
+                let (x, y) = ((star.x + far * c).round(), (star.y + far * s).round());
+                if x >= 0.0 && y >= 0.0 && x < grid.width as f64 && y < grid.height as f64 {
+                    ring.push(f64::from(layer.flux[y as usize * grid.width + x as usize]));
+                }
+            }
+            ring.retain(|v| v.is_finite());
+            let level = if ring.is_empty() { 0.0 } else { crate::sky::median(&mut ring) };
+            let noise = layer.noise_sigma(at);
+            if noise > 0.0 {
+                contrast = contrast.max((f64::from(layer.flux[at]) - level) / noise);
+            }
+        }
+    }
+    let half = 0.5 * fwhm * (libm::log2(contrast).max(0.0)).sqrt();
+    (half + 0.5 * fwhm).clamp(fwhm, 5.0 * fwhm)
+}
+
+/// Stars of a table: a first line that names columns, of which `ra` and `dec` are degrees and `radius` arcseconds.
+fn catalogue(path: &Path, cube: &Cube, grid: &Grid) -> Result<Vec<Star>, CubeError> {
+    let text = std::fs::read_to_string(path).map_err(|e| CubeError::image(path, format!("cannot be read: {e}")))?;
+    let split = |line: &str| -> Vec<String> {
+        let comma = line.contains(',');
+        let cells = line.split(|c: char| if comma { c == ',' } else { c.is_whitespace() });
+        cells.map(|c| c.trim().to_ascii_lowercase()).filter(|c| comma || !c.is_empty()).collect()
+    };
+    let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    let names = lines.next().map(|(_, l)| split(l.trim_start_matches('#'))).unwrap_or_default();
+    let column = |wanted: &[&str]| names.iter().position(|n| wanted.contains(&n.as_str()));
+    let (Some(ra), Some(dec)) = (column(&["ra", "ra_deg", "raj2000"]), column(&["dec", "dec_deg", "dej2000"])) else {
+        return Err(CubeError::image(path, "has no columns ra and dec in its first line; name them there"));
+    };
+    let reach = column(&["radius", "radius_arcsec"]);
+    let usual = cube.psf_fwhm_arcsec.unwrap_or(3.0 * grid.side_arcsec);
+    let mut stars = Vec::new();
+    for (number, line) in lines.filter(|(_, l)| !l.starts_with('#')) {
+        let cells = split(line);
+        let value = |k: usize| cells.get(k).and_then(|c| c.parse::<f64>().ok()).filter(|v| v.is_finite());
+        let (Some(ra_deg), Some(dec_deg)) = (value(ra), value(dec)) else {
+            return Err(CubeError::image(path, format!("line {}: ra and dec have to be degrees", number + 1)));
+        };
+        let place = SkyCoord { lon_deg: ra_deg, lat_deg: dec_deg };
+        let Some((x, y)) = grid.wcs.sky_to_pix(place) else { continue };
+        let radius_arcsec = reach.and_then(value).filter(|r| *r > 0.0);
+        let mut star = Star { ra_deg, dec_deg, radius_arcsec: usual, bands: Vec::new(), x, y };
+        star.radius_arcsec = radius_arcsec.unwrap_or_else(|| radius(&star, cube, grid));
+        stars.push(star);
+    }
+    Ok(stars)
+}
