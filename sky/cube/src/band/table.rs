@@ -95,11 +95,9 @@ pub fn named(name: &str) -> Option<&'static SurveyBand> {
     let wanted = plain(name);
     let exact = KNOWN.iter().find(|band| plain(band.name) == wanted);
     exact.or_else(|| KNOWN.iter().find(|band| band.spellings().any(|s| s == wanted))).or_else(|| {
-        // Alone, only the words that no other survey has.
-        let alone = |band: &&SurveyBand| band.band_words.iter().any(|w| w.len() > 1 && plain(w) == wanted);
-        let mut found = KNOWN.iter().filter(alone);
-        let first = found.next().filter(|_| wanted.chars().any(|c| c.is_ascii_alphabetic()))?;
-        found.next().is_none().then_some(first)
+        // The filters' own other names.
+        let filter = pogson_sed::filter::find(name).ok()?;
+        KNOWN.iter().find(|band| band.name == filter.name)
     })
 }
 
@@ -159,6 +157,20 @@ mod tests {
         }
         for unknown in ["r", "SDSS", "SDSS_q", "", "100", "Johnson_V"] {
             assert_eq!(named(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn wavelengths_are_the_pivots_of_the_embedded_filters() {
+        for band in &KNOWN {
+            let filter = pogson_sed::filter::find(band.name).unwrap();
+            assert_eq!(filter.name, band.name);
+            assert!(
+                (filter.pivot() * 1e-4 / band.wavelength_um - 1.0).abs() < 2e-6,
+                "{}: {}",
+                band.name,
+                filter.pivot()
+            );
         }
     }
 
