@@ -3,6 +3,7 @@
 //! Pure numbers: no FITS, no C, no threads, so that a fit runs anywhere and gives the same bytes everywhere.
 
 pub mod build;
+pub mod cosmology;
 pub mod dust;
 pub mod filter;
 pub mod fit;

@@ -5,12 +5,9 @@
 //! `left_s + left_d + (a_s L - l_d)^2 C E / (C + L^2 E)`, which rises with `E` and with the distance of `a_s L` from `l_d`;
 //! a leaf's least `left_d` and `E` and its range of `l_d` therefore bound all its models. Bands with both add what is
 //! not negative. (All in units of the pixel's total.)
+#![allow(clippy::needless_range_loop, reason = "lanes over several arrays at once")]
 
-use crate::fit::models::{LEAF, SLICE};
 use crate::fit::weigh::Weighed;
-
-/// Leaves per slice.
-pub(crate) const LEAVES: usize = SLICE / LEAF;
 
 /// The least and greatest of leaves (or slices) of columns.
 pub(crate) struct Leaves {

@@ -209,7 +209,9 @@ mod tests {
         assert_eq!(fine(Parameter::StellarMass), 2200);
         assert_eq!(fine(Parameter::Sfr), 2300);
         assert_eq!(fine(Parameter::SpecificSfr), 140);
-        for (parameter, coarse) in Parameter::PAPER.iter().zip([20, 20, 20, 48, 70, 110, 110, 10, 30, 20, 20, 20, 20, 80, 110, 110]) {
+        for (parameter, coarse) in
+            Parameter::PAPER.iter().zip([20, 20, 20, 48, 70, 110, 110, 10, 30, 20, 20, 20, 20, 80, 110, 110])
+        {
             assert_eq!(axes.of(*parameter).coarse.len(), coarse, "{parameter:?}");
         }
     }
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn every_value_has_a_bin_and_its_centre_is_within_half_a_step() {
         let bins = Bins::equal(-2.0, 13.0, 3000);
-        for value in [-2.0, -1.9999, 0.0, 3.14159, 12.999] {
+        for value in [-2.0, -1.9999, 0.0, 4.2, 12.999] {
             assert!((bins.centres()[bins.index(value)] - value).abs() <= 0.5 * bins.step() + 1e-12);
         }
         assert_eq!(bins.index(f64::NAN), 0);

@@ -3,8 +3,10 @@
 //! A test in single precision, `num^2 >= k den`, finds pairs below the threshold without a division; only leaves of 16 with
 //! such pairs are worked out. Where the total is large, `S - num^2 / den` cancels, and these are worked out in double
 //! precision.
+#![allow(clippy::needless_range_loop, reason = "lanes over several arrays at once")]
 
 use crate::fit::bound::{Leaves, RowBound, bounds};
+use crate::fit::likelihood::Likelihood;
 use crate::fit::math::{exp2, log10};
 use crate::fit::models::{Columns, LEAF};
 use crate::fit::tally::{Offsets, Tally, keys};
@@ -19,8 +21,6 @@ pub(crate) struct Row<'a> {
     pub columns: &'a Columns,
     pub leaves: &'a Leaves,
     pub bound: RowBound,
-    /// Place among rows.
-    pub row: usize,
     /// `A`, `C`, `L`.
     pub a: f64,
     pub c: f64,
@@ -41,6 +41,7 @@ pub(crate) struct Row<'a> {
     /// Offsets of the reference scale.
     pub offsets: Offsets,
     pub last_dust_bin: i32,
+    pub likelihood: Likelihood,
     /// Whether to work in double precision.
     pub wide: bool,
     /// Look for the least chi2 alone.
@@ -83,42 +84,81 @@ fn single<const M: usize>(values: &[f64; MOST_MIXED]) -> [f32; M] {
     out
 }
 
-/// `num` and `den` of 16 columns in single precision.
+/// `N` values from `at`; the columns are padded to whole leaves, so that there are so many.
 #[inline(always)]
-fn terms<const M: usize>(row: (f32, f32, f32), mixed: &[f32; M], flux: &[&[f32]; M], b: &[f32], e: &[f32]) -> ([f32; 16], [f32; 16]) {
-    let (a, c, l) = row;
-    let (mut num, mut den) = ([0.0; 16], [0.0; 16]);
-    let b: &[f32; 16] = b.try_into().unwrap_or(&[0.0; 16]);
-    let e: &[f32; 16] = e.try_into().unwrap_or(&[0.0; 16]);
-    for i in 0..16 {
-        num[i] = l.mul_add(b[i], a);
-        den[i] = l * e[i];
+fn part<T, const N: usize>(values: &[T], at: usize) -> &[T; N] {
+    match values[at..].first_chunk() {
+        Some(chunk) => chunk,
+        None => unreachable!("columns are padded to whole leaves"),
     }
-    for band in 0..M {
-        let flux: &[f32; 16] = flux[band].try_into().unwrap_or(&[0.0; 16]);
-        for i in 0..16 {
-            den[i] = mixed[band].mul_add(flux[i], den[i]);
+}
+
+/// `num`, `den` and whether each pair passes, for a leaf of columns from `at`.
+struct Leaf {
+    num: [f32; LEAF],
+    den: [f32; LEAF],
+    live: [u32; LEAF],
+}
+
+/// Which columns a row looks at, and how.
+struct Test<const M: usize> {
+    a: f32,
+    c: f32,
+    luminosity: f32,
+    mixed: [f32; M],
+    k: f32,
+    low: i32,
+    span: u32,
+}
+
+#[inline(always)]
+fn test<const M: usize>(test: &Test<M>, weighed: &Weighed, columns: &Columns, at: usize, leaf: &mut Leaf) {
+    let b: &[f32; LEAF] = part(&weighed.b_single, at);
+    let e: &[f32; LEAF] = part(&weighed.e_single, at);
+    let rank: &[i32; LEAF] = part(&columns.rank, at);
+    let mut flux: [&[f32; LEAF]; M] = [&[0.0; LEAF]; M];
+    for (slot, mixed) in flux.iter_mut().zip(&weighed.mixed) {
+        *slot = part(&mixed.columns, at);
+    }
+    for i in 0..LEAF {
+        let num = test.luminosity.mul_add(b[i], test.a);
+        let mut den = test.luminosity * e[i];
+        for band in 0..M {
+            den = test.mixed[band].mul_add(flux[band][i], den);
+        }
+        let den = test.luminosity.mul_add(den, test.c);
+        let num = if num > 0.0 { num } else { 0.0 };
+        let inside = (rank[i].wrapping_sub(test.low) as u32) < test.span;
+        leaf.num[i] = num;
+        leaf.den[i] = den;
+        leaf.live[i] = u32::from(num * num >= test.k * den) & u32::from(inside);
+    }
+}
+
+/// The least of 16, by halves.
+#[inline(always)]
+fn least_of(mut values: [f32; 16]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            values[i] = if values[i + half] < values[i] { values[i + half] } else { values[i] };
         }
     }
-    for i in 0..16 {
-        den[i] = l.mul_add(den[i], c);
-    }
-    (num, den)
+    values[0]
 }
 
 /// Works out 16 pairs in double precision.
 #[inline(always)]
 fn wide<const M: usize>(row: &Row, at: usize) -> Pairs {
     let weighed = row.weighed;
-    let b = &weighed.b[at..at + 16];
-    let e = &weighed.e[at..at + 16];
+    let b: &[f64; 16] = part(&weighed.b, at);
+    let e: &[f64; 16] = part(&weighed.e, at);
     let (mut num, mut den) = ([0.0f64; 16], [0.0f64; 16]);
     for i in 0..16 {
         num[i] = row.luminosity.mul_add(b[i], row.a);
         den[i] = row.luminosity * e[i];
     }
     for (band, mixed) in weighed.mixed.iter().enumerate().take(M) {
-        let flux = &mixed.columns_double[at..at + 16];
+        let flux: &[f64; 16] = part(&mixed.columns_double, at);
         for i in 0..16 {
             den[i] = row.mixed[band].mul_add(flux[i], den[i]);
         }
@@ -144,9 +184,8 @@ fn narrow(row: &Row, num: &[f32; 16], den: &[f32; 16]) -> Pairs {
     let per_scale = (1.0 / row.scale) as f32;
     let mut pairs = Pairs { chi2: [0.0; 16], ratio: [0.0; 16] };
     for i in 0..16 {
-        let num = if num[i] > 0.0 { num[i] } else { 0.0 };
-        let scale = num / den[i];
-        pairs.chi2[i] = (-(total * num)).mul_add(scale, excess);
+        let scale = num[i] / den[i];
+        pairs.chi2[i] = (-(total * num[i])).mul_add(scale, excess);
         pairs.ratio[i] = scale * per_scale;
     }
     pairs
@@ -156,11 +195,18 @@ fn narrow(row: &Row, num: &[f32; 16], den: &[f32; 16]) -> Pairs {
 #[inline(always)]
 fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidates, bounds_of: &mut [f32]) -> Found {
     let (weighed, columns) = (row.weighed, row.columns);
-    let mixed = single::<M>(&row.mixed);
-    let terms_row = (row.a as f32, row.c as f32, row.luminosity as f32);
-    // chi2 / S <= t is num^2 >= (1 - t) den; a margin covers the rounding of single precision.
-    let k = 1.0 - row.threshold - 1e-6;
-    let (low, span) = (row.window.0 as i32, row.window.1 - row.window.0);
+    let asked = Test {
+        a: row.a as f32,
+        c: row.c as f32,
+        luminosity: row.luminosity as f32,
+        mixed: single::<M>(&row.mixed),
+        // chi2 / S <= t is num^2 >= (1 - t) den; a margin covers the rounding of single precision.
+        k: 1.0 - row.threshold - 1e-6,
+        low: row.window.0 as i32,
+        span: row.window.1 - row.window.0,
+    };
+    let mut tested = Leaf { num: [0.0; LEAF], den: [0.0; LEAF], live: [0; LEAF] };
+    let likelihood = row.likelihood;
     let bounds_of = &mut bounds_of[..row.leaf_count];
     bounds(row.bound, row.leaves, row.first_leaf, bounds_of);
     let limit = row.threshold + 1e-6;
@@ -173,33 +219,24 @@ fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidat
         }
         let start = (row.first_leaf + leaf) * LEAF;
         found.tested += LEAF as u64;
-        for at in (start..start + LEAF).step_by(16) {
-            let mut flux: [&[f32]; M] = [&[]; M];
-            for (slot, mixed) in flux.iter_mut().zip(&weighed.mixed) {
-                *slot = &mixed.columns[at..at + 16];
-            }
-            let (num, den) = terms::<M>(terms_row, &mixed, &flux, &weighed.b_single[at..at + 16], &weighed.e_single[at..at + 16]);
-            let rank = &columns.rank[at..at + 16];
-            let mut live = [0u32; 16];
-            let mut any = 0;
-            for i in 0..16 {
-                let square = if num[i] > 0.0 { num[i] * num[i] } else { 0.0 };
-                let inside = (rank[i].wrapping_sub(low) as u32) < span;
-                live[i] = u32::from(square >= k * den[i]) & u32::from(inside);
-            }
-            for &bit in &live {
-                any |= bit;
-            }
-            if any == 0 {
+        test::<M>(&asked, weighed, columns, start, &mut tested);
+        for group in 0..LEAF / 16 {
+            let at = start + group * 16;
+            let live: &[u32; 16] = part(&tested.live, group * 16);
+            if live.iter().fold(0, |any, bit| any | bit) == 0 {
                 continue;
             }
             found.worked += 16;
-            let pairs = if row.wide { wide::<M>(row, at) } else { narrow(row, &num, &den) };
-            let mut least = f32::INFINITY;
+            let pairs = if row.wide {
+                wide::<M>(row, at)
+            } else {
+                narrow(row, part(&tested.num, group * 16), part(&tested.den, group * 16))
+            };
+            let mut least = [f32::INFINITY; 16];
             for i in 0..16 {
-                let chi2 = if live[i] != 0 { pairs.chi2[i] } else { f32::INFINITY };
-                least = if chi2 < least { chi2 } else { least };
+                least[i] = if live[i] != 0 { pairs.chi2[i] } else { f32::INFINITY };
             }
+            let least = least_of(least);
             if least < candidates.below {
                 for i in 0..16 {
                     if live[i] != 0 && pairs.chi2[i] < candidates.below {
@@ -212,20 +249,23 @@ fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidat
             }
             let (mut p, mut log) = ([0.0f32; 16], [0.0f32; 16]);
             for i in 0..16 {
-                let value = exp2(pairs.chi2[i] * (-0.5 * std::f32::consts::LOG2_E));
+                let above = pairs.chi2[i];
+                let value = exp2(above * likelihood.square.mul_add(above, likelihood.linear));
                 p[i] = if live[i] != 0 { value } else { 0.0 };
                 let ratio = if pairs.ratio[i] > 1e-30 { pairs.ratio[i] } else { 1e-30 };
                 log[i] = log10(ratio);
             }
             let column = &mut tally.columns[at..at + 16];
+            let mut double = [0.0f64; 16];
             for i in 0..16 {
-                let p = f64::from(p[i]);
-                column[i] += p;
-                lanes_total[i] += p;
-                lanes_chi2[i] = p.mul_add(f64::from(pairs.chi2[i]), lanes_chi2[i]);
+                double[i] = f64::from(p[i]);
+                column[i] += double[i];
+                lanes_total[i] += double[i];
+                lanes_chi2[i] = double[i].mul_add(f64::from(pairs.chi2[i]), lanes_chi2[i]);
             }
-            let keys = keys(&row.offsets, row.last_dust_bin, &log, &columns.mass_bin[at..at + 16], &columns.mass_part[at..at + 16]);
-            tally.add(&keys, &p);
+            let keys =
+                keys(&row.offsets, row.last_dust_bin, &log, part(&columns.mass_bin, at), part(&columns.mass_part, at));
+            tally.add(&keys, &double);
         }
     }
     for (total, chi2) in lanes_total.iter().zip(&lanes_chi2) {

@@ -10,13 +10,14 @@ pub(crate) fn exp2(x: f32) -> f32 {
     let x = if dead { 0.0 } else { x };
     // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number.
     const ROUND: f32 = 12_582_912.0;
-    let whole = (x + ROUND) - ROUND;
-    let f = x - whole;
+    let rounded = x + ROUND;
+    let f = x - (rounded - ROUND);
     let mut sum = 1.525_273_4e-5_f32;
-    for term in [1.540_353e-4, 1.333_355_8e-3, 9.618_129e-3, 5.550_410_9e-2, 0.240_226_51, std::f32::consts::LN_2, 1.0] {
+    for term in [1.540_353e-4, 1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0] {
         sum = sum.mul_add(f, term);
     }
-    let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
+    // The whole number stands in the low bits.
+    let power = f32::from_bits((rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127)) << 23);
     if dead { 0.0 } else { sum * power }
 }
 
@@ -37,7 +38,7 @@ pub(crate) fn log10(x: f32) -> f32 {
         -1.666_805_8e-1,
         2.000_071_5e-1,
         -2.499_999_4e-1,
-        3.333_333_1e-1,
+        0.333_333_3,
     ] {
         sum = sum.mul_add(z, term);
     }

@@ -1,1 +1,288 @@
 //! The fit of a pixel against every compatible pair of a library.
+//!
+//! ```no_run
+//! # fn library() -> pogson_sed::library::Library { unimplemented!() }
+//! # fn observation() -> pogson_sed::observation::Observation { unimplemented!() }
+//! use pogson_sed::fit::{Fitter, Options};
+//!
+//! let fitter = Fitter::new(&library(), Options::default())?;
+//! let fit = fitter.fit(&observation())?;
+//! println!("log10 of the stellar mass: {:.2}", fit.marginals[5].median());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bound;
+mod decoupled;
+pub mod grid;
+mod kernel;
+mod likelihood;
+mod masses;
+mod math;
+mod models;
+mod naive;
+mod paper;
+mod scale_width;
+mod summary;
+mod sweep;
+mod tally;
+mod weigh;
+
+pub use models::{Convention, Models, ModelsError};
+pub use naive::{NaiveSums, naive};
+pub use paper::paper_distance_cm;
+pub use weigh::Datum;
+
+use crate::cosmology::{MPC_CM, luminosity_distance_mpc};
+use crate::library::{Library, SOLAR_LUMINOSITY};
+use crate::observation::{Measurement, Observation};
+use crate::posterior::PixelFit;
+use summary::{Facts, Reading, summarise};
+use sweep::sweep;
+
+/// How to fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// MAGPHYS's arithmetic to the letter, or what mends it.
+    pub convention: Convention,
+    /// Pairs are compatible where their f_mu differ by no more than this.
+    pub tolerance: f64,
+    /// Standard deviations are at least this share of the flux.
+    pub floor: f64,
+    /// The fewest bands that make a fit.
+    pub min_bands: usize,
+    /// What left-out pairs may add up to, as a share of all probability.
+    pub neglect: f64,
+    /// Luminosity distance in Mpc, where it is not to follow from the redshift.
+    pub distance_mpc: Option<f64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            convention: Convention::Mended,
+            tolerance: 0.15,
+            floor: 0.0,
+            min_bands: 4,
+            neglect: 1e-9,
+            distance_mpc: None,
+        }
+    }
+}
+
+impl Options {
+    /// MAGPHYS's: its constants are Fortran's REAL*4 literals.
+    pub fn paper() -> Options {
+        Options {
+            convention: Convention::Paper,
+            tolerance: f64::from(0.15_f32),
+            floor: f64::from(0.05_f32),
+            ..Options::default()
+        }
+    }
+}
+
+/// Why a pixel was not fitted.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum FitError {
+    /// Observation and library do not have the same bands.
+    #[error("{name}: the observation has {found} bands, the library {wanted}; build a library for these bands")]
+    Bands {
+        /// Of the observation.
+        name: String,
+        /// Bands of the observation.
+        found: usize,
+        /// Bands of the library.
+        wanted: usize,
+    },
+    /// Too few bands to fit.
+    #[error("{name}: {found} bands have a measurement, and a fit needs {needed}")]
+    TooFew {
+        /// Of the observation.
+        name: String,
+        /// Bands that count.
+        found: usize,
+        /// Bands needed.
+        needed: usize,
+    },
+    /// A flux that is not a number, or an uncertainty that is not above 0.
+    #[error(
+        "{name}: the {what} in {band} is {value}; mask the band there or give a finite flux and an uncertainty above 0"
+    )]
+    Measurement {
+        /// Of the observation.
+        name: String,
+        /// Which band.
+        band: String,
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// The redshift lies outside what the library holds.
+    #[error(
+        "{name}: redshift {redshift} lies {off:.4} from the library's {library}, more than 0.005; build a library for it"
+    )]
+    Redshift {
+        /// Of the observation.
+        name: String,
+        /// Of the observation.
+        redshift: f64,
+        /// Of the library.
+        library: f64,
+        /// Distance between them.
+        off: f64,
+    },
+    /// All fluxes are zero.
+    #[error("{name}: all fluxes are 0, which says nothing of the pixel; mask it")]
+    NoSignal {
+        /// Of the observation.
+        name: String,
+    },
+    /// More bands with both stars' and dust's light than there are kernels for.
+    #[error("{name}: {found} bands lie between 2.5 and 10 um, more than the {most} that a fit takes; leave some out")]
+    TooManyMixed {
+        /// Of the observation.
+        name: String,
+        /// Such bands.
+        found: usize,
+        /// The most there may be.
+        most: usize,
+    },
+}
+
+/// How much was looked at for a pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Effort {
+    /// Pairs that were worked out in full.
+    pub worked: u64,
+    /// Pairs whose chi2 was held against the threshold.
+    pub tested: u64,
+}
+
+/// A library made ready, and how to fit with it.
+pub struct Fitter {
+    models: Models,
+    options: Options,
+}
+
+impl Fitter {
+    /// Makes `library` ready.
+    ///
+    /// # Errors
+    /// [`ModelsError`]: a library whose columns do not fit together.
+    pub fn new(library: &Library, options: Options) -> Result<Fitter, ModelsError> {
+        let models = Models::new(library, options.tolerance, options.convention)?;
+        Ok(Fitter { models, options })
+    }
+
+    /// The library in the order of the sweep.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The options.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Fits one pixel.
+    ///
+    /// # Errors
+    /// [`FitError`]: other bands than the library's, too few of them, numbers that can't be.
+    pub fn fit(&self, observation: &Observation) -> Result<PixelFit, FitError> {
+        self.fit_with_effort(observation).map(|(fit, _)| fit)
+    }
+
+    /// Fits one pixel, and says how many pairs it took.
+    ///
+    /// # Errors
+    /// As [`Fitter::fit`].
+    pub fn fit_with_effort(&self, observation: &Observation) -> Result<(PixelFit, Effort), FitError> {
+        let paper = self.options.convention == Convention::Paper;
+        let data = self.data(observation)?;
+        let outcome = sweep(&self.models, &data, self.options.neglect);
+        let mean_chi2 = outcome.reference + outcome.tally.chi2 / outcome.tally.total;
+        // The significance of the light with the models that count.
+        let t = (outcome.signal - mean_chi2).max(1.0).sqrt();
+        let facts = Facts {
+            bands_used: data.len() as u32,
+            jy_per_light: 1.0 / self.light_per_jy(observation),
+            width: (!paper).then_some(t),
+            ln_common: if paper { 0.0 } else { 0.5 * libm::log(2.0 * std::f64::consts::PI) - libm::log(t) },
+            reading: if paper { Reading::Centre } else { Reading::Line },
+        };
+        let effort = Effort { worked: outcome.worked, tested: outcome.tested };
+        Ok((summarise(&self.models, &outcome, &facts), effort))
+    }
+
+    /// Lsun/Hz of the library for each Jy of the observation.
+    fn light_per_jy(&self, observation: &Observation) -> f64 {
+        if let (Convention::Paper, None) = (self.options.convention, self.options.distance_mpc) {
+            return paper::light_per_jy(observation.redshift);
+        }
+        let mpc = self.options.distance_mpc.unwrap_or_else(|| luminosity_distance_mpc(observation.redshift));
+        let cm = mpc * MPC_CM;
+        1e-23 * 4.0 * std::f64::consts::PI * cm * cm / SOLAR_LUMINOSITY
+    }
+
+    /// The bands that count, in the library's units.
+    ///
+    /// # Errors
+    /// As [`Fitter::fit`].
+    pub fn data(&self, observation: &Observation) -> Result<Vec<Datum>, FitError> {
+        let (models, options) = (&self.models, &self.options);
+        let name = || observation.name.clone();
+        if observation.bands.len() != models.bands.len() {
+            return Err(FitError::Bands { name: name(), found: observation.bands.len(), wanted: models.bands.len() });
+        }
+        let off = (observation.redshift - models.redshift).abs();
+        // A little more than the paper's 0.005, for sums of decimal fractions.
+        if off.is_nan() || off > 0.005 + 1e-9 {
+            return Err(FitError::Redshift {
+                name: name(),
+                redshift: observation.redshift,
+                library: models.redshift,
+                off,
+            });
+        }
+        let unit = self.light_per_jy(observation);
+        let mut data = Vec::new();
+        for (band, measurement) in observation.bands.iter().enumerate() {
+            let (flux, sigma) = match *measurement {
+                Measurement::Absent => continue,
+                Measurement::Flux { flux_jy, .. } if options.convention == Convention::Paper && flux_jy <= 0.0 => {
+                    continue;
+                }
+                Measurement::UpperLimit { .. } if options.convention == Convention::Paper => continue,
+                Measurement::Flux { flux_jy, sigma_jy } => (flux_jy, sigma_jy),
+                Measurement::UpperLimit { sigma_jy } => (0.0, sigma_jy),
+            };
+            let wrong = |what, value| FitError::Measurement {
+                name: name(),
+                band: models.bands[band].name.clone(),
+                what,
+                value,
+            };
+            if !flux.is_finite() {
+                return Err(wrong("flux", flux));
+            }
+            let sigma = sigma.max(options.floor * flux);
+            if !(sigma.is_finite() && sigma > 0.0) {
+                return Err(wrong("uncertainty", sigma));
+            }
+            let sigma = sigma * unit;
+            data.push(Datum { band, light: flux * unit, weight: 1.0 / (sigma * sigma) });
+        }
+        if data.len() < options.min_bands.max(1) {
+            return Err(FitError::TooFew { name: name(), found: data.len(), needed: options.min_bands.max(1) });
+        }
+        if data.iter().all(|datum| datum.light == 0.0) {
+            return Err(FitError::NoSignal { name: name() });
+        }
+        let mixed = data.iter().filter(|datum| models.light[datum.band] == crate::library::Light::Both).count();
+        if mixed > kernel::MOST_MIXED {
+            return Err(FitError::TooManyMixed { name: name(), found: mixed, most: kernel::MOST_MIXED });
+        }
+        Ok(data)
+    }
+}

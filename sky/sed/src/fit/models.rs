@@ -1,6 +1,7 @@
 //! A library laid out for the sweep over its pairs.
 
 use crate::fit::grid::Axes;
+use crate::fit::masses::Masses;
 use crate::library::{Band, Library, Light};
 use crate::parameter::Parameter;
 
@@ -25,6 +26,10 @@ pub struct Models {
     pub axes: Axes,
     /// Number of compatible pairs.
     pub pairs: u64,
+    /// Dust masses in order of f_mu.
+    pub(crate) masses: Masses,
+    /// Whose arithmetic is followed.
+    pub(crate) convention: Convention,
 }
 
 /// Stellar models sorted by f_mu.
@@ -89,7 +94,9 @@ pub enum Convention {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ModelsError {
     /// No models, or too many for 32 bits of number.
-    #[error("the library holds {stellar} stellar and {dust} dust models; a fit needs at least one of each and at most 2^24")]
+    #[error(
+        "the library holds {stellar} stellar and {dust} dust models; a fit needs at least one of each and at most 2^24"
+    )]
     Count {
         /// Stellar models.
         stellar: usize,
@@ -97,7 +104,9 @@ pub enum ModelsError {
         dust: usize,
     },
     /// A column is not as long as the others.
-    #[error("the library's column {column} has {found} entries for {wanted} models; the file is damaged: build the library again")]
+    #[error(
+        "the library's column {column} has {found} entries for {wanted} models; the file is damaged: build the library again"
+    )]
     Ragged {
         /// Which column.
         column: String,
@@ -107,7 +116,9 @@ pub enum ModelsError {
         wanted: usize,
     },
     /// A value that no model can have.
-    #[error("the library's model {model} has {column} = {value}, which is not a number that a model can have; build the library again")]
+    #[error(
+        "the library's model {model} has {column} = {value}, which is not a number that a model can have; build the library again"
+    )]
     Value {
         /// Which column.
         column: String,
@@ -134,8 +145,22 @@ impl Models {
         let sorted: Vec<f64> = by_f_mu.iter().map(|&model| library.dust.f_mu[model as usize]).collect();
         let rows = Rows::new(library, &sorted, tolerance, &axes, convention);
         let columns = Columns::new(library, &by_f_mu, &light, &axes);
+        let scale = axes.of(Parameter::DustMass).fine.scale();
+        let places: Vec<f64> =
+            by_f_mu.iter().map(|&model| libm::log10(library.dust.mass[model as usize]) * scale).collect();
+        let masses = Masses::new(&places, convention == Convention::Mended);
         let pairs = rows.window.iter().map(|&(low, high)| u64::from(high - low)).sum();
-        Ok(Models { bands: library.bands.clone(), light, redshift: library.redshift, rows, columns, axes, pairs })
+        Ok(Models {
+            bands: library.bands.clone(),
+            light,
+            redshift: library.redshift,
+            rows,
+            columns,
+            axes,
+            pairs,
+            masses,
+            convention,
+        })
     }
 
     /// Number of stellar models.
@@ -226,13 +251,15 @@ impl Columns {
     fn new(library: &Library, by_f_mu: &[u32], light: &[Light], axes: &Axes) -> Columns {
         let dust = &library.dust;
         let count = dust.len();
-        let mut order: Vec<(u32, i32)> = by_f_mu.iter().enumerate().map(|(rank, &model)| (model, rank as i32)).collect();
+        let mut order: Vec<(u32, i32)> =
+            by_f_mu.iter().enumerate().map(|(rank, &model)| (model, rank as i32)).collect();
         let keys = colour_keys(library, light);
         for slice in order.chunks_mut(SLICE) {
             sort_by_colour(slice, &keys);
         }
         let padded = count.div_ceil(LEAF) * LEAF;
-        let model: Vec<u32> = order.iter().map(|entry| entry.0).chain(std::iter::repeat(u32::MAX)).take(padded).collect();
+        let model: Vec<u32> =
+            order.iter().map(|entry| entry.0).chain(std::iter::repeat(u32::MAX)).take(padded).collect();
         let rank = order.iter().map(|entry| entry.1).chain(std::iter::repeat(i32::MAX)).take(padded).collect();
         let pick = |column: &[f64], pad: f64| -> Vec<f64> {
             model.iter().map(|&m| column.get(m as usize).copied().unwrap_or(pad)).collect()
@@ -330,8 +357,10 @@ fn check(library: &Library) -> Result<(), ModelsError> {
             return Err(ModelsError::Ragged { column: column.into(), found, wanted: bands });
         }
     }
-    let positive = |column: &str, values: &[f64], wanted| check_column(column, values, wanted, |v| v.is_finite() && v > 0.0);
-    let zero_up = |column: &str, values: &[f64], wanted| check_column(column, values, wanted, |v| v.is_finite() && v >= 0.0);
+    let positive =
+        |column: &str, values: &[f64], wanted| check_column(column, values, wanted, |v| v.is_finite() && v > 0.0);
+    let zero_up =
+        |column: &str, values: &[f64], wanted| check_column(column, values, wanted, |v| v.is_finite() && v >= 0.0);
     for (band, flux) in library.bands.iter().zip(&stellar.flux) {
         zero_up(&format!("stellar flux in {}", band.name), flux, rows)?;
     }

@@ -3,6 +3,7 @@
 use crate::fit::bound::{Leaves, RowBound, least_over_slices};
 use crate::fit::decoupled;
 use crate::fit::kernel::{Candidates, MOST_MIXED, Row, sweep_row};
+use crate::fit::likelihood::Likelihood;
 use crate::fit::models::{LEAF, Models, SLICE};
 use crate::fit::tally::{Offset, Offsets, Tally};
 use crate::fit::weigh::{Datum, Weighed};
@@ -40,9 +41,8 @@ pub(crate) struct Outcome {
 /// The chi2 of one pair and its scale in solar masses, summed band by band in double precision.
 pub(crate) fn pair(models: &Models, data: &[Datum], row: usize, column: usize) -> (f64, f64) {
     let luminosity = models.rows.luminosity[row];
-    let model = |datum: &Datum| {
-        luminosity * models.columns.flux[datum.band][column] + models.rows.flux[datum.band][row]
-    };
+    let model =
+        |datum: &Datum| luminosity * models.columns.flux[datum.band][column] + models.rows.flux[datum.band][row];
     let (mut num, mut den) = (0.0, 0.0);
     for datum in data {
         let model = model(datum);
@@ -104,7 +104,7 @@ impl Sweep<'_> {
         let reference = self.best.chi2;
         let mut reference_now = reference;
         // What each pair may add at most without being missed.
-        let per_pair = neglect / self.models.pairs.max(1) as f64;
+        let per_pair = neglect / (Likelihood::EXCESS * self.models.pairs.max(1) as f64);
         let threshold = |total: f64, reference: f64| reference - 2.0 * libm::log(per_pair * total.max(1e-300));
         let mut order = self.order((threshold(1.0, reference) / self.weighed.total) as f32);
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -115,10 +115,12 @@ impl Sweep<'_> {
             }
             self.row(row as usize, limit, reference_now, &mut tally, false);
             if self.best.chi2 < reference_now - 40.0 {
-                tally.rescale(libm::exp(-0.5 * (reference_now - self.best.chi2)));
+                let likelihood = Likelihood::new(self.models.convention, self.weighed.total, self.best.chi2);
+                tally.rescale(likelihood.of(reference_now - self.best.chi2));
                 reference_now = self.best.chi2;
             }
         }
+        tally.finish();
         Outcome {
             tally,
             best: self.best,
@@ -197,7 +199,6 @@ impl Sweep<'_> {
             columns: &models.columns,
             leaves: &self.leaves,
             bound: RowBound::new(weighed, row),
-            row,
             a,
             c,
             luminosity: weighed.luminosity[row],
@@ -209,6 +210,7 @@ impl Sweep<'_> {
             reference,
             scale,
             offsets,
+            likelihood: Likelihood::new(models.convention, weighed.total, reference),
             last_dust_bin: axes.of(Parameter::DustMass).fine.len() as i32 - 1,
             wide,
             scout,

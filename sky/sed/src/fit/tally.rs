@@ -1,4 +1,9 @@
 //! Where probabilities are gathered while rows are swept.
+#![allow(
+    clippy::needless_range_loop,
+    clippy::manual_clamp,
+    reason = "lanes over several arrays at once; clamp asserts, which keeps loops from being vectors"
+)]
 
 use crate::fit::grid::Bins;
 
@@ -6,6 +11,11 @@ use crate::fit::grid::Bins;
 const REACH: i32 = 2048;
 /// Sub-bins of a bin of mass: which side of an edge of luminosity, and which of up to four bins of star formation.
 const PARTS: i32 = 8;
+/// Copies of each histogram, so that neighbours that fall into one bin need not wait for each other.
+const COPIES: usize = 4;
+/// Size of a row's own histogram, and of that of dust mass: powers of two, so that a masked index is within.
+const SCALES: usize = 2 * REACH as usize * PARTS as usize;
+const DUSTS: usize = 4096;
 
 /// A row's offsets into the fine bins of the four parameters that hang on the scale.
 #[derive(Clone, Copy, Default)]
@@ -49,8 +59,11 @@ pub(crate) struct Tally {
     /// `sum p (chi2 - reference)`, for the mean chi2.
     pub chi2: f64,
     /// The row in hand: by scale and by the sides of edges of the other two.
-    scales: Vec<f64>,
-    touched: (i32, i32),
+    scales: Box<[[f64; COPIES]; SCALES]>,
+    low: [i32; 16],
+    high: [i32; 16],
+    /// Dust masses not yet in `dust_mass`.
+    dusts: Box<[[f64; COPIES]; DUSTS]>,
 }
 
 /// The keys of 16 pairs: sub-bin of scale, bin of dust mass.
@@ -59,30 +72,49 @@ pub(crate) struct Keys {
     pub dust: [i32; 16],
 }
 
-/// `floor`, for lanes.
+/// `floor` for `x` within 2^21 of 0, for lanes. Adding 1.5 * 2^23 rounds to the nearest whole number and leaves it in the
+/// low bits; the half that is taken away first is a little short, so that whole numbers stay what they are.
 #[inline(always)]
 fn floor(x: f32) -> i32 {
-    let whole = x as i32;
-    whole - i32::from((whole as f32) > x)
+    const ROUND: f32 = 12_582_912.0;
+    const HALF: f32 = 0.499_999_97;
+    ((x - HALF) + ROUND).to_bits() as i32 - ROUND.to_bits() as i32
 }
 
 /// The keys of pairs whose scale is `10^log` times the row's reference.
 #[inline(always)]
-pub(crate) fn keys(offsets: &Offsets, last_dust: i32, log: &[f32; 16], mass_bin: &[i32], mass_part: &[f32]) -> Keys {
-    let mut keys = Keys { scale: [0; 16], dust: [0; 16] };
+pub(crate) fn keys(
+    offsets: &Offsets,
+    last_dust: i32,
+    log: &[f32; 16],
+    mass_bin: &[i32; 16],
+    mass_part: &[f32; 16],
+) -> Keys {
     // A bin of luminosity begins within a bin of mass: before it counts as the bin below.
     let below = i32::from(offsets.luminosity.part < offsets.mass.part);
-    let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part);
+    let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part) + 1;
+    let (mut mass, mut luminosity, mut sfr) = ([0i32; 16], [0i32; 16], [0i32; 16]);
+    let mut dust = [0i32; 16];
     for i in 0..16 {
-        let log = log[i];
-        let mass = floor(log.mul_add(offsets.mass.scale, offsets.mass.part)).clamp(1 - REACH, REACH - 2);
-        let luminosity = floor(log.mul_add(offsets.luminosity.scale, offsets.luminosity.part));
-        let sfr = floor(log.mul_add(offsets.sfr.scale, offsets.sfr.part));
-        let side = (luminosity - mass + below).clamp(0, 1);
-        let step = (sfr - mass + below_sfr + 1).clamp(0, 3);
-        keys.scale[i] = (mass + REACH) * PARTS + side * 4 + step;
-        let dust = floor(log.mul_add(offsets.dust.scale, offsets.dust.part + mass_part[i]));
-        keys.dust[i] = (offsets.dust.bin + mass_bin[i] + dust).clamp(0, last_dust);
+        mass[i] = floor(log[i].mul_add(offsets.mass.scale, offsets.mass.part)).max(1 - REACH).min(REACH - 2);
+    }
+    for i in 0..16 {
+        luminosity[i] = floor(log[i].mul_add(offsets.luminosity.scale, offsets.luminosity.part));
+    }
+    for i in 0..16 {
+        sfr[i] = floor(log[i].mul_add(offsets.sfr.scale, offsets.sfr.part));
+    }
+    for i in 0..16 {
+        dust[i] = floor(log[i].mul_add(offsets.dust.scale, offsets.dust.part + mass_part[i]));
+    }
+    let mut keys = Keys { scale: [0; 16], dust: [0; 16] };
+    for i in 0..16 {
+        let side = (luminosity[i] - mass[i] + below).max(0).min(1);
+        let step = (sfr[i] - mass[i] + below_sfr).max(0).min(3);
+        keys.scale[i] = (mass[i] + REACH) * PARTS + side * 4 + step;
+    }
+    for i in 0..16 {
+        keys.dust[i] = (offsets.dust.bin + mass_bin[i] + dust[i]).max(0).min(last_dust);
     }
     keys
 }
@@ -98,36 +130,39 @@ impl Tally {
             columns: vec![0.0; columns],
             total: 0.0,
             chi2: 0.0,
-            scales: vec![0.0; (2 * REACH * PARTS) as usize],
-            touched: (i32::MAX, i32::MIN),
+            scales: boxed(),
+            low: [i32::MAX; 16],
+            high: [i32::MIN; 16],
+            dusts: boxed(),
         }
     }
 
     /// Adds 16 pairs.
     #[inline(always)]
-    pub(crate) fn add(&mut self, keys: &Keys, p: &[f32; 16]) {
-        let (mut low, mut high) = self.touched;
+    pub(crate) fn add(&mut self, keys: &Keys, p: &[f64; 16]) {
         for i in 0..16 {
-            let p = f64::from(p[i]);
             let key = keys.scale[i];
-            low = if key < low { key } else { low };
-            high = if key > high { key } else { high };
-            self.scales[key as usize] += p;
-            self.dust_mass[keys.dust[i] as usize] += p;
+            self.low[i] = if key < self.low[i] { key } else { self.low[i] };
+            self.high[i] = if key > self.high[i] { key } else { self.high[i] };
         }
-        self.touched = (low, high);
+        for i in 0..16 {
+            self.scales[keys.scale[i] as usize % SCALES][i % COPIES] += p[i];
+            self.dusts[keys.dust[i] as usize % DUSTS][i % COPIES] += p[i];
+        }
     }
 
     /// Hands the row in hand on to the pixel's histograms.
     pub(crate) fn flush(&mut self, offsets: &Offsets) {
-        let (low, high) = self.touched;
+        let low = self.low.iter().copied().fold(i32::MAX, i32::min);
+        let high = self.high.iter().copied().fold(i32::MIN, i32::max);
         if low > high {
             return;
         }
         let below = i32::from(offsets.luminosity.part < offsets.mass.part);
         let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part);
         for key in low..=high {
-            let p = std::mem::take(&mut self.scales[key as usize]);
+            let [a, b, c, d] = std::mem::take(&mut self.scales[key as usize % SCALES]);
+            let p = (a + b) + (c + d);
             if p == 0.0 {
                 continue;
             }
@@ -138,22 +173,30 @@ impl Tally {
             put(&mut self.luminosity, offsets.luminosity.bin + luminosity, p);
             put(&mut self.sfr, offsets.sfr.bin + sfr, p);
         }
-        self.touched = (i32::MAX, i32::MIN);
+        self.low = [i32::MAX; 16];
+        self.high = [i32::MIN; 16];
+    }
+
+    /// Hands on the dust masses; to be called when all rows are done.
+    pub(crate) fn finish(&mut self) {
+        for (bin, copies) in self.dust_mass.iter_mut().zip(self.dusts.iter_mut()) {
+            let [a, b, c, d] = std::mem::take(copies);
+            *bin += (a + b) + (c + d);
+        }
     }
 
     /// Adds `p` to the row's scale `10^log` times its reference alone, whatever the dust.
     pub(crate) fn add_scale(&mut self, offsets: &Offsets, log: f32, p: f64) {
-        for (bins, offset) in [
-            (&mut self.mass, offsets.mass),
-            (&mut self.luminosity, offsets.luminosity),
-            (&mut self.sfr, offsets.sfr),
-        ] {
+        for (bins, offset) in
+            [(&mut self.mass, offsets.mass), (&mut self.luminosity, offsets.luminosity), (&mut self.sfr, offsets.sfr)]
+        {
             put(bins, offset.bin + floor(log * offset.scale + offset.part), p);
         }
     }
 
     /// Multiplies all by `factor`, when the reference chi2 moves.
     pub(crate) fn rescale(&mut self, factor: f64) {
+        self.finish();
         let parts = [
             &mut self.mass,
             &mut self.luminosity,
@@ -169,6 +212,14 @@ impl Tally {
         }
         self.total *= factor;
         self.chi2 *= factor;
+    }
+}
+
+/// Zeros on the heap.
+fn boxed<const N: usize>() -> Box<[[f64; COPIES]; N]> {
+    match vec![[0.0; COPIES]; N].into_boxed_slice().try_into() {
+        Ok(zeros) => zeros,
+        Err(_) => Box::new([[0.0; COPIES]; N]),
     }
 }
 

@@ -50,8 +50,6 @@ pub(crate) struct Weighed {
     pub luminosity: Vec<f64>,
     /// `a` in solar masses for each unit here.
     pub mass_unit: f64,
-    /// Whether there are bands of dust alone.
-    pub dust_bands: bool,
     /// Whether there are bands of starlight alone.
     pub star_bands: bool,
     /// Whether any band holds dust's light.
@@ -132,8 +130,7 @@ impl Weighed {
         scale(&mut e_pure, dust_square);
 
         let share = |wanted: Light| -> f64 {
-            let part: f64 =
-                data.iter().filter(|d| light(d) == wanted).map(|d| d.light * d.light * d.weight).sum();
+            let part: f64 = data.iter().filter(|d| light(d) == wanted).map(|d| d.light * d.light * d.weight).sum();
             part / total
         };
         let (left_by_stars, scale_by_stars) = least(&a_pure, &c_pure, share(Light::Stars));
@@ -168,7 +165,6 @@ impl Weighed {
             mixed,
             luminosity: rows.luminosity.iter().map(|l| l * per_unit).collect(),
             mass_unit: star_unit * root,
-            dust_bands: has(Light::Dust),
             star_bands: has(Light::Stars),
             any_dust: has(Light::Dust) || has(Light::Both),
             a,

@@ -6,9 +6,11 @@
 
 mod error;
 mod filters;
+mod fortran;
 mod ir;
 mod magnitude;
 mod observations;
+mod output;
 mod rows;
 mod sfh;
 
@@ -16,4 +18,5 @@ pub use error::MagphysError;
 pub use filters::{Filter, read_filters, read_zlibs};
 pub use ir::read_ir;
 pub use observations::{ZeroSigma, read_observations};
+pub use output::fit_text;
 pub use sfh::read_sfh;

@@ -1,0 +1,186 @@
+//! From a pixel's sums to what is said of it.
+
+use crate::fit::grid::Axis;
+use crate::fit::models::{Alone, Models};
+use crate::fit::scale_width::Kernel;
+use crate::fit::sweep::Outcome;
+use crate::parameter::Parameter;
+use crate::posterior::{BestFit, Marginal, PERCENTILES, PixelFit, flag};
+
+/// How percentiles are read from fine bins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The centre of the first bin whose running sum exceeds the share (MAGPHYS).
+    Centre,
+    /// The place within that bin where the running sum, taken as a line, reaches it.
+    Line,
+}
+
+/// The sums over fine bins of every parameter, in order.
+fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Parameter, Vec<f64>)> {
+    let tally = &outcome.tally;
+    let spread = |parameter: Parameter, bins: &[f64]| match width {
+        Some(t) => Kernel::new(t, models.axes.of(parameter).fine.step()).spread(bins),
+        None => bins.to_vec(),
+    };
+    let alone = |of: &Alone, probability: &[f64]| {
+        // MAGPHYS's clip of sSFR lets bins lie beyond the axis.
+        let longest = of.bin.iter().max().map_or(0, |&bin| usize::from(bin) + 1);
+        let mut bins = vec![0.0; models.axes.of(of.parameter).fine.len().max(longest)];
+        for (&bin, p) in of.bin.iter().zip(probability) {
+            bins[usize::from(bin)] += p;
+        }
+        (of.parameter, bins)
+    };
+    let mut sums: Vec<(Parameter, Vec<f64>)> = models
+        .rows
+        .alone
+        .iter()
+        .map(|of| alone(of, &tally.rows))
+        .chain(models.columns.alone.iter().map(|of| alone(of, &tally.columns)))
+        .chain([
+            (Parameter::StellarMass, spread(Parameter::StellarMass, &tally.mass)),
+            (Parameter::DustLuminosity, spread(Parameter::DustLuminosity, &tally.luminosity)),
+            (Parameter::Sfr, spread(Parameter::Sfr, &tally.sfr)),
+            (Parameter::DustMass, spread(Parameter::DustMass, &tally.dust_mass)),
+        ])
+        .collect();
+    sums.sort_by_key(|(parameter, _)| *parameter);
+    sums
+}
+
+/// The marginal of one parameter from its sums over fine bins; `total` is what they are shares of.
+fn marginal(parameter: Parameter, axis: &Axis, sums: &[f64], total: f64, reading: Reading) -> Marginal {
+    let mut histogram = vec![0.0; axis.coarse.len()];
+    for (&bin, &p) in axis.coarse_of.iter().zip(sums) {
+        if let Some(slot) = histogram.get_mut(usize::from(bin)) {
+            *slot += p / total;
+        }
+    }
+    let peak = (0..histogram.len()).fold(0, |best, bin| if histogram[bin] > histogram[best] { bin } else { best });
+    let mut percentiles = [0.0; 5];
+    for (out, share) in percentiles.iter_mut().zip(PERCENTILES) {
+        *out = percentile(axis, sums, share, total, reading);
+    }
+    let centres = axis.coarse.centres();
+    Marginal { parameter, percentiles, peak: centres[peak], first: centres[0], step: axis.coarse.step(), histogram }
+}
+
+fn percentile(axis: &Axis, sums: &[f64], share: f64, total: f64, reading: Reading) -> f64 {
+    let centres = axis.fine.centres();
+    let last = centres[centres.len() - 1];
+    let mut before = 0.0;
+    for (&centre, &p) in centres.iter().zip(sums) {
+        let p = p / total;
+        if before + p > share {
+            return match reading {
+                Reading::Centre => centre,
+                Reading::Line => centre + axis.fine.step() * ((share - before) / p - 0.5),
+            };
+        }
+        before += p;
+    }
+    last
+}
+
+/// `1 / sum p^2` of the probabilities in `sums`.
+fn effective(sums: &[f64], total: f64) -> f64 {
+    let squares: f64 = sums.iter().map(|p| (p / total) * (p / total)).sum();
+    if squares > 0.0 { 1.0 / squares } else { 0.0 }
+}
+
+/// What a summary needs besides the sums.
+pub(crate) struct Facts {
+    /// Bands that counted.
+    pub bands_used: u32,
+    /// Jy for each Lsun/Hz.
+    pub jy_per_light: f64,
+    /// Significance of the scale, where its width counts.
+    pub width: Option<f64>,
+    /// Factor of the likelihood that all pairs share, as a logarithm.
+    pub ln_common: f64,
+    pub reading: Reading,
+}
+
+/// What is said of the pixel.
+pub(crate) fn summarise(models: &Models, outcome: &Outcome, facts: &Facts) -> PixelFit {
+    let tally = &outcome.tally;
+    let sums = fine_sums(models, outcome, facts.width);
+    let marginals: Vec<Marginal> = sums
+        .iter()
+        .map(|(parameter, sums)| marginal(*parameter, models.axes.of(*parameter), sums, tally.total, facts.reading))
+        .collect();
+    let best = best_fit(models, outcome, facts.jy_per_light, &sums);
+    let effective_stellar = effective(&tally.rows, tally.total);
+    let effective_dust = effective(&tally.columns, tally.total);
+    let mut flags = 0;
+    if effective_stellar.min(effective_dust) < 100.0 {
+        flags |= flag::FEW_MODELS;
+    }
+    if best.chi2 > improbable(facts.bands_used.saturating_sub(1)) {
+        flags |= flag::POOR_FIT;
+    }
+    let at_edge = |(parameter, sums): &(Parameter, Vec<f64>)| {
+        let last = models.axes.of(*parameter).fine.len() - 1;
+        hangs_on_scale(*parameter) && (sums[0] > 0.16 * tally.total || sums[last] > 0.16 * tally.total)
+    };
+    if sums.iter().any(at_edge) {
+        flags |= flag::AT_EDGE;
+    }
+    PixelFit {
+        best,
+        marginals,
+        ln_evidence: libm::log(tally.total / models.pairs as f64) - 0.5 * outcome.reference + facts.ln_common,
+        effective_stellar,
+        effective_dust,
+        bands_used: facts.bands_used,
+        redshift: models.redshift,
+        flags,
+    }
+}
+
+fn hangs_on_scale(parameter: Parameter) -> bool {
+    matches!(parameter, Parameter::StellarMass | Parameter::DustLuminosity | Parameter::Sfr | Parameter::DustMass)
+}
+
+/// The chi2 that pure noise of `freedom` degrees exceeds once in ten thousand times (Wilson & Hilferty 1931).
+fn improbable(freedom: u32) -> f64 {
+    let n = f64::from(freedom.max(1));
+    let cube = 1.0 - 2.0 / (9.0 * n) + 3.719 * (2.0 / (9.0 * n)).sqrt();
+    n * cube * cube * cube
+}
+
+fn best_fit(models: &Models, outcome: &Outcome, jy_per_light: f64, sums: &[(Parameter, Vec<f64>)]) -> BestFit {
+    let (best, rows, columns) = (&outcome.best, &models.rows, &models.columns);
+    let (row, column, mass) = (best.row, best.column, best.scale);
+    let luminosity = rows.luminosity[row];
+    let alone = |parameter: Parameter| {
+        let of = |all: &[Alone], at: usize| all.iter().find(|of| of.parameter == parameter).map(|of| of.value[at]);
+        let value = of(&rows.alone, row).or_else(|| of(&columns.alone, column)).unwrap_or(f64::NAN);
+        if parameter.is_logarithmic() { libm::exp10(value) } else { value }
+    };
+    let values = sums
+        .iter()
+        .map(|(parameter, _)| match parameter {
+            Parameter::StellarMass => mass,
+            Parameter::DustLuminosity => mass * luminosity,
+            Parameter::Sfr => mass * libm::exp10(rows.log_ssfr[row]),
+            Parameter::DustMass => mass * luminosity * libm::exp10(columns.log_mass[column]),
+            other => alone(*other),
+        })
+        .collect();
+    let model_jy = (0..models.bands.len())
+        .map(|band| {
+            let light = rows.flux[band][row] + luminosity * columns.flux[band][column];
+            mass * light * jy_per_light
+        })
+        .collect();
+    BestFit {
+        stellar: rows.number[row],
+        dust: columns.model[column] + 1,
+        chi2: best.chi2,
+        stellar_mass: mass,
+        values,
+        model_jy,
+    }
+}
