@@ -174,10 +174,9 @@ impl Grid {
     }
 }
 
-/// Two digits.
+/// Two digits, by their decimals, so that they stay short in headers.
 fn rounded(value: f64) -> f64 {
-    let power = libm::pow(10.0, libm::log10(value).floor() - 1.0);
-    (value / power).round() * power
+    format!("{value:.1e}").parse().unwrap_or(value)
 }
 
 /// Middle of the image of the smallest area, ICRS.

@@ -42,6 +42,9 @@ pub struct Star {
     /// Row.
     #[serde(skip)]
     pub(super) y: f64,
+    /// Flux in each layer in which it was found, Jy; the layers by position.
+    #[serde(skip)]
+    pub(super) flux: Vec<(usize, f64)>,
 }
 
 /// Sets the bits of the mask that do not depend on the number of bands, and tells the stars.
@@ -56,6 +59,8 @@ pub(super) fn apply(
     if request.stars {
         stars = search(bands, grid, object);
         stars.iter_mut().for_each(|star| star.radius_arcsec = radius(star, cube, grid));
+        // What the cube hardly shows need not be masked.
+        stars.retain(|star| star.radius_arcsec > 0.0);
     }
     for path in &request.catalogues {
         stars.extend(catalogue(path, cube, grid)?);
@@ -99,8 +104,9 @@ fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {
         .filter(|b| OPTICAL.contains(&b.input.band.wavelength_um) && b.psf.fwhm() < SHARP_ARCSEC && b.sky.sigma > 0.0)
         .collect();
     let any_red = sharp.iter().any(|b| b.input.band.wavelength_um > RED);
-    // Column, row, band.
-    let mut seen: Vec<(f64, f64, usize)> = Vec::new();
+    let layer = |band: &Band| bands.iter().position(|other| std::ptr::eq(other, band)).unwrap_or(0);
+    // Column, row, number among the sharp ones, flux.
+    let mut seen: Vec<(f64, f64, usize, f64)> = Vec::new();
     for (k, band) in sharp.iter().enumerate() {
         let mut above = band.loaded.flux.clone();
         band.sky.subtract(&mut above, band.loaded.width);
@@ -110,7 +116,7 @@ fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {
         for source in compact_sources(image, expected, SIGNIFICANT) {
             let narrow = (source.fwhm / expected - 1.0).abs() < 0.25 && source.ellipticity < 0.2;
             if let Some((x, y)) = map.apply_one(source.x, source.y).filter(|_| narrow) {
-                seen.push((x, y, k));
+                seen.push((x, y, k, source.flux));
             }
         }
     }
@@ -122,13 +128,15 @@ fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {
         if taken[k] {
             continue;
         }
-        let (x, y, _) = seen[k];
+        let (x, y, ..) = seen[k];
         let mut names: Vec<usize> = Vec::new();
+        let mut flux = Vec::new();
         for j in k..seen.len() {
             if libm::hypot(seen[j].0 - x, seen[j].1 - y) < near {
                 taken[j] = true;
                 if !names.contains(&seen[j].2) {
                     names.push(seen[j].2);
+                    flux.push((layer(sharp[seen[j].2]), seen[j].3));
                 }
             }
         }
@@ -137,43 +145,35 @@ fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {
         let centre = core.is_some_and(|(cx, cy, r)| libm::hypot(x - cx, y - cy) < r);
         if let Some(place) = grid.wcs.pix_to_sky(x, y).filter(|_| red && enough && !centre) {
             let bands = names.iter().map(|k| sharp[*k].input.band.name.clone()).collect();
-            stars.push(Star { ra_deg: place.lon_deg, dec_deg: place.lat_deg, radius_arcsec: 0.0, bands, x, y });
+            let (ra_deg, dec_deg) = (place.lon_deg, place.lat_deg);
+            stars.push(Star { ra_deg, dec_deg, radius_arcsec: 0.0, bands, x, y, flux });
         }
     }
     stars
 }
 
-/// Distance at which a star's light has sunk to the noise in every band: a Gaussian of the common width through the peak
-/// above the surroundings, and half a width for the wings; one width at least, five at most.
+/// Distance at which a star's light has sunk below the noise and below a tenth of the light around it, in every band in which
+/// it was found: that of a Gaussian of the common width, and a quarter of a width for wings; three widths at most. 0 for stars
+/// that stand out nowhere.
 fn radius(star: &Star, cube: &Cube, grid: &Grid) -> f64 {
-    let fwhm = cube
-        .psf_fwhm_arcsec
-        .unwrap_or_else(|| cube.layers.iter().filter_map(|l| l.psf_fwhm_arcsec).fold(grid.side_arcsec, f64::max));
-    let (cx, cy) = (star.x.round(), star.y.round());
-    let inside = cx >= 0.0 && cy >= 0.0 && cx < grid.width as f64 && cy < grid.height as f64;
-    let mut contrast: f64 = 1.0;
-    if inside {
-        let at = cy as usize * grid.width + cx as usize;
-        for layer in cube.layers.iter().filter(|l| l.has(at)) {
-            let mut ring: Vec<f64> = Vec::new();
-            let far = 2.0 * fwhm / grid.side_arcsec;
-            for k in 0..32 {
-                let (s, c) = libm::sincos(std::f64::consts::PI * f64::from(k) / 16.0);
-                let (x, y) = ((star.x + far * c).round(), (star.y + far * s).round());
-                if x >= 0.0 && y >= 0.0 && x < grid.width as f64 && y < grid.height as f64 {
-                    ring.push(f64::from(layer.flux[y as usize * grid.width + x as usize]));
-                }
-            }
-            ring.retain(|v| v.is_finite());
-            let level = if ring.is_empty() { 0.0 } else { crate::sky::median(&mut ring) };
-            let noise = layer.noise_sigma(at);
-            if noise > 0.0 {
-                contrast = contrast.max((f64::from(layer.flux[at]) - level) / noise);
-            }
+    /// Share of the light around a star that may be the star's.
+    const SHARE: f64 = 0.1;
+    let at = |v: f64, n: usize| v.round().clamp(0.0, n as f64 - 1.0) as usize;
+    let pixel = at(star.y, grid.height) * grid.width + at(star.x, grid.width);
+    let mut widest: f64 = 0.0;
+    for (layer, flux) in star.flux.iter().filter_map(|(k, flux)| Some((cube.layers.get(*k)?, *flux))) {
+        let (Some(fwhm), true) = (layer.psf_fwhm_arcsec, layer.has(pixel)) else { continue };
+        let dimming = libm::pow(10.0, 0.4 * layer.extinction_mag);
+        let area = grid.side_arcsec * grid.side_arcsec;
+        let peak = flux * dimming * area * 4.0 * std::f64::consts::LN_2 / (std::f64::consts::PI * fwhm * fwhm);
+        let around = f64::from(layer.flux[pixel]) - peak;
+        let contrast = peak / layer.noise_sigma(pixel).max(SHARE * around);
+        if contrast > 1.0 {
+            let reach = 0.5 * fwhm * libm::log2(contrast).sqrt() + 0.25 * fwhm;
+            widest = widest.max(reach.min(3.0 * fwhm));
         }
     }
-    let half = 0.5 * fwhm * (libm::log2(contrast).max(0.0)).sqrt();
-    (half + 0.5 * fwhm).clamp(fwhm, 5.0 * fwhm)
+    widest
 }
 
 /// Stars of a table: a first line that names columns, of which `ra` and `dec` are degrees and `radius` arcseconds.
@@ -202,9 +202,8 @@ fn catalogue(path: &Path, cube: &Cube, grid: &Grid) -> Result<Vec<Star>, CubeErr
         let place = SkyCoord { lon_deg: ra_deg, lat_deg: dec_deg };
         let Some((x, y)) = grid.wcs.sky_to_pix(place) else { continue };
         let radius_arcsec = reach.and_then(value).filter(|r| *r > 0.0);
-        let mut star = Star { ra_deg, dec_deg, radius_arcsec: usual, bands: Vec::new(), x, y };
-        star.radius_arcsec = radius_arcsec.unwrap_or_else(|| radius(&star, cube, grid));
-        stars.push(star);
+        let radius_arcsec = radius_arcsec.unwrap_or(usual);
+        stars.push(Star { ra_deg, dec_deg, radius_arcsec, bands: Vec::new(), x, y, flux: Vec::new() });
     }
     Ok(stars)
 }
