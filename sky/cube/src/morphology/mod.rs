@@ -3,6 +3,8 @@
 pub mod aperture;
 pub mod image;
 mod indices;
+pub mod model;
+pub mod profile;
 mod search;
 pub mod segment;
 mod smooth;
