@@ -5,6 +5,7 @@ pub mod bytes;
 pub mod cut;
 pub mod frame;
 pub mod hdu;
+pub mod models;
 pub mod only;
 pub mod optimal;
 pub mod output_frame;

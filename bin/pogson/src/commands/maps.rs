@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use pogson_cube::maps::{Level, MapsError, ReportOptions, report, summary, write_maps};
+use pogson_cube::maps::{
+    Level, MapsError, ReportOptions, StructureOptions, report, structure, structure_section, summary, write_maps,
+};
+use pogson_cube::morphology::model::Kind;
 use pogson_cube::result::ResultFile;
 
+use crate::arguments::models::{Models, kinds, models, positive};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Unit;
@@ -13,7 +17,8 @@ use crate::progress::Unit;
 ///
 /// Writes into a folder: a FITS file for each parameter (the median, and in extensions the percentiles, the peak and the
 /// best fit, with the cube's coordinates), a picture of each median with colour bar and contours, quality.fits,
-/// summary.json and report.html. Results with bins have maps of both, those of bins named bin_... .
+/// profiles.ecsv (means over elliptical rings), summary.json (totals, indices and models of the stellar mass) and
+/// report.html. Results with bins have maps of both, those of bins named bin_... .
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -29,6 +34,15 @@ pub struct Args {
     /// A pixel to show in the report, counted from 1 as in FITS; may be given several times
     #[arg(long, value_name = "X Y", value_parser = pixel)]
     pixel: Vec<(u32, u32)>,
+    /// Models of the stellar mass to try: auto, none, or some of disc, sersic, bulge-disc, bulge-bar-disc
+    #[arg(long, value_name = "KINDS", default_value = "auto", value_delimiter = ',', value_parser = models)]
+    models: Vec<Models>,
+    /// Full width at half maximum of the maps' point spread function in arcseconds [default: the cube's]
+    #[arg(long, value_name = "ARCSEC", value_parser = positive)]
+    psf: Option<f64>,
+    /// Distance in Mpc, for profiles per square kiloparsec [default: by the redshift]
+    #[arg(long, value_name = "MPC", value_parser = positive)]
+    distance: Option<f64>,
     /// Replace files of an earlier run
     #[arg(long)]
     force: bool,
@@ -69,7 +83,9 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     }
     let page = args.output.join("report.html");
     let figures = args.output.join("summary.json");
-    if let Some(path) = [&page, &figures].into_iter().find(|path| !args.force && path.exists()) {
+    let profiles = args.output.join("profiles.ecsv");
+    let kinds: Vec<Kind> = kinds(&args.models)?;
+    if let Some(path) = [&page, &figures, &profiles].into_iter().find(|path| !args.force && path.exists()) {
         return Err(MapsError::Exists { path: path.clone() }.into());
     }
     std::fs::create_dir_all(&args.output).map_err(|e| Failure::io(&args.output, &e))?;
@@ -80,8 +96,16 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         out.go_on()
     })?;
     drop(progress);
-    report(&result, &ReportOptions { pixels: args.pixel })?.write(&page)?;
+    let options = StructureOptions { kinds, fwhm_arcsec: args.psf, distance_mpc: args.distance };
+    let shape = structure(&result, &options);
+    out.go_on()?;
+    let html = report(&result, &ReportOptions { pixels: args.pixel })?;
+    structure_section(html, &result, &shape)?.write(&page)?;
+    std::fs::write(&profiles, shape.ecsv()).map_err(|e| Failure::io(&profiles, &e))?;
     let mut said = summary(&result);
+    if let Some(object) = said.as_object_mut() {
+        object.insert("structure".into(), shape.json());
+    }
     let text = serde_json::to_string_pretty(&said).map_err(|e| Failure::failed(e.to_string()))?;
     std::fs::write(&figures, text + "\n").map_err(|e| Failure::io(&figures, &e))?;
     if out.is_json() {
@@ -94,7 +118,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         return out.object(&said);
     }
     out.note(format!(
-        "{}: {} images, {} pictures, summary.json, report.html of {} pixels",
+        "{}: {} images, {} pictures, summary.json, profiles.ecsv, report.html of {} pixels",
         args.output.display(),
         written.fits.len(),
         written.pictures.len(),

@@ -6,6 +6,8 @@ mod picture;
 mod plane;
 mod report;
 mod sed;
+mod structure;
+mod structure_page;
 mod summary;
 mod totals;
 
@@ -14,6 +16,8 @@ pub use label::{colours, label, short};
 pub use picture::{MapPicture, map_picture};
 pub use plane::{Level, Quality, frame_of, parameter_plane, quality_plane};
 pub use report::{ReportOptions, chosen_pixels, report};
+pub use structure::{Structure, StructureOptions, structure};
+pub use structure_page::structure_section;
 pub use summary::summary;
 pub use totals::{Total, totals};
 

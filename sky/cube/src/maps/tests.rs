@@ -5,6 +5,7 @@ use pogson_image::wcs::Wcs;
 use pogson_sed::parameter::Parameter;
 
 use super::*;
+use crate::morphology::model::Kind;
 use crate::result::made_up::{galaxy, record};
 use crate::result::{Bins, Special};
 
@@ -125,6 +126,56 @@ fn the_summary_counts_what_was_fitted() {
     assert!(said["levels"]["pixels"]["totals"]["m_star"]["sum_of_medians"].as_f64().unwrap() > 0.0);
 }
 
+/// A result whose stellar mass is a bulge and a disc.
+fn with_structure() -> ResultFile {
+    use crate::morphology::model::{Component, Grid, Profile};
+    let (width, height) = (48, 44);
+    let mut file = galaxy(width, height, 1, 0);
+    file.facts.header.set("PSFFWHM", 2.0 * 0.0003 * 3600.0, "");
+    let k = file.parameter_index(Parameter::StellarMass).unwrap();
+    let grid = Grid { width: width as usize, height: height as usize, anchor: (24.2, 21.7) };
+    let mut map = vec![0.0; (width * height) as usize];
+    let disc = Profile::Exponential { scale: 6.0 };
+    Component { profile: disc, total: 1e10, q: 0.7, theta: 0.3 }.draw((24.2, 21.7), grid, &mut map);
+    let mut stream = crate::result::made_up::Stream(8);
+    for r in &mut file.pixels {
+        let mass = map[(r.y * width + r.x) as usize];
+        let sigma: f64 = 0.03 * mass;
+        let seen = libm::log10(mass + sigma * stream.normal());
+        let half = libm::log10(1.03);
+        r.fit.marginals[k].percentiles = [seen - 2.0 * half, seen - half, seen, seen + half, seen + 2.0 * half];
+    }
+    file
+}
+
+#[test]
+fn the_shape_of_the_stellar_mass_is_that_of_its_disc() {
+    let file = with_structure();
+    let options = StructureOptions { kinds: vec![Kind::Disc], fwhm_arcsec: None, distance_mpc: Some(40.0) };
+    let found = structure(&file, &options);
+    let model = &found.models.as_ref().unwrap()[0];
+    assert!((found.fwhm_pixels.unwrap() - 2.0).abs() < 1e-9);
+    // The mock is not blurred: a blur of two pixels makes the fitted disc a little shorter.
+    assert!((model.get("disc_scale").unwrap().value / 6.0 - 1.0).abs() < 0.06, "{model:?}");
+    assert!((model.get("disc_axis_ratio").unwrap().value - 0.7).abs() < 0.05);
+    // 40 Mpc at redshift 0.01: an arcsecond is 40 / 1.01^2 Mpc times 4.848e-6.
+    let kpc = 40_000.0 / (1.01 * 1.01) * 4.848_136_811e-6;
+    assert!((found.kpc_per_arcsec.unwrap() / kpc - 1.0).abs() < 1e-9);
+    let (_, rings) = found.profiles.iter().find(|(p, _)| *p == Parameter::StellarMass).unwrap();
+    let brightness = |r: f64| 1e10 / (2.0 * std::f64::consts::PI * 36.0 * 0.7) * libm::exp(-r / 6.0);
+    for ring in &rings[1..5] {
+        let truth = brightness((ring.inner + ring.outer) / 2.0);
+        assert!((ring.mean / truth - 1.0).abs() < 0.08, "{ring:?} {truth}");
+    }
+    let table = found.ecsv();
+    let rows = table.lines().filter(|l| !l.starts_with('#')).count();
+    assert_eq!(rows, rings.len() + 1);
+    assert!(table.contains("{name: m_star, unit: solMass / kpc2, datatype: float64}"), "{table}");
+    let page = structure_section(pogson_view::report::ReportBuilder::new("t", ""), &file, &found).unwrap().html();
+    assert!(page.contains("The disc model") && page.contains("Radial profiles"));
+    assert!(found.json()["models"][0]["kind"] == "disc");
+}
+
 /// Writes maps and a report for looks, where POGSON_MADE_UP_MAPS names a folder.
 #[test]
 fn made_up_maps_to_look_at() {
@@ -132,7 +183,12 @@ fn made_up_maps_to_look_at() {
         println!("skipped: POGSON_MADE_UP_MAPS names no folder to write to");
         return;
     };
-    let file = with_bins_and_whole();
+    let mut file = with_structure();
+    let whole = record(&file.facts, 0, 0, 5, 600);
+    file.push_special(Special::Integrated, whole);
     write_maps::<MapsError>(&file, Path::new(&folder), true, || Ok(())).unwrap();
-    report(&file, &ReportOptions::default()).unwrap().write(&Path::new(&folder).join("report.html")).unwrap();
+    let options = StructureOptions { kinds: Kind::ALL.to_vec(), fwhm_arcsec: None, distance_mpc: None };
+    let found = structure(&file, &options);
+    let page = report(&file, &ReportOptions::default()).unwrap();
+    structure_section(page, &file, &found).unwrap().write(&Path::new(&folder).join("report.html")).unwrap();
 }

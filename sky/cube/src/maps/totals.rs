@@ -7,7 +7,7 @@ use super::plane::Level;
 use crate::result::{ResultFile, Special};
 
 /// Quantities that add up over pixels.
-const ADDITIVE: [Parameter; 4] =
+pub(super) const ADDITIVE: [Parameter; 4] =
     [Parameter::StellarMass, Parameter::DustLuminosity, Parameter::DustMass, Parameter::Sfr];
 
 /// A sum over the pixels of one quantity, linear, in the parameter's unit.
