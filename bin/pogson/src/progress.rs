@@ -11,6 +11,8 @@ pub enum Unit {
     Pixels,
     /// Tiles or files.
     Tiles,
+    /// Models of a library.
+    Models,
 }
 
 /// A progress bar, perhaps an invisible one; may be advanced from several threads.
@@ -24,6 +26,7 @@ impl Progress {
         let rate = move |state: &ProgressState, line: &mut dyn Write| {
             let text = match unit {
                 Unit::Pixels => format!("{:.1} Mpix/s", state.per_sec() / 1e6),
+                Unit::Models => format!("{:.0} models/s", state.per_sec()),
                 Unit::Tiles => format!("{:.1} tiles/s", state.per_sec()),
             };
             // The bar's own buffer; there is nobody to tell if it refuses.

@@ -10,6 +10,7 @@ pub mod fft;
 pub mod grid;
 pub mod input;
 pub mod library;
+pub mod library_store;
 pub mod maps;
 pub mod morphology;
 pub mod object;
@@ -17,8 +18,10 @@ pub mod project;
 pub mod psf;
 pub mod result;
 pub mod sky;
+pub mod spectra;
 pub mod ssp_fits;
 pub mod stars;
+pub mod text_file;
 
 pub use cube::Cube;
 pub use error::CubeError;

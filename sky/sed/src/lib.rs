@@ -9,6 +9,7 @@ pub mod filter;
 pub mod fit;
 pub mod history;
 pub mod library;
+pub mod library_file;
 pub mod magphys;
 pub mod mock;
 pub mod observation;

@@ -3,6 +3,7 @@
 pub mod angle;
 pub mod bytes;
 pub mod cut;
+pub mod filters;
 pub mod frame;
 pub mod hdu;
 pub mod models;
@@ -10,5 +11,6 @@ pub mod only;
 pub mod optimal;
 pub mod output_frame;
 pub mod position;
+pub mod redshifts;
 pub mod section;
 pub mod tiles;

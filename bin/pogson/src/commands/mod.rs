@@ -38,6 +38,7 @@ commands! {
     get => Get,
     header => Header,
     info => Info,
+    library => Library,
     man => Man,
     maps => Maps,
     morphology => Morphology,

@@ -3,6 +3,7 @@
 mod causes;
 mod cubes;
 mod fits_of_pixels;
+mod libraries;
 mod pictures;
 
 use std::fmt;

@@ -15,9 +15,11 @@ pub struct Votable {
     pub rows: Vec<Vec<Value>>,
     /// `INFO` elements: name, value, text.
     pub infos: Vec<Info>,
+    /// `PARAM` elements: name and value.
+    pub params: Vec<Info>,
 }
 
-/// An `INFO` element.
+/// An `INFO` or `PARAM` element.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Info {
     /// Name, as `QUERY_STATUS`.

@@ -30,7 +30,7 @@ struct State {
 }
 
 impl Votable {
-    /// Parses a document: the `INFO` elements of all of it, fields and rows of its first table.
+    /// Parses a document: the `INFO` and `PARAM` elements of all of it, fields and rows of its first table.
     ///
     /// # Errors
     /// [`VotableError`].
@@ -85,6 +85,10 @@ impl State {
                 self.text.clear();
                 let (name, value) = (attribute("name"), attribute("value"));
                 self.info = Some(Info { name, value, text: String::new() });
+            }
+            "PARAM" => {
+                let (name, value) = (attribute("name"), attribute("value"));
+                self.table.params.push(Info { name, value, text: String::new() });
             }
             "TABLE" => self.in_table = !self.table_done,
             "FIELD" if self.in_table => {

@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
+
+use super::error::FitsError;
 
 /// Mapped files from this size on let pages go that have been read, so that a file larger than memory (or than a batch
 /// system's limit, which counts mapped pages) can be read through.
@@ -71,5 +74,35 @@ impl Pages<'_> {
         #[allow(unsafe_code)]
         // A refusal costs memory, nothing else.
         let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+    }
+}
+
+/// A file of any kind, mapped: its bytes are read as they are looked at. Nobody may shorten the file meanwhile.
+pub struct MappedFile(Bytes);
+
+impl MappedFile {
+    /// Maps a file; an empty one has no bytes.
+    ///
+    /// # Errors
+    /// [`FitsError::Io`] for a file that cannot be opened or mapped.
+    pub fn open(path: &Path) -> Result<MappedFile, FitsError> {
+        let fail = |error| FitsError::io(path, "open", error);
+        let file = File::open(path).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        if metadata.is_dir() {
+            return Err(fail(io::ErrorKind::IsADirectory.into()));
+        }
+        // An empty file cannot be mapped.
+        if metadata.len() == 0 {
+            return Ok(MappedFile(Bytes::Owned(Vec::new())));
+        }
+        Bytes::map(&file).map(MappedFile).map_err(fail)
+    }
+}
+
+impl std::ops::Deref for MappedFile {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
     }
 }

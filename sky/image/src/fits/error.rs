@@ -201,7 +201,9 @@ pub enum FitsError {
 
 impl FitsError {
     /// An error of the system, sorted into lack of room and the rest.
-    pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> FitsError {
+    ///
+    /// - `action`: what was tried, such as `open` or `write`.
+    pub fn io(path: &Path, action: &'static str, source: io::Error) -> FitsError {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let path = path.to_owned();
         match source.kind() {

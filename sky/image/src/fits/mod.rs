@@ -25,6 +25,7 @@ pub mod write;
 
 pub use bintable::BinTable;
 pub use bintable_write::{Cells, NewColumn, Values, write_table};
+pub use bytes::MappedFile;
 pub use card::Card;
 pub use column::{Column, ElementType, Format};
 pub use error::FitsError;

@@ -12,6 +12,11 @@ pub(super) fn luminosity(magnitude: f64) -> f64 {
     ZERO_POINT * libm::pow(10.0, DEX * (magnitude + AB))
 }
 
+/// The magnitude of a luminosity, the inverse of [`luminosity`]; 199 for none.
+pub(super) fn magnitude(luminosity: f64) -> f64 {
+    if luminosity > 0.0 { libm::log10(luminosity / ZERO_POINT) / DEX - AB } else { 199.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod observations;
 mod output;
 mod rows;
 mod sfh;
+mod write;
 
 pub use error::MagphysError;
 pub use filters::{Filter, read_filters, read_zlibs};
@@ -20,3 +21,4 @@ pub use ir::read_ir;
 pub use observations::{ZeroSigma, read_observations};
 pub use output::fit_text;
 pub use sfh::read_sfh;
+pub use write::{write_filters, write_ir, write_sfh};

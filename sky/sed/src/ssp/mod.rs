@@ -1,9 +1,14 @@
 //! Simple stellar populations: the light of stars born together, by age and metallicity.
 
+mod bc03;
+mod bpass;
 mod bytes;
 mod embedded;
+mod fsps;
 mod nebular;
+mod text;
 
+pub use bpass::bpass_metallicity;
 pub use embedded::embedded;
 pub use nebular::{Nebular, nebular};
 
