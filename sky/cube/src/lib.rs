@@ -1,6 +1,7 @@
 //! A galaxy in many bands: one grid, one resolution, one unit; its fits, maps and archive file.
 
 pub mod band;
+pub mod binning;
 pub mod build;
 pub mod correlation;
 pub mod cube;
@@ -9,6 +10,7 @@ pub mod extinction;
 pub mod fft;
 pub mod grid;
 pub mod input;
+pub mod integrate;
 pub mod library;
 pub mod library_store;
 pub mod maps;

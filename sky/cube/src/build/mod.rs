@@ -174,6 +174,7 @@ pub fn build(request: &Request, watch: &dyn Watch) -> Result<(Cube, BuildReport)
         redshift: request.redshift,
         layers,
         mask: vec![0; grid.pixels()],
+        bins: None,
         history: report::history(request, &reports, target.as_ref()),
     };
     let object = found.map(|object| moved(&object, &field, &grid));

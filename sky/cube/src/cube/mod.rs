@@ -2,7 +2,7 @@
 
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 use pogson_image::wcs::Wcs;
@@ -23,6 +23,8 @@ pub mod mask {
     pub const REGION: i32 = 4;
     /// Outside the object, where only the object was wanted.
     pub const OUTSIDE: i32 = 8;
+    /// Another pixel stands for its bin.
+    pub const MEMBER: i32 = 16;
 }
 
 /// The bands of one galaxy on one grid, with uncertainties.
@@ -50,6 +52,9 @@ pub struct Cube {
     pub layers: Vec<Layer>,
     /// Why a pixel is not usable: bits of [`mask`], row by row; 0 is usable.
     pub mask: Vec<i32>,
+    /// Number of each pixel's bin, from 0, where the cube is binned; -1 for pixels without. One pixel of a bin is usable and
+    /// stands for the others.
+    pub bins: Option<Vec<i32>>,
     /// What was done, a line each; HISTORY in files.
     pub history: Vec<String>,
 }

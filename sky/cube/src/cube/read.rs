@@ -77,6 +77,10 @@ impl Reader<'_> {
             Some(hdu) => self.values(self.file, hdu, (width, height))?.iter().map(|v| *v as i32).collect(),
             None => vec![0; width * height],
         };
+        let bins = match self.of_kind(self.file, "BINS").next() {
+            Some(hdu) => Some(self.values(self.file, hdu, (width, height))?.iter().map(|v| *v as i32 - 1).collect()),
+            None => None,
+        };
         let history = self.primary.cards().filter(|c| c.key() == "HISTORY").map(|c| c.comment().trim_end().to_owned());
         Ok(Cube {
             name: self.primary.str("OBJECT").unwrap_or_default().to_owned(),
@@ -90,6 +94,7 @@ impl Reader<'_> {
             redshift: number("REDSHIFT"),
             layers,
             mask,
+            bins,
             history: history.collect(),
         })
     }

@@ -33,6 +33,7 @@ pub(crate) fn small() -> Cube {
         redshift: Some(0.0152),
         layers: vec![layer(0, "SDSS_u", 0.3557), layer(1, "SDSS_r", 0.6176), layer(2, "WISE_W1", 3.37)],
         mask: vec![0; width * height],
+        bins: None,
         history: vec!["made up".into()],
     };
     cube.layers[2].noise = NoiseCorrelation::new(1, vec![0.1, 0.3, 0.1, 0.3, 1.0, 0.3, 0.1, 0.3, 0.1]).unwrap();

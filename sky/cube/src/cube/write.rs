@@ -78,6 +78,7 @@ impl Cube {
             self.put(second.as_mut().unwrap_or(&mut file), header, layer, "SIGMA", &layer.sigma, how)?;
         }
         self.put_mask(&mut file)?;
+        self.put_bins(&mut file)?;
         for layer in self.layers.iter().filter(|layer| layer.noise.reach() > 0) {
             put_correlation(&mut file, layer)?;
         }
@@ -161,9 +162,23 @@ impl Cube {
         header.set("EXTNAME", "MASK", "");
         header.set("LAYER", "MASK", "0 is usable");
         header.push_comment("Bits: 1 fewer bands than MINBANDS have data, 2 a star, 4 a region that was given,");
-        header.push_comment("8 outside the object.");
+        header.push_comment("8 outside the object, 16 another pixel stands for its bin.");
         let hdu = file.add_image(&header, &[self.width, self.height], Bitpix::I32)?;
         let values: Vec<i64> = self.mask.iter().map(|m| i64::from(*m)).collect();
+        let rect = Rect { x: 0, y: 0, width: self.width, height: self.height };
+        Ok(file.write_rect_i64(hdu, 0, rect, &values)?)
+    }
+}
+
+impl Cube {
+    fn put_bins(&self, file: &mut FitsWriter) -> Result<(), CubeError> {
+        let Some(bins) = &self.bins else { return Ok(()) };
+        let mut header = Header::new();
+        self.wcs.write_to(&mut header);
+        header.set("EXTNAME", "BINS", "");
+        header.set("LAYER", "BINS", "number of each pixel's bin from 1, 0 for none");
+        let hdu = file.add_image(&header, &[self.width, self.height], Bitpix::I32)?;
+        let values: Vec<i64> = bins.iter().map(|bin| i64::from(*bin) + 1).collect();
         let rect = Rect { x: 0, y: 0, width: self.width, height: self.height };
         Ok(file.write_rect_i64(hdu, 0, rect, &values)?)
     }

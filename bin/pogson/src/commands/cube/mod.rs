@@ -1,7 +1,10 @@
 //! `pogson cube`: images of many bands to one cube.
 
+mod bin;
 mod images;
 mod page;
+mod profile;
+mod sum;
 
 use std::path::PathBuf;
 
@@ -18,6 +21,7 @@ use crate::watch::Progress;
 
 /// Bring images of many bands to one grid, one resolution and one unit
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
 FILE in --band, --unit and the like is a file's path, its name with or without ending, or the band that it shows. Maps are FITS \
 files of the image's size, or [NAME] for an extension of its own file. --bands reads the same from a table: [[image]] with \
@@ -28,20 +32,31 @@ Examples:
   pogson cube ic494/*.fits.gz -o ic494.fits --ebv 0.025 --report ic494.html
   pogson cube ngc5584/ -o ngc5584.fits --min-bands 4 --sky plane
   pogson cube u.fits r.fits w1.fits -o cube.fits --band u.fits=SDSS_u --psf r.fits=moffat:1.2,3.5 --psf 12 --min-bands 3
-  pogson cube --bands bands.toml -o flux.fits --sigma-file sigma.fits --center \"121.6 1.03\" --size 0.05 --scale 3")]
+  pogson cube --bands bands.toml -o flux.fits --sigma-file sigma.fits --center \"121.6 1.03\" --size 0.05 --scale 3
+  pogson cube r.fits j.fits w1.fits -o cube.fits --min-bands 3 --bin voronoi:20")]
 pub struct Args {
+    #[command(subcommand)]
+    then: Option<Then>,
     /// Images of one band each, or folders of them
     #[arg(value_name = "BAND.fits")]
     images: Vec<PathBuf>,
     /// The cube
-    #[arg(short, long, value_name = "CUBE.fits")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "CUBE.fits", required = true)]
+    output: Option<PathBuf>,
     #[command(flatten)]
     what: images::ImageArgs,
     #[command(flatten)]
     how: HowArgs,
     #[command(flatten)]
     to: OutputArgs,
+}
+
+/// What is done with a cube that is made.
+#[derive(clap::Subcommand, Debug)]
+enum Then {
+    Bin(bin::Args),
+    Sum(sum::Args),
+    Profile(profile::Args),
 }
 
 /// The grid, and what is done to the light.
@@ -84,6 +99,12 @@ struct HowArgs {
     /// Mask all outside the object too
     #[arg(long)]
     object_only: bool,
+    /// Put pixels together in bins of this signal-to-noise ratio: voronoi:20 or hexagon:20
+    #[arg(long, value_name = "HOW:RATIO")]
+    bin: Option<bin::Choice>,
+    /// Band whose ratio counts for --bin [default: the middle one of all]
+    #[arg(long, value_name = "NAME", requires = "bin")]
+    bin_band: Option<String>,
 }
 
 /// The files that are written.
@@ -136,27 +157,39 @@ enum UnitName {
 ///
 /// # Errors
 /// Images that cannot be used, requests that make no sense, outputs that cannot be written.
-pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+pub fn run(mut args: Args, out: &Output) -> Result<(), Failure> {
+    match args.then.take() {
+        Some(Then::Bin(args)) => return bin::run(args, out),
+        Some(Then::Sum(args)) => return sum::run(args, out),
+        Some(Then::Profile(args)) => return profile::run(args, out),
+        None => {}
+    }
+    let output = args.output.clone().ok_or_else(|| Failure::usage("no output is given; name one by -o CUBE.fits"))?;
     let (specs, sky, matching) = args.what.specs(&args.images)?;
     let request = args.request(specs, sky, matching)?;
-    refuse_existing(&args)?;
+    refuse_existing(&args, &output)?;
     let watch = Progress::new(out);
-    let (cube, report) = build(&request, &watch)?;
+    let (mut cube, mut report) = build(&request, &watch)?;
     let brightness = match args.to.bunit {
         UnitName::Pixel => Brightness::JyPerPixel,
         UnitName::Arcsec2 => Brightness::JyPerArcsec2,
     };
     let saving = Saving { brightness, sigma_file: args.to.sigma_file.as_deref(), overwrite: args.to.force };
+    let binned = match &args.how.bin {
+        Some(choice) => Some(bin::apply(&mut cube, *choice, args.how.bin_band.as_deref())?),
+        None => None,
+    };
+    report.usable = cube.usable().len();
     if let Some(path) = &args.to.report {
-        page::write(path, &args.output, &cube, &report)?;
+        page::write(path, &output, &cube, &report)?;
     }
-    cube.save(&args.output, &saving)?;
+    cube.save(&output, &saving)?;
     if out.is_json() {
-        return out.object(&serde_json::json!({ "output": args.output, "report": report }));
+        return out.object(&serde_json::json!({ "output": output, "report": report, "bins": binned }));
     }
     out.line(format!(
         "{}: {} bands, {} x {} pixels of {}\", {} usable",
-        args.output.display(),
+        output.display(),
         cube.layers.len(),
         cube.width,
         cube.height,
@@ -173,16 +206,16 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
 }
 
 /// Long work shall not end in a file that may not be replaced.
-fn refuse_existing(args: &Args) -> Result<(), Failure> {
-    let outputs = [Some(&args.output), args.to.sigma_file.as_ref(), args.to.report.as_ref()];
-    for path in outputs.into_iter().flatten().filter(|path| !args.to.force && path.exists()) {
+fn refuse_existing(args: &Args, output: &PathBuf) -> Result<(), Failure> {
+    let outputs = [Some(output), args.to.sigma_file.as_ref(), args.to.report.as_ref()];
+    if let Some(path) = outputs.into_iter().flatten().find(|path| !args.to.force && path.exists()) {
         return Err(Failure::failed(format!("{}: exists already; give --force to replace it", path.display())));
     }
-    if args.to.sigma_file.as_ref() == Some(&args.output) {
+    if args.to.sigma_file.as_ref() == Some(output) {
         return Err(Failure::usage("--sigma-file is the same file as --output; name another"));
     }
     if let Some(sigma) = &args.to.sigma_file
-        && sigma.parent().unwrap_or(sigma) != args.output.parent().unwrap_or(&args.output)
+        && sigma.parent().unwrap_or(sigma) != output.parent().unwrap_or(output)
     {
         return Err(Failure::usage("--sigma-file has to be in the folder of --output, where it will be looked for"));
     }
