@@ -134,7 +134,10 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let mut fits = Vec::new();
     if !chosen.is_empty() {
         let options = ModelOptions { kinds: chosen, psf: psf(&args)?, pixels_per_beam: args.beam };
-        match fit_models(&values, size.0, &masked, &variance, &options) {
+        // Sky far from the object says nothing of it.
+        let near = segment::around(&inside, size.0, 2.0);
+        let hidden: Vec<bool> = masked.iter().zip(&near).map(|(masked, near)| *masked || !near).collect();
+        match fit_models(&values, size.0, &hidden, &variance, &options) {
             Ok(models) => fits = models,
             Err(error) => warnings.push(format!("no model: {error}")),
         }

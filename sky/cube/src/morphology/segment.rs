@@ -49,6 +49,20 @@ pub fn object(values: &[f64], width: usize, masked: &[bool]) -> Vec<bool> {
     labels.iter().map(|l| *l == brightest && brightest > 0).collect()
 }
 
+/// The pixels of the rectangle about an object, `times` as wide and high as it; none without object.
+pub fn around(inside: &[bool], width: usize, times: f64) -> Vec<bool> {
+    let (mut low, mut high) = ((f64::INFINITY, f64::INFINITY), (f64::NEG_INFINITY, f64::NEG_INFINITY));
+    for (k, _) in inside.iter().enumerate().filter(|(_, i)| **i) {
+        let (x, y) = ((k % width) as f64, (k / width) as f64);
+        low = (low.0.min(x), low.1.min(y));
+        high = (high.0.max(x), high.1.max(y));
+    }
+    let near = |v: f64, low: f64, high: f64| (v - 0.5 * (low + high)).abs() <= 0.5 * times * (high - low + 1.0);
+    (0..inside.len())
+        .map(|k| near((k % width) as f64, low.0, high.0) && near((k / width) as f64, low.1, high.1))
+        .collect()
+}
+
 /// Median and standard deviation of the sky.
 pub(super) fn sky_of(mut values: Vec<f64>) -> (f64, f64) {
     let middle = |v: &mut Vec<f64>| {
@@ -78,6 +92,14 @@ mod tests {
         let picture = ["#..#", ".#..", "...#", "...#"].concat();
         let inside: Vec<bool> = picture.chars().map(|c| c == '#').collect();
         assert_eq!(regions(&inside, 4), [1, 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3]);
+    }
+
+    #[test]
+    fn the_rectangle_about_an_object_is_as_wide_as_asked_for() {
+        let inside: Vec<bool> = (0..400).map(|k| (8..12).contains(&(k % 20)) && (9..11).contains(&(k / 20))).collect();
+        let near = around(&inside, 20, 2.0);
+        assert_eq!(near.iter().filter(|n| **n).count(), 8 * 4);
+        assert!(around(&[false; 9], 3, 2.0).iter().all(|n| !n));
     }
 
     #[test]

@@ -114,6 +114,8 @@ impl Component {
         };
         let thin = self.profile.size() * self.q;
         let base = if thin < 3.0 { 3 } else { 1 + usize::from(thin < 10.0) };
+        // Away from the centre only what is seen from its edge changes within a pixel.
+        let (near, far) = (25.0f64.max(2.5 * self.profile.size()), if self.q < 0.35 { base } else { 1 });
         for y in 0..grid.height {
             let dy = y as f64 - centre.1;
             let ay = y as f64 - grid.anchor.1;
@@ -124,7 +126,8 @@ impl Component {
                     d if d < 2.0 => 16,
                     d if d < 4.5 => 8,
                     d if d < 10.0 => 4,
-                    _ => base,
+                    d if d < near => base,
+                    _ => far,
                 };
                 let (step, first) = (1.0 / points as f64, 0.5 / points as f64 - 0.5);
                 let mut sum = 0.0;

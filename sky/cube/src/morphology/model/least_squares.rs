@@ -2,13 +2,23 @@
 
 use rayon::prelude::*;
 
+/// A model that is a sum of parts; its parameters are of order 1.
+pub(super) trait Model: Sync {
+    /// Number of parts.
+    fn parts(&self) -> usize;
+    /// One part for given parameters.
+    fn part(&self, part: usize, parameters: &[f64]) -> Vec<f64>;
+    /// Whether a parameter bears on a part.
+    fn bears(&self, parameter: usize, part: usize) -> bool;
+}
+
 /// Weighted data with a model of them.
-pub(super) struct Problem<'a, M: Fn(&[f64]) -> Vec<f64> + Sync> {
+pub(super) struct Problem<'a, M: Model> {
     /// What was measured.
     pub(super) data: &'a [f64],
     /// One over the variance; 0 leaves a value out.
     pub(super) weights: &'a [f64],
-    /// The model of the data for given parameters, all of order 1.
+    /// What is to describe them.
     pub(super) model: M,
 }
 
@@ -23,29 +33,36 @@ pub(super) struct Solution {
 /// A step for differences: parameters are of order 1.
 const STEP: f64 = 1e-5;
 
-impl<M: Fn(&[f64]) -> Vec<f64> + Sync> Problem<'_, M> {
+impl<M: Model> Problem<'_, M> {
+    fn parts(&self, parameters: &[f64]) -> Vec<Vec<f64>> {
+        (0..self.model.parts()).into_par_iter().map(|k| self.model.part(k, parameters)).collect()
+    }
+
     fn chi2(&self, model: &[f64]) -> f64 {
         let terms = self.data.iter().zip(model).zip(self.weights);
         terms.map(|((d, m), w)| if *w > 0.0 { (d - m) * (d - m) * w } else { 0.0 }).sum()
     }
 
-    /// Derivatives of the model, one row a parameter; central where `exact`.
-    fn jacobian(&self, parameters: &[f64], model: &[f64], exact: bool) -> Vec<Vec<f64>> {
-        let at = |k: usize, step: f64| {
+    /// Derivatives of the model, one row a parameter; central where `exact`. Only parts that a parameter bears on are
+    /// drawn again.
+    fn jacobian(&self, parameters: &[f64], parts: &[Vec<f64>], exact: bool) -> Vec<Vec<f64>> {
+        let (step, span) = if exact { (10.0 * STEP, 20.0 * STEP) } else { (STEP, STEP) };
+        let shifted = |k: usize, by: f64| {
             let mut p = parameters.to_vec();
-            p[k] += step;
-            (self.model)(&p)
+            p[k] += by;
+            p
         };
         (0..parameters.len())
             .into_par_iter()
             .map(|k| {
-                let step = if exact { 10.0 * STEP } else { STEP };
-                let up = at(k, step);
-                if exact {
-                    let down = at(k, -step);
-                    return up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * step)).collect();
+                let mut row = vec![0.0; self.data.len()];
+                for (part, base) in parts.iter().enumerate().filter(|(part, _)| self.model.bears(k, *part)) {
+                    let up = self.model.part(part, &shifted(k, step));
+                    let down = exact.then(|| self.model.part(part, &shifted(k, -step)));
+                    let down = down.as_ref().unwrap_or(base);
+                    row.iter_mut().zip(&up).zip(down).for_each(|((r, u), d)| *r += (u - d) / span);
                 }
-                up.iter().zip(model).map(|(u, m)| (u - m) / step).collect()
+                row
             })
             .collect()
     }
@@ -69,11 +86,12 @@ impl<M: Fn(&[f64]) -> Vec<f64> + Sync> Problem<'_, M> {
     /// Goes downhill from a start for at most `most` steps.
     pub(super) fn solve(&self, start: Vec<f64>, most: usize) -> Solution {
         let mut parameters = start;
-        let mut model = (self.model)(&parameters);
+        let mut parts = self.parts(&parameters);
+        let mut model = sum(&parts);
         let mut chi2 = self.chi2(&model);
         let (mut damping, mut calm) = (1e-2, 0);
         for _ in 0..most {
-            let jacobian = self.jacobian(&parameters, &model, false);
+            let jacobian = self.jacobian(&parameters, &parts, false);
             let (matrix, gradient) = self.normal(&jacobian, &model);
             let mut moved = false;
             for _ in 0..8 {
@@ -89,11 +107,12 @@ impl<M: Fn(&[f64]) -> Vec<f64> + Sync> Problem<'_, M> {
                 // No parameter goes further than one unit at once.
                 let longest = step.iter().fold(1.0f64, |m, v| m.max(v.abs()));
                 let tried: Vec<f64> = parameters.iter().zip(&step).map(|(p, s)| p + s / longest).collect();
-                let new = (self.model)(&tried);
+                let new_parts = self.parts(&tried);
+                let new = sum(&new_parts);
                 let less = self.chi2(&new);
                 if less < chi2 {
                     calm = if chi2 - less <= 1e-7 * chi2.max(1e-300) { calm + 1 } else { 0 };
-                    (parameters, model, chi2) = (tried, new, less);
+                    (parameters, parts, model, chi2) = (tried, new_parts, new, less);
                     damping = (damping * 0.2).max(1e-9);
                     moved = true;
                     break;
@@ -109,13 +128,20 @@ impl<M: Fn(&[f64]) -> Vec<f64> + Sync> Problem<'_, M> {
 
     /// Covariance of the parameters at a solution; None where some parameter has no bearing on the model.
     pub(super) fn covariance(&self, parameters: &[f64]) -> Option<Vec<Vec<f64>>> {
-        let model = (self.model)(parameters);
-        let (matrix, _) = self.normal(&self.jacobian(parameters, &model, true), &model);
+        let parts = self.parts(parameters);
+        let (matrix, _) = self.normal(&self.jacobian(parameters, &parts, true), &sum(&parts));
         let factor = cholesky(&matrix)?;
         let n = matrix.len();
         let unit = |k: usize| (0..n).map(|i| f64::from(u8::from(i == k))).collect::<Vec<f64>>();
         Some((0..n).map(|k| solve(&factor, &unit(k))).collect())
     }
+}
+
+fn sum(parts: &[Vec<f64>]) -> Vec<f64> {
+    let Some((first, others)) = parts.split_first() else { return Vec::new() };
+    let mut total = first.clone();
+    others.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(t, v)| *t += v));
+    total
 }
 
 /// The lower factor of a symmetric matrix. None unless it is positive definite.
@@ -158,12 +184,29 @@ fn solve(l: &[Vec<f64>], b: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
+    /// A model of one part.
+    struct One<F: Fn(&[f64]) -> Vec<f64> + Sync>(F);
+
+    impl<F: Fn(&[f64]) -> Vec<f64> + Sync> Model for One<F> {
+        fn parts(&self) -> usize {
+            1
+        }
+
+        fn part(&self, _: usize, parameters: &[f64]) -> Vec<f64> {
+            (self.0)(parameters)
+        }
+
+        fn bears(&self, _: usize, _: usize) -> bool {
+            true
+        }
+    }
+
     #[test]
     fn a_decay_is_found_with_the_covariance_of_linear_theory() {
         let time: Vec<f64> = (0..50).map(|k| f64::from(k) * 0.1).collect();
         let model = |p: &[f64]| time.iter().map(|t| p[0] * libm::exp(-p[1] * t)).collect::<Vec<f64>>();
         let data = model(&[2.0, 0.7]);
-        let problem = Problem { data: &data, weights: &[100.0; 50], model };
+        let problem = Problem { data: &data, weights: &[100.0; 50], model: One(model) };
         let found = problem.solve(vec![1.0, 0.1], 50);
         assert!((found.parameters[0] - 2.0).abs() < 1e-5 && (found.parameters[1] - 0.7).abs() < 1e-5, "{found:?}");
         // The same by sums over the two derivatives.
@@ -178,7 +221,7 @@ mod tests {
     #[test]
     fn a_parameter_without_bearing_has_no_covariance() {
         let model = |p: &[f64]| vec![p[0]; 4];
-        let problem = Problem { data: &[1.0; 4], weights: &[1.0; 4], model };
+        let problem = Problem { data: &[1.0; 4], weights: &[1.0; 4], model: One(model) };
         assert!(problem.covariance(&[1.0, 5.0]).is_none());
     }
 }

@@ -11,7 +11,7 @@ pub use psf::Psf;
 
 use serde::Serialize;
 
-use self::least_squares::{Problem, Solution};
+use self::least_squares::{Model, Problem, Solution};
 use self::parameters::{Frame, Plain};
 use self::psf::Blur;
 use super::MorphologyError;
@@ -115,10 +115,10 @@ pub fn fit_models(
     variance: &[f64],
     options: &ModelOptions,
 ) -> Result<Vec<ModelFit>, MorphologyError> {
-    let field = Field::new(values, width, masked);
-    let weights: Vec<f64> = (0..field.values.len())
+    let whole = Field::new(values, width, masked);
+    let weights: Vec<f64> = (0..whole.values.len())
         .map(|k| match variance.get(k) {
-            _ if field.masked[k] => 0.0,
+            _ if whole.masked[k] => 0.0,
             None => 1.0,
             Some(v) if *v > 0.0 && v.is_finite() => 1.0 / v,
             Some(_) => 0.0,
@@ -127,10 +127,16 @@ pub fn fit_models(
     if weights.iter().filter(|w| **w > 0.0).count() < 30 {
         return Err(MorphologyError::NoObject { problem: "fewer than 30 pixels can be used for a model" });
     }
+    // Only the rectangle of pixels that count is drawn while models are fitted.
+    let (corner, size) = bounds(&weights, width);
+    let field = whole.cut(corner, size);
+    let weights: Vec<f64> =
+        (0..size.0 * size.1).map(|k| weights[(corner.1 + k / size.0) * width + corner.0 + k % size.0]).collect();
     let first = start::guess(&field, &weights)
         .ok_or(MorphologyError::NoObject { problem: "the light of the pixels adds up to nothing" })?;
     let canvas = Canvas::new(&field, &options.psf, first.centre);
     let mut fits: Vec<ModelFit> = Vec::new();
+    let mut plains = Vec::new();
     let mut simpler: Option<Plain> = None;
     for kind in Kind::ALL.into_iter().filter(|k| options.kinds.contains(k)) {
         let (plain, fit) =
@@ -139,9 +145,34 @@ pub fn fit_models(
             simpler = Some(plain);
         }
         fits.push(fit);
+        plains.push(plain);
+    }
+    let middle = (first.centre.0 + corner.0 as f64, first.centre.1 + corner.1 as f64);
+    let canvas = Canvas::new(&whole, &options.psf, middle);
+    for (fit, plain) in fits.iter_mut().zip(&mut plains) {
+        plain.centre = (plain.centre.0 + corner.0 as f64, plain.centre.1 + corner.1 as f64);
+        fit.image = canvas.draw(plain.centre, plain.components());
+        for p in &mut fit.parameters {
+            match p.name {
+                "x" => p.value += corner.0 as f64,
+                "y" => p.value += corner.1 as f64,
+                _ => {}
+            }
+        }
     }
     fits.sort_by(|a, b| a.bic.total_cmp(&b.bic).then(a.kind.cmp(&b.kind)));
     Ok(fits)
+}
+
+/// Corner and size of the rectangle of weights above 0.
+fn bounds(weights: &[f64], width: usize) -> ((usize, usize), (usize, usize)) {
+    let (mut low, mut high) = ((usize::MAX, usize::MAX), (0, 0));
+    for (k, _) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+        let (x, y) = (k % width, k / width);
+        low = (low.0.min(x), low.1.min(y));
+        high = (high.0.max(x + 1), high.1.max(y + 1));
+    }
+    (low, (high.0 - low.0, high.1 - low.1))
 }
 
 /// The best of several starts for one kind.
@@ -155,7 +186,7 @@ fn one(
     options: &ModelOptions,
 ) -> (Plain, ModelFit) {
     let frame = Frame { kind, centre: first.centre, total: first.total, scale: first.scale };
-    let problem = Problem { data: &field.values, weights, model: |p: &[f64]| canvas.draw(&frame.plain(p)) };
+    let problem = Problem { data: &field.values, weights, model: Drawn { frame, canvas } };
     let starts: Vec<Vec<f64>> = start::starts(kind, first, simpler).iter().map(|s| frame.fitted(s)).collect();
     let several = starts.len() > 1;
     let mut ends: Vec<Solution> = starts.into_iter().map(|s| problem.solve(s, if several { 6 } else { 80 })).collect();
@@ -189,7 +220,7 @@ fn one(
         dof,
         bic: misfit + count * libm::log(samples.max(1.0)),
         converged: best.converged,
-        image: canvas.draw(&plain),
+        image: Vec::new(),
     };
     (plain, fit)
 }
@@ -302,17 +333,38 @@ impl Canvas {
         Canvas { grid, margin, width: field.width, height: field.height, blur: psf.blur(width, height) }
     }
 
-    /// The model as the image would show it.
-    fn draw(&self, plain: &Plain) -> Vec<f64> {
+    /// Components as the image would show them.
+    fn draw<'a>(&self, centre: (f64, f64), components: impl Iterator<Item = &'a Component>) -> Vec<f64> {
         let mut out = vec![0.0; self.grid.width * self.grid.height];
-        let centre = (plain.centre.0 + self.margin as f64, plain.centre.1 + self.margin as f64);
-        plain.components().for_each(|c| c.draw(centre, self.grid, &mut out));
+        let centre = (centre.0 + self.margin as f64, centre.1 + self.margin as f64);
+        components.for_each(|c| c.draw(centre, self.grid, &mut out));
         let blurred = self.blur.apply(out);
         if self.margin == 0 {
             return blurred;
         }
         let rows = blurred.chunks_exact(self.grid.width).skip(self.margin).take(self.height);
         rows.flat_map(|row| &row[self.margin..self.margin + self.width]).copied().collect()
+    }
+}
+
+/// The components of a frame on a canvas.
+struct Drawn<'a> {
+    frame: Frame,
+    canvas: &'a Canvas,
+}
+
+impl Model for Drawn<'_> {
+    fn parts(&self) -> usize {
+        self.frame.components()
+    }
+
+    fn part(&self, part: usize, parameters: &[f64]) -> Vec<f64> {
+        let plain = self.frame.plain(parameters);
+        self.canvas.draw(plain.centre, plain.components().skip(part).take(1))
+    }
+
+    fn bears(&self, parameter: usize, part: usize) -> bool {
+        self.frame.bears(parameter, part)
     }
 }
 

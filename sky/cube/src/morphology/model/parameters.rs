@@ -53,6 +53,25 @@ impl Frame {
         }
     }
 
+    /// Number of components, in the order disc, bulge, bar of those that are there.
+    pub(super) fn components(&self) -> usize {
+        match self.kind {
+            Kind::Disc | Kind::Bulge => 1,
+            Kind::BulgeDisc => 2,
+            Kind::BulgeBarDisc => 3,
+        }
+    }
+
+    /// Whether a parameter bears on a component: the centre and the disc's scale length on all.
+    pub(super) fn bears(&self, parameter: usize, component: usize) -> bool {
+        match (parameter, self.kind) {
+            (0 | 1, _) | (_, Kind::Disc | Kind::Bulge) | (3, _) => true,
+            (2..6, _) => component == 0,
+            (6..11, _) => component == 1,
+            _ => component == 2,
+        }
+    }
+
     /// The plain numbers.
     pub(super) fn plain(&self, p: &[f64]) -> Plain {
         let mut rest = p.iter().copied();
@@ -136,6 +155,27 @@ fn outside_log(v: f64, (low, high): (f64, f64)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_bear_on_the_components_that_change_with_them() {
+        for kind in Kind::ALL {
+            let frame = Frame { kind, centre: (50.0, 40.0), total: 1e10, scale: 8.0 };
+            let p: Vec<f64> = (0..frame.count()).map(|k| 0.3 * libm::sin(k as f64)).collect();
+            let components = |p: &[f64]| {
+                let plain = frame.plain(p);
+                plain.components().map(|c| (*c, plain.centre)).collect::<Vec<_>>()
+            };
+            let base = components(&p);
+            assert_eq!(base.len(), frame.components());
+            for k in 0..p.len() {
+                let mut moved = p.clone();
+                moved[k] += 0.1;
+                for (c, (a, b)) in base.iter().zip(components(&moved)).enumerate() {
+                    assert!(*a == b || frame.bears(k, c), "{kind:?} {k} {c}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn plain_numbers_come_back_from_fitted_ones() {

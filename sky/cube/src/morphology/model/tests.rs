@@ -155,3 +155,28 @@ fn images_without_enough_pixels_or_light_are_refused() {
     assert!(fit_models(&[f64::NAN; 400], 20, &[], &[], &o).is_err());
     assert!(fit_models(&[1.0; 400], 20, &[], &[0.0; 400], &o).is_err());
 }
+
+#[test]
+fn pixels_that_do_not_count_around_an_object_change_nothing() {
+    let disc = part(Profile::Exponential { scale: 4.0 }, 8e3, 0.7, 0.6);
+    let mock = Mock { side: 40, centre: (19.6, 20.3), fwhm: 2.5, parts: vec![disc] };
+    let image = mock.image(21);
+    let alone = fit_models(&image, 40, &[], &[1.0; 1600], &options(&[Kind::Disc], 2.5)).unwrap();
+    // The same in the corner of a larger image.
+    let mut wide = vec![f64::NAN; 70 * 60];
+    for (k, v) in image.iter().enumerate() {
+        wide[(k / 40 + 15) * 70 + k % 40 + 25] = *v;
+    }
+    let within = fit_models(&wide, 70, &[], &vec![1.0; 70 * 60], &options(&[Kind::Disc], 2.5)).unwrap();
+    for (a, b) in alone[0].parameters.iter().zip(&within[0].parameters) {
+        let shift = match a.name {
+            "x" => 25.0,
+            "y" => 15.0,
+            _ => 0.0,
+        };
+        assert!((a.value + shift - b.value).abs() < 1e-9 * b.value.abs().max(1.0), "{a:?} {b:?}");
+    }
+    assert_eq!(within[0].image.len(), wide.len());
+    let at = |x: usize, y: usize| (alone[0].image[y * 40 + x], within[0].image[(y + 15) * 70 + x + 25]);
+    assert!((at(20, 20).0 - at(20, 20).1).abs() < 1e-9 && (at(3, 30).0 - at(3, 30).1).abs() < 1e-9);
+}
