@@ -52,7 +52,8 @@ pub enum SpectraError {
 /// Files that cannot be read, of no known form, or that do not go together.
 pub fn read(files: &[SpectraFile]) -> Result<Ssp, SpectraError> {
     let tables = files.iter().map(read_one).collect::<Result<Vec<Ssp>, SpectraError>>()?;
-    Ok(Ssp::join(tables)?)
+    // As the embedded spectra are: imported tables are as sparse in the infrared.
+    Ok(Ssp::join(tables)?.refined(1.05))
 }
 
 fn read_one(file: &SpectraFile) -> Result<Ssp, SpectraError> {

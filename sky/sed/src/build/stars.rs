@@ -6,6 +6,7 @@ use super::bands::Builder;
 use super::kernel::{Mix, Sums, accumulate, total};
 use crate::history::{AgeWeights, History};
 use crate::library::{Histories, Stellar};
+use crate::ssp::neighbours;
 
 /// Models whose sums are kept while a stretch of wavelengths goes by.
 const CHUNK: u32 = 128;
@@ -99,7 +100,7 @@ impl Builder<'_> {
     fn draw(&self, number: u32) -> Draw {
         let history = History::draw(self.seed, u64::from(number), self.oldest);
         let weights = self.ages.weights(&history);
-        let metals = self.metals(history.metallicity * 0.02);
+        let metals = neighbours(&self.ssp.metallicity, history.metallicity * 0.02);
         let (young, old) = (&weights.young, &weights.old);
         let mut mass = 0.0;
         for (metal, share) in metals {
@@ -108,18 +109,6 @@ impl Builder<'_> {
             }
         }
         Draw { history, weights, metals, mass }
-    }
-
-    /// Neighbouring metallicities with shares linear in the logarithm; beyond the table's ends its first or last.
-    fn metals(&self, metallicity: f64) -> [(usize, f64); 2] {
-        let table = &self.ssp.metallicity;
-        let above = table.partition_point(|&z| z <= metallicity);
-        if above == 0 || above == table.len() {
-            let end = above.saturating_sub(1);
-            return [(end, 1.0), (end, 0.0)];
-        }
-        let share = libm::log(metallicity / table[above - 1]) / libm::log(table[above] / table[above - 1]);
-        [(above - 1, 1.0 - share), (above, share)]
     }
 
     fn mix(&self, draw: &Draw) -> Mix {

@@ -10,6 +10,7 @@ mod table;
 mod weights;
 
 pub(crate) use weights::GAUSS;
+pub use weights::ab_magnitude;
 
 pub use table::{embedded, find, select};
 

@@ -64,7 +64,7 @@ impl Filter {
 
     /// AB magnitude of a spectrum, f_nu in Jy; infinite without light.
     pub fn ab_magnitude(&self, grid: &[f64], f_nu_jy: &[f64]) -> f64 {
-        -2.5 * libm::log10(self.flux(grid, f_nu_jy).max(0.0) / AB_ZERO_JY)
+        ab_magnitude(self.flux(grid, f_nu_jy))
     }
 
     /// Integral of response times a power of the wavelength.
@@ -85,7 +85,12 @@ impl Filter {
 }
 
 /// Flux density of AB magnitude 0, Jy: 10^(-48.6/2.5) erg/s/cm2/Hz.
-pub(crate) const AB_ZERO_JY: f64 = 3_630.780_547_701_013_5;
+const AB_ZERO_JY: f64 = 3_630.780_547_701_013_5;
+
+/// AB magnitude of a flux density in Jy; infinite for none.
+pub fn ab_magnitude(flux_jy: f64) -> f64 {
+    -2.5 * libm::log10(flux_jy.max(0.0) / AB_ZERO_JY)
+}
 
 #[cfg(test)]
 mod tests {

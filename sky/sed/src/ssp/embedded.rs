@@ -7,12 +7,15 @@ use super::Ssp;
 /// PEGASE.2, Kroupa's (2001) initial mass function from 0.1 to 100 Msun; see data/README.md.
 const BYTES: &[u8] = include_bytes!("../../../../data/ssp.bin");
 
+/// Greatest ratio of neighbouring wavelengths.
+const GAP: f64 = 1.05;
+
 /// The embedded spectra: PEGASE.2 (Fioc & Rocca-Volmerange 1997, 1999) on its own grid of 7 metallicities (0.001 to 0.1),
-/// 63 ages (0 to 14 Gyr) and 1221 wavelengths (91 Angstrom to 160 um), Kroupa (2001) initial mass function, without
-/// nebular light.
+/// 63 ages (0 to 14 Gyr) and 1221 wavelengths (91 Angstrom to 160 um), with 53 more by power laws where the grid is sparse;
+/// Kroupa (2001) initial mass function, without nebular light.
 pub fn embedded() -> &'static Ssp {
     static SSP: LazyLock<Ssp> = LazyLock::new(|| match Ssp::from_bytes(BYTES, "embedded spectra") {
-        Ok(ssp) => ssp,
+        Ok(ssp) => ssp.refined(GAP),
         // The bytes are part of the program; a test reads them.
         Err(fault) => unreachable!("{fault}"),
     });
@@ -27,8 +30,11 @@ mod tests {
     #[test]
     fn the_grid_is_pegases_own() {
         let ssp = embedded();
-        assert_eq!((ssp.metallicity.len(), ssp.age.len(), ssp.wavelength.len()), (7, 63, 1221));
-        assert_eq!((ssp.wavelength[0], ssp.wavelength[1220]), (91.0, 1.6e6));
+        assert_eq!((ssp.metallicity.len(), ssp.age.len()), (7, 63));
+        let own = Ssp::from_bytes(BYTES, "own").unwrap().wavelength;
+        assert_eq!((own.len(), own[0], own[1220]), (1221, 91.0, 1.6e6));
+        assert_eq!(ssp.wavelength.len(), 1221 + 53);
+        assert!(own.iter().all(|w| ssp.wavelength.contains(w)));
         assert_eq!((ssp.age[0], ssp.age[10], ssp.age[62]), (0.0, 1e7, 1.4e10));
         assert_eq!(ssp.metallicity, [0.001, 0.004, 0.008, 0.01, 0.02, 0.05, 0.1]);
     }

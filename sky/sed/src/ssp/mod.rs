@@ -159,6 +159,57 @@ impl Ssp {
         self.mass.get(metallicity * self.age.len() + age).copied().unwrap_or(0.0)
     }
 
+    /// Spectrum (Lsun/Hz per Msun formed) and surviving mass (Msun per Msun formed) at any metallicity and age: linear in the
+    /// logarithms of both, in age itself after an age of 0; beyond the table's ends what stands there.
+    ///
+    /// - `metallicity`: mass fraction of metals;
+    /// - `age`: yr.
+    pub fn at(&self, metallicity: f64, age: f64) -> (Vec<f64>, f64) {
+        let mut light = vec![0.0; self.wavelength.len()];
+        let mut mass = 0.0;
+        for (z, share_z) in neighbours(&self.metallicity, metallicity) {
+            for (t, share_t) in neighbours(&self.age, age) {
+                let share = share_z * share_t;
+                for (sum, &value) in light.iter_mut().zip(self.spectrum(z, t)) {
+                    *sum += share * f64::from(value);
+                }
+                mass += share * f64::from(self.surviving(z, t));
+            }
+        }
+        (light, mass)
+    }
+
+    /// The same table with wavelengths added where two neighbours are further apart than a ratio, and light between them by a
+    /// power law of wavelength: tables are sparse where stars' light is that of hot bodies, and a straight line is none.
+    ///
+    /// - `ratio`: greatest ratio of neighbouring wavelengths, above 1.001.
+    #[must_use]
+    pub fn refined(&self, ratio: f64) -> Ssp {
+        // Place of the point before, and share of the way to the next in the logarithm.
+        let mut points: Vec<(usize, f64)> = Vec::new();
+        for (k, pair) in self.wavelength.windows(2).enumerate() {
+            let parts = libm::ceil(libm::log(pair[1] / pair[0]) / libm::log(ratio.max(1.001)) - 1e-9).max(1.0);
+            points.extend((0..parts as u32).map(|part| (k, f64::from(part) / parts)));
+        }
+        points.push((self.wavelength.len() - 1, 0.0));
+        let between = |low: f64, high: f64, share: f64| {
+            if low > 0.0 && high > 0.0 {
+                low * libm::exp(share * libm::log(high / low))
+            } else {
+                low + share * (high - low)
+            }
+        };
+        let fill = |values: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            let value = |&(k, share): &(usize, f64)| {
+                if share > 0.0 { between(values(k), values(k + 1), share) } else { values(k) }
+            };
+            points.iter().map(value).collect()
+        };
+        let spectra = self.light.chunks_exact(self.wavelength.len());
+        let light = spectra.flat_map(|light| fill(&|k| f64::from(light[k]))).map(|value| value as f32).collect();
+        Ssp { wavelength: fill(&|k| self.wavelength[k]), light, ..self.clone() }
+    }
+
     /// Joins tables of one metallicity each (or more) into one, sorted by metallicity.
     ///
     /// # Errors
@@ -184,6 +235,18 @@ impl Ssp {
         joined.check()?;
         Ok(joined)
     }
+}
+
+/// The two of increasing values between which one lies, with shares linear in the logarithm (in the value itself after 0).
+pub(crate) fn neighbours(values: &[f64], at: f64) -> [(usize, f64); 2] {
+    let above = values.partition_point(|&value| value <= at);
+    if above == 0 || above == values.len() {
+        let end = above.saturating_sub(1);
+        return [(end, 1.0), (end, 0.0)];
+    }
+    let (low, high) = (values[above - 1], values[above]);
+    let share = if low > 0.0 { libm::log(at / low) / libm::log(high / low) } else { at / high };
+    [(above - 1, 1.0 - share), (above, share)]
 }
 
 /// Weights with which the trapezoidal rule over frequency sums values at wavelengths: Hz for wavelengths in Angstrom.
@@ -231,6 +294,39 @@ mod tests {
         let mut other = small(0.05);
         other.age[1] = 2e9;
         assert!(matches!(Ssp::join(vec![small(0.02), other]), Err(SspError::Mixed { what: "ages", .. })));
+    }
+
+    #[test]
+    fn spectra_between_the_tables_ages_and_metallicities_are_linear_in_logarithms() {
+        let table = embedded();
+        let k = 500;
+        let (light, mass) = table.at(0.02, 1e9);
+        assert!((light[k] / f64::from(table.spectrum(4, 42)[k]) - 1.0).abs() < 1e-12);
+        assert!((mass - f64::from(table.surviving(4, 42))).abs() < 1e-12);
+        let between = table.at(libm::sqrt(0.02 * 0.05), libm::sqrt(1e9 * 1.2e9)).0[k];
+        let corners = [(4, 42), (4, 43), (5, 42), (5, 43)].map(|(z, t)| f64::from(table.spectrum(z, t)[k]));
+        assert!((between / (corners.iter().sum::<f64>() / 4.0) - 1.0).abs() < 1e-9);
+        let half = table.at(0.02, 5e5).0[k];
+        let ends = [0, 1].map(|t| f64::from(table.spectrum(4, t)[k]));
+        assert!((half / (0.5 * (ends[0] + ends[1])) - 1.0).abs() < 1e-9);
+        assert_eq!(table.at(1e-5, 1e9).0[k], f64::from(table.spectrum(0, 42)[k]));
+    }
+
+    #[test]
+    fn gaps_are_filled_by_power_laws_and_points_that_were_there_stay() {
+        let mut sparse = small(0.02);
+        sparse.wavelength[9] = 40_000.0;
+        for (light, w) in sparse.light.iter_mut().zip(sparse.wavelength.clone().iter().cycle()) {
+            *light = (1e-7 / (w * w)) as f32;
+        }
+        let fine = sparse.refined(1.05);
+        assert!(fine.wavelength.windows(2).all(|pair| pair[1] / pair[0] < 1.0500001));
+        assert_eq!(fine.check(), Ok(()));
+        for (w, light) in fine.wavelength.iter().zip(fine.spectrum(0, 1)) {
+            assert!((f64::from(*light) * w * w / 1e-7 - 1.0).abs() < 1e-6);
+        }
+        let kept = sparse.wavelength.iter().all(|w| fine.wavelength.contains(w));
+        assert!(kept && fine.refined(1.05) == fine);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tests against files that are not part of the sources; each skips with a reason where they are missing.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod dust_draws;
 mod golden;
 
 use std::io::{BufRead, BufReader, Read};

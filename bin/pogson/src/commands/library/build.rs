@@ -1,18 +1,16 @@
 //! `pogson library build`: a library drawn from the priors.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use pogson_cube::library::{Size, build};
 use pogson_cube::library_store::LibraryWriter;
-use pogson_cube::spectra::{self, SpectraFile};
 use pogson_sed::build::Builder;
 use pogson_sed::filter::Filter;
 use pogson_sed::library::Band;
-use pogson_sed::ssp::{Ssp, embedded, nebular};
 use serde::Serialize;
 
 use super::export::{prepare, write_texts};
+use super::spectra_args::SpectraArgs;
 use crate::arguments::filters::FilterArgs;
 use crate::arguments::redshifts::Redshifts;
 use crate::failure::Failure;
@@ -50,37 +48,14 @@ pub struct Args {
     /// Seed of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Spectra of stellar populations in place of the built-in ones: FITS, BC03 .ised_ASCII, FSPS .spec or BPASS spectra-*.dat;
-    /// one file for each metallicity, and FILE@Z where the file does not say it
-    #[arg(long, value_name = "FILE")]
-    ssp: Vec<SpectraArg>,
-    /// Add the light of gas that young stars ionise: continuum and 61 lines
-    #[arg(long)]
-    nebular: bool,
+    #[command(flatten)]
+    spectra: SpectraArgs,
     /// Also write MAGPHYS's text files into this folder: starformhist_cb07_z*.lbr, infrared_dce08_z*.lbr, filters.dat, zlibs.dat
     #[arg(long, value_name = "DIR")]
     lbr: Option<PathBuf>,
     /// Replace files that are there
     #[arg(long)]
     force: bool,
-}
-
-/// A file of spectra on the command line.
-#[derive(Debug, Clone)]
-struct SpectraArg(SpectraFile);
-
-impl FromStr for SpectraArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<SpectraArg, String> {
-        let whole = SpectraFile { path: text.into(), metallicity: None };
-        let Some((path, metallicity)) = text.rsplit_once('@') else { return Ok(SpectraArg(whole)) };
-        match metallicity.parse::<f64>() {
-            Ok(z) if z > 0.0 && z < 1.0 => Ok(SpectraArg(SpectraFile { path: path.into(), metallicity: Some(z) })),
-            Ok(_) => Err("the metallicity after @ is a mass fraction between 0 and 1, such as 0.02".to_owned()),
-            Err(_) => Ok(SpectraArg(whole)),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -107,15 +82,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let (bands, filters): (Vec<Band>, Vec<Filter>) = chosen.into_iter().unzip();
     let filters: Vec<&Filter> = filters.iter().collect();
     let redshifts = &args.redshift.0;
-    let own;
-    let ssp: &Ssp = if args.ssp.is_empty() && !args.nebular {
-        embedded()
-    } else {
-        let files: Vec<SpectraFile> = args.ssp.iter().map(|file| file.0.clone()).collect();
-        let stars = if files.is_empty() { embedded().clone() } else { spectra::read(&files)? };
-        own = if args.nebular { stars.with_nebular(nebular()) } else { stars };
-        &own
-    };
+    let ssp = args.spectra.read()?;
     if let Some(greatest) = redshifts.last().filter(|&&z| z > 0.2) {
         out.warn(format!("light that gas between galaxies takes is ignored, which shows at redshift {greatest} in the blue"));
     }
@@ -129,7 +96,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let progress = out.progress("models", models, Unit::Models);
     let stop = out.interrupt_flag();
     for &redshift in redshifts {
-        let builder = Builder::new(ssp, &bands, &filters, redshift, args.seed)?;
+        let builder = Builder::new(&ssp, &bands, &filters, redshift, args.seed)?;
         let library = build(&builder, size, &|count| progress.add(count), &stop)?;
         writer.add(&library)?;
         if let Some(dir) = &args.lbr {

@@ -17,7 +17,7 @@ use crate::output::Output;
 /// finds them, filters.dat and zlibs.dat. MAGPHYS expects the filters by increasing wavelength.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   pogson library export galaxy.lib -o lbr/")]
 pub struct Args {
     /// Library of pogson library build

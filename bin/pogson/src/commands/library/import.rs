@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Numbers are kept to seven digits, as in libraries that Pogson makes.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   pogson library import --sfh starformhist_cb07_z0.0100.lbr --ir infrared_dce08_z0.0100.lbr \\
       --filters filters.dat --redshift 0.01 -o magphys.lib")]
 pub struct Args {

@@ -20,7 +20,7 @@ use crate::output::Output;
 /// library of another seed than the one that is fitted with.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   pogson library build --filters filters.dat --redshift 0.01 --seed 2 -o other.lib
   pogson library mock other.lib -n 1000 --snr 12.5 -o observations.dat --truth truth.txt")]
 pub struct Args {

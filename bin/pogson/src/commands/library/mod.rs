@@ -6,6 +6,9 @@ mod import;
 mod info;
 mod list_filters;
 mod mock;
+mod photometry;
+mod spectra_args;
+mod spectrum;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -35,6 +38,8 @@ enum Action {
     Import(import::Args),
     Export(export::Args),
     Mock(mock::Args),
+    Spectrum(spectrum::Args),
+    Photometry(photometry::Args),
 }
 
 /// Does it.
@@ -49,5 +54,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         Action::Import(args) => import::run(args, out),
         Action::Export(args) => export::run(args, out),
         Action::Mock(args) => mock::run(args, out),
+        Action::Spectrum(args) => spectrum::run(args, out),
+        Action::Photometry(args) => photometry::run(args, out),
     }
 }
