@@ -91,3 +91,96 @@ fn coordinates(
     };
     Ok(table.column_f64(at)?.into_iter().map(|value| value * scale).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::path::PathBuf;
+
+    use pogson_image::fits::{Bitpix, FitsWriter, Header, NewColumn, Options, Values, write_table};
+    use pogson_sed::ssp::{embedded, frequency_weights};
+
+    use super::*;
+
+    fn source() -> Option<PathBuf> {
+        let root = std::env::var_os("POGSON_SHARED")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+        let path = root.join("data/spectra/ssp_pegase2_kroupa.fits");
+        if path.exists() {
+            return Some(path);
+        }
+        println!("skipped: {} is missing; set POGSON_SHARED", path.display());
+        None
+    }
+
+    #[test]
+    fn the_embedded_spectra_are_those_of_their_source() {
+        let Some(path) = source() else { return };
+        let ssp = read(&path).unwrap().refined(1.05);
+        let ours = embedded();
+        assert_eq!((&ssp.wavelength, &ssp.light, &ssp.mass), (&ours.wavelength, &ours.light, &ours.mass));
+    }
+
+    #[test]
+    fn mixtures_of_ages_have_the_tabulated_luminosity_within_half_a_percent() {
+        let Some(path) = source() else { return };
+        let file = FitsFile::open(&path).unwrap();
+        let props = file.table(file.named("PROPS", None).unwrap()).unwrap();
+        let tabulated = props.column_f64(props.require("LBOL").unwrap()).unwrap();
+        let ssp = embedded();
+        let weights = frequency_weights(&ssp.wavelength);
+        let ages = ssp.age.len();
+        for metal in 0..ssp.metallicity.len() {
+            let own: Vec<f64> = (0..ages)
+                .map(|age| ssp.spectrum(metal, age).iter().zip(&weights).map(|(&l, w)| f64::from(l) * w).sum())
+                .collect();
+            // Star formation that falls at many rates, or began at many times.
+            for gamma in [0.0, 0.1, 0.3, 1.0] {
+                for oldest in [20, 30, 45, 62] {
+                    let mass = |k: usize| libm::exp(gamma * ssp.age[k] / 1e9) * (ssp.age[k] - ssp.age[k - 1]);
+                    let sum = |light: &[f64]| (1..=oldest).map(|k| mass(k) * light[k]).sum::<f64>();
+                    let ratio = sum(&own) / sum(&tabulated[metal * ages..(metal + 1) * ages]);
+                    assert!((ratio - 1.0).abs() < 0.005, "{metal} {gamma} {oldest} {ratio}");
+                }
+            }
+        }
+    }
+
+    /// A table of two ages and one metallicity: wavelengths in nm, light per Angstrom, masses in two columns.
+    fn write(path: &Path, wavelengths: usize) {
+        let mut writer = FitsWriter::create(path, Options { overwrite: true, checksum: false }).unwrap();
+        let table = |writer: &mut FitsWriter, name: &str, columns: &[NewColumn]| {
+            let mut header = Header::new();
+            header.set("EXTNAME", name, "");
+            write_table(writer, &header, columns).unwrap();
+        };
+        let doubles = |name: &str, unit: &str, values: Vec<f64>| NewColumn::scalars(name, unit, Values::F64(values));
+        let wave = (1..=wavelengths).map(|k| 100.0 * k as f64).collect();
+        table(&mut writer, "WAVE", &[doubles("WAVE", "nm", wave)]);
+        table(&mut writer, "AGE", &[doubles("AGE", "Myr", vec![1.0, 1000.0])]);
+        table(&mut writer, "METAL", &[doubles("Z", "", vec![0.02])]);
+        let masses = [doubles("MSTARS", "", vec![0.9, 0.5]), doubles("MREMN", "", vec![0.0, 0.125])];
+        table(&mut writer, "PROPS", &masses);
+        let mut header = Header::new();
+        header.set("EXTNAME", "LLAMBDA", "");
+        let image = writer.add_image(&header, &[10, 2, 1], Bitpix::F32).unwrap();
+        writer.write_rows_f32(image, 0, 0, &[2e-3; 20]).unwrap();
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn other_units_and_columns_are_understood_and_parts_that_do_not_fit_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tiny.fits");
+        write(&path, 10);
+        let ssp = read(&path).unwrap();
+        assert_eq!((ssp.wavelength[9], ssp.age[1], ssp.metallicity[0]), (10_000.0, 1e9, 0.02));
+        assert_eq!(ssp.surviving(0, 1), 0.625);
+        let expected = 2e-3 * 5000.0 * 5000.0 / LIGHT;
+        assert!((f64::from(ssp.spectrum(0, 1)[4]) / expected - 1.0).abs() < 1e-6);
+        write(&path, 9);
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("the image is (10, 2, 1), but WAVE, AGE and METAL have 9, 2 and 1 rows"), "{error}");
+    }
+}

@@ -63,7 +63,7 @@ impl FilterArgs {
             let table = read_filters(input, &self.filters)?;
             table.into_iter().map(|line| (Some(line.band.clone()), line.band.name)).collect()
         } else {
-            let names = self.filters.split(',').map(str::trim).filter(|name| !name.is_empty());
+            let names = self.filters.split([',', ' ']).filter(|name| !name.is_empty());
             names.map(|name| (None, name.to_owned())).collect()
         };
         let mut chosen: Vec<(String, Band, Filter)> = Vec::new();
