@@ -217,7 +217,8 @@ fn outline_box(input: &Input, grid: &Grid) -> Result<[f64; 4], CubeError> {
         }
     }
     if bounds[0].is_infinite() {
-        let problem = "lies on the other side of the sky from the other images; leave it out, or correct its WCS";
+        let problem =
+            "does not overlap the other images, it lies on the other side of the sky; leave it out, or correct its WCS";
         return Err(CubeError::image(&input.spec.path, problem));
     }
     Ok(bounds)

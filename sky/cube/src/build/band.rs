@@ -208,7 +208,7 @@ fn model(input: &Input, request: &Request) -> SkyModel {
 fn measure(loaded: &Loaded, input: &Input, object: &[bool], model: SkyModel) -> Result<Sky, CubeError> {
     let field = Field { values: &loaded.flux, width: loaded.width, object };
     let fit = if model == SkyModel::None { SkyModel::Constant } else { model };
-    match Sky::measure(field, fit) {
+    match Sky::measure(field, fit).map(|sky| trusted(sky, loaded)) {
         Some(sky) if model == SkyModel::None => Ok(sky.noise_alone()),
         Some(sky) => Ok(sky),
         None if model == SkyModel::None && loaded.variance.is_some() => Ok(without_noise(0.0)),
@@ -222,6 +222,17 @@ fn measure(loaded: &Loaded, input: &Input, object: &[bool], model: SkyModel) -> 
                 }
             }
         }
+    }
+}
+
+/// A sky whose scatter is far from what a map of uncertainties says is not noise, and tells nothing of its correlation.
+fn trusted(sky: Sky, loaded: &Loaded) -> Sky {
+    let Some(map) = &loaded.variance else { return sky };
+    let mut known: Vec<f64> = map.iter().copied().filter(|v| v.is_finite()).collect();
+    let ratio = sky.sigma * sky.sigma / crate::sky::median(&mut known);
+    match (0.1..10.0).contains(&ratio) {
+        true => sky,
+        false => Sky { correlation: NoiseCorrelation::none(), ..sky },
     }
 }
 

@@ -115,9 +115,9 @@ pub fn build(request: &Request, watch: &dyn Watch) -> Result<(Cube, BuildReport)
     let inputs = open(&request.images)?;
     if inputs.len() < request.min_bands {
         return Err(CubeError::Request(format!(
-            "{} images are given, and a usable pixel needs {} bands; give --min-bands {} or less",
-            inputs.len(),
+            "a usable pixel needs {} bands, and {} given; give --min-bands {} or less",
             request.min_bands,
+            if inputs.len() == 1 { "one image is".to_owned() } else { format!("{} images are", inputs.len()) },
             inputs.len()
         )));
     }

@@ -90,7 +90,9 @@ impl Layer {
             (Some(flux), Some(sigma)) => (f64::from(*flux), f64::from(*sigma)),
             _ => return f64::NAN,
         };
-        (sigma * sigma - (self.floor * flux) * (self.floor * flux)).max(0.0).sqrt()
+        let variance = sigma * sigma - (self.floor * flux) * (self.floor * flux);
+        // A floor that rounding makes larger than the whole leaves no noise; `max` would make 0 of NaN.
+        if variance < 0.0 { 0.0 } else { variance.sqrt() }
     }
 
     /// Whether a pixel has data.

@@ -96,6 +96,7 @@ fn the_floor_can_be_taken_out_of_the_uncertainty() {
     cube.layers[0].flux[5] = 1e-4;
     cube.layers[0].sigma[5] = (noise * noise + (0.02f64 * 1e-4).powi(2)).sqrt() as f32;
     assert!((cube.layers[0].noise_sigma(5) / noise - 1.0).abs() < 1e-4);
+    assert!(cube.layers[1].noise_sigma(0).is_nan() && cube.layers[1].noise_sigma(999).is_nan());
 }
 
 #[test]
