@@ -69,7 +69,7 @@ pub(super) const FILTERS: Row = &[
     ("measured", Kind::I32),
 ];
 /// `pixel_histograms_grid_`: where a histogram stands in the blocks; a `block_id` of 0 means nowhere.
-pub(super) const HISTOGRAM_GRID: Row = &[("block_id", Kind::I64), ("index", Kind::I64), ("length", Kind::I64)];
+pub(super) const HISTOGRAM_GRID: Row = &[("block_id", Kind::I32), ("index", Kind::I32), ("length", Kind::I32)];
 /// `histogram_blocks/block_N`.
 pub(super) const HISTOGRAM: Row = &[("x_axis", Kind::F64), ("hist_value", Kind::F64)];
 /// `area`: a part of the frame that was fitted at once.

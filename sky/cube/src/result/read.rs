@@ -316,14 +316,14 @@ impl Reader<'_> {
 struct Histograms<'a> {
     reader: &'a Reader<'a>,
     group: &'a Group,
-    held: Option<(i64, Table)>,
+    held: Option<(i32, Table)>,
 }
 
 impl Histograms<'_> {
     /// The histogram that a row of the grid points to.
     fn get(&mut self, place: &[u8], first: f64, step: f64) -> Result<Vec<f64>, ResultError> {
         let mut row = RowReader::new(place);
-        let (number, index, length) = (row.i64(), row.i64(), row.i64());
+        let (number, index, length) = (row.i32(), i64::from(row.i32()), i64::from(row.i32()));
         if number <= 0 || length <= 0 {
             return Ok(Vec::new());
         }

@@ -76,7 +76,7 @@ impl ResultFile {
         for kind in Special::ALL {
             let records = self.special.get(&kind).map_or(&[][..], Vec::as_slice);
             let mut group = special.create_group(kind.name());
-            let count = records.iter().map(|r| r.x + 1).max().unwrap_or(0);
+            let count = records.iter().map(|r| r.x.saturating_add(1)).max().unwrap_or(0);
             if count > 0 {
                 self.write_grid(path, &mut group, records, (count, 1))?;
                 let mut names = vec![""; count as usize];
@@ -365,7 +365,7 @@ fn histograms(
     rows(group, block, records, &grid, HISTOGRAM_GRID, which.len(), |r, row| {
         for (k, cell) in which.clone().zip(row.chunks_exact_mut(bytes)) {
             let (number, index, length) = blocks.add(bins(&trimmed(&r.fit.marginals[k])));
-            RowWriter::new(cell).i64(number).i64(index).i64(length);
+            RowWriter::new(cell).i32(number).i32(index).i32(length);
         }
     })
 }
@@ -378,7 +378,7 @@ struct HistogramBlocks {
 
 impl HistogramBlocks {
     /// Block, index in it, and number of bins.
-    fn add(&mut self, bins: impl Iterator<Item = (f64, f64)>) -> (i64, i64, i64) {
+    fn add(&mut self, bins: impl Iterator<Item = (f64, f64)>) -> (i32, i32, i32) {
         let bytes = row_bytes(HISTOGRAM);
         let mut new = Vec::new();
         for (x, p) in bins {
@@ -392,13 +392,13 @@ impl HistogramBlocks {
         if self.blocks.last().is_none_or(|b| b.len() + new.len() > HISTOGRAM_BLOCK * bytes) {
             self.blocks.push(Vec::new());
         }
-        let number = self.blocks.len() as i64;
+        let number = self.blocks.len() as i32;
         let index = self.blocks.last_mut().map_or(0, |last| {
             let index = last.len() / bytes;
             last.append(&mut new);
             index
         });
-        (number, index as i64, length as i64)
+        (number, index as i32, length as i32)
     }
 
     fn write(self, group: &mut GroupBuilder) -> Result<(), FormatError> {
