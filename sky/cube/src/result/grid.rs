@@ -5,6 +5,7 @@ use pogson_sed::parameter::Parameter;
 use pogson_sed::posterior::{BestFit, Marginal, PixelFit};
 
 use super::error::ResultError;
+use super::histogram::trimmed;
 use super::layout::{RowReader, RowWriter};
 use super::{Facts, PixelRecord};
 
@@ -103,9 +104,25 @@ pub(super) fn id_of(x: u32, y: u32, width: u32) -> i64 {
     i64::from(y) * i64::from(width) + i64::from(x) + 1
 }
 
-/// Observation of a record that is read back.
-pub(super) fn observation(facts: &Facts, id: i64, bands: Vec<Measurement>) -> Observation {
-    Observation { name: format!("pix{id}"), redshift: facts.redshift, bands }
+/// Observation of a record that is read back, named by its place as cubes name theirs.
+pub(super) fn observation(facts: &Facts, (x, y): (u32, u32), bands: Vec<Measurement>) -> Observation {
+    Observation { name: format!("{}_{}", x + 1, y + 1), redshift: facts.redshift, bands }
+}
+
+/// The record as a file gives it back: names by place, planes as 32-bit floats, kept bins.
+pub(super) fn as_filed(facts: &Facts, record: &PixelRecord) -> PixelRecord {
+    let mut filed = record.clone();
+    filed.observation.name = observation(facts, (record.x, record.y), Vec::new()).name;
+    filed.observation.redshift = facts.redshift;
+    for (k, m) in record.fit.marginals.iter().enumerate() {
+        let kept = trimmed(m);
+        let (plain, best) = from_planes(m.parameter, planes(&record.fit, k), kept.first, kept.step);
+        filed.fit.marginals[k] = Marginal { histogram: kept.histogram, ..plain };
+        if let Some(value) = filed.fit.best.values.get_mut(k) {
+            *value = best;
+        }
+    }
+    filed
 }
 
 /// Whether a record fits the facts of the file and the grid that it is to stand in.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::codec::{decode, encode};
 use super::error::ResultError;
+use super::grid::as_filed;
 use super::{Facts, PixelRecord, ResultFile, Special};
 
 mod identity;
@@ -163,14 +164,15 @@ pub fn join(paths: &[PathBuf]) -> Result<ResultFile, ResultError> {
             continue;
         };
         identity::compare(path, &part.facts, &whole.facts)?;
-        merge(path, &mut whole.pixels, part.pixels)?;
+        let facts = whole.facts.clone();
+        merge(path, &facts, &mut whole.pixels, part.pixels)?;
         match (&mut whole.bins, part.bins) {
-            (Some(bins), Some(more)) => merge(path, &mut bins.records, more.records)?,
+            (Some(bins), Some(more)) => merge(path, &facts, &mut bins.records, more.records)?,
             (bins @ None, Some(more)) => *bins = Some(more),
             (_, None) => {}
         }
         for (kind, records) in part.special {
-            merge(path, whole.special.entry(kind).or_default(), records)?;
+            merge(path, &facts, whole.special.entry(kind).or_default(), records)?;
         }
     }
     joined.ok_or_else(|| ResultError::Join { path: PathBuf::new(), problem: "no parts to join were named".into() })
@@ -185,14 +187,15 @@ fn is_hdf5(path: &Path) -> Result<bool, ResultError> {
 }
 
 /// Adds records that are not there yet.
-fn merge(path: &Path, whole: &mut Vec<PixelRecord>, part: Vec<PixelRecord>) -> Result<(), ResultError> {
+fn merge(path: &Path, facts: &Facts, whole: &mut Vec<PixelRecord>, part: Vec<PixelRecord>) -> Result<(), ResultError> {
+    // By bytes, for undefined numbers are equal then, and to what files keep.
+    let filed = |record: &PixelRecord| encode(&as_filed(facts, record));
     let known: std::collections::BTreeMap<(u32, u32), usize> =
         whole.iter().enumerate().map(|(k, r)| ((r.y, r.x), k)).collect();
     for record in part {
         match known.get(&(record.y, record.x)).and_then(|k| whole.get(*k)) {
             None => whole.push(record),
-            // By bytes, for undefined numbers are equal then.
-            Some(other) if encode(other) == encode(&record) => {}
+            Some(other) if filed(other) == filed(&record) => {}
             Some(_) => {
                 let problem = format!(
                     "pixel {}, {} differs from that of another part; fit both parts with one program and library",

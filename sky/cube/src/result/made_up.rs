@@ -115,8 +115,7 @@ pub(crate) fn record(facts: &Facts, x: u32, y: u32, seed: u64, draws: usize) -> 
         (0..n).for_each(|k| covariance[k * n + k] = 0.01);
         Draws { values: values.collect(), covariance }
     });
-    let id = i64::from(y) * i64::from(facts.width) + i64::from(x) + 1;
-    let observation = Observation { name: format!("pix{id}"), redshift: facts.redshift, bands };
+    let observation = Observation { name: format!("{}_{}", x + 1, y + 1), redshift: facts.redshift, bands };
     PixelRecord { x, y, observation, fit, draws }
 }
 

@@ -10,6 +10,7 @@ mod grid;
 mod histogram;
 pub mod journal;
 mod layout;
+mod of_cube;
 mod read;
 mod write;
 

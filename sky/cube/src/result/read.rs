@@ -9,7 +9,7 @@ use pogson_sed::library::Band;
 use pogson_sed::parameter::Parameter;
 
 use super::error::ResultError;
-use super::grid::{from_band, from_planes, from_rows, id_of, observation};
+use super::grid::{from_band, from_planes, from_rows, observation};
 use super::histogram::from_bins;
 use super::layout::{
     BLOCK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_GRID, IMAGES, PAPER, PARAMETERS, POSTERIOR, Row, RowReader,
@@ -230,7 +230,7 @@ impl Reader<'_> {
                 let (measured, model): (Vec<_>, Vec<_>) =
                     (0..nbands).map(|b| from_band(filters.row(place * nbands + b))).unzip();
                 fit.best.model_jy = model;
-                let observation = observation(facts, id_of(x, y, width), measured);
+                let observation = observation(facts, (x, y), measured);
                 records.push(PixelRecord { x, y, observation, fit, draws: None });
             }
         }
