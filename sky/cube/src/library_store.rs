@@ -125,3 +125,42 @@ impl LibraryWriter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use pogson_sed::build::Builder;
+    use pogson_sed::filter::find;
+    use pogson_sed::ssp::embedded;
+
+    use super::*;
+    use crate::library::band_of;
+
+    #[test]
+    fn files_appear_when_they_are_whole_and_one_redshift_is_read_without_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.lib");
+        let filter = find("SDSS_r").unwrap();
+        let bands = [band_of(filter)];
+        let library = |redshift: f64| {
+            let builder = Builder::new(embedded(), &bands, &[filter], redshift, 3).unwrap();
+            let (stellar, dust) = (builder.stellar(0..5), builder.dust(0..4));
+            Library { redshift, bands: bands.to_vec(), stellar, dust }
+        };
+        let mut writer = LibraryWriter::create(&path, "s", 3, &bands, false).unwrap();
+        writer.add(&library(0.0)).unwrap();
+        writer.add(&library(0.1)).unwrap();
+        assert!(!path.exists());
+        let (index, length) = writer.finish().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
+        // The first block is damaged; the second is read all the same.
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[index.blocks[0].offset as usize + 30] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let file = LibraryFile::open(&path).unwrap();
+        assert_eq!(file.nearest(0.097, 0.005).unwrap(), library(0.1));
+        assert!(file.block(0).unwrap_err().to_string().contains("part for redshift 0 is damaged"));
+        assert!(LibraryWriter::create(&path, "s", 3, &bands, false).is_err());
+    }
+}

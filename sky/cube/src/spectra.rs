@@ -95,3 +95,79 @@ fn read_one(file: &SpectraFile) -> Result<Ssp, SpectraError> {
     let colors = beside(".ised_ASCII", ".4color").transpose()?;
     Ok(Ssp::from_bc03(&text, &name, file.metallicity, colors.as_deref())?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn file(path: PathBuf) -> SpectraFile {
+        SpectraFile { path, metallicity: None }
+    }
+
+    /// A record of BC03's form.
+    fn record(text: &mut String, values: &[f64]) {
+        write!(text, " {}", values.len()).unwrap();
+        values.iter().for_each(|value| write!(text, " {value:.5E}").unwrap());
+        text.push('\n');
+    }
+
+    fn bc03(folder: &Path, name: &str, metallicity: &str) -> PathBuf {
+        let wavelength: Vec<f64> = (1..=10).map(|k| 1000.0 * f64::from(k)).collect();
+        let mut text = String::new();
+        record(&mut text, &[0.0, 1e9]);
+        writeln!(text, " 0.1 100. 0\n some words\n X=0.7, Y=0.28, Z={metallicity}, words").unwrap();
+        record(&mut text, &wavelength);
+        for _ in 0..2 {
+            record(&mut text, &[1e-4; 10]);
+            record(&mut text, &[1.0; 3]);
+        }
+        let path = folder.join(format!("{name}.ised_ASCII"));
+        std::fs::write(&path, text).unwrap();
+        let colors = "#log-age-yr Mbol M*_liv M_remnants\n 5.0 1 0.99 0.0\n 9.0 1 0.5 0.2\n";
+        std::fs::write(folder.join(format!("{name}.4color")), colors).unwrap();
+        path
+    }
+
+    #[test]
+    fn bc03_files_are_joined_by_metallicity_with_masses_from_beside_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [bc03(dir.path(), "m62", "0.0200"), bc03(dir.path(), "m42", "0.0040")].map(file);
+        let ssp = read(&files).unwrap();
+        assert_eq!(ssp.metallicity, [0.004, 0.02]);
+        assert!((ssp.surviving(1, 1) - 0.7).abs() < 1e-6);
+        assert!(ssp.wavelength.len() > 10 && ssp.wavelength.contains(&3000.0));
+    }
+
+    #[test]
+    fn bpass_and_fsps_files_are_known_by_their_names_and_first_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let spectra = dir.path().join("spectra-bin-imf135_300.z014.dat");
+        let rows: String = (1..=9).map(|k| format!("{}. 1E2 2E2\n", 1000 * k)).collect();
+        std::fs::write(&spectra, rows).unwrap();
+        assert!(read(&[file(spectra.clone())]).unwrap_err().to_string().contains("starmass"));
+        std::fs::write(dir.path().join("starmass-bin-imf135_300.z014.dat"), "6.0 9E5\n6.1 8E5\n").unwrap();
+        assert_eq!(read(&[file(spectra)]).unwrap().metallicity, [0.014]);
+        let fsps = dir.path().join("ssp.spec");
+        let rows = "# Log(Z/Zsol): 0.0\n#\n 2 8\n 1 2 3 4 5 6 7 8\n 6 0 1 -70\n 1 1 1 1 1 1 1 1\n 7 -0.1 1 -70\n 1 1 1 1 1 1 1 1\n";
+        std::fs::write(&fsps, rows.replace(" 1 1 1 1 1 1 1 1", " .1 .1 .1 .1 .1 .1 .1 .1")).unwrap();
+        let ssp = read(&[SpectraFile { path: fsps, metallicity: Some(0.0142) }]).unwrap();
+        assert_eq!((ssp.metallicity[0], ssp.age.len()), (0.0142, 2));
+    }
+
+    #[test]
+    fn the_own_form_is_read_and_others_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.bin");
+        std::fs::write(&path, pogson_sed::ssp::embedded().to_bytes()).unwrap();
+        assert_eq!(&read(&[file(path)]).unwrap(), pogson_sed::ssp::embedded());
+        let other = dir.path().join("b.txt");
+        std::fs::write(&other, "nothing of the kind").unwrap();
+        assert!(read(&[file(other)]).is_err());
+        assert!(read(&[file(dir.path().join("none"))]).unwrap_err().to_string().contains("none"));
+        assert!(read(&[]).is_err());
+    }
+}

@@ -9,7 +9,7 @@ use pogson_sed::filter::Filter;
 use pogson_sed::library::Band;
 use serde::Serialize;
 
-use super::export::{prepare, write_texts};
+use super::export::{prepare, warn_of_order, write_texts};
 use super::spectra_args::SpectraArgs;
 use crate::arguments::filters::FilterArgs;
 use crate::arguments::redshifts::Redshifts;
@@ -88,6 +88,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     }
     if let Some(dir) = &args.lbr {
         prepare(dir, redshifts, args.force)?;
+        warn_of_order(&bands, out);
     }
     // Faults of bands or sizes are told before anything is written.
     let size = Size { stellar: args.stellar, dust: args.dust };

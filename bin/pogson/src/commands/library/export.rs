@@ -39,9 +39,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let index = file.index();
     let redshifts: Vec<f64> = index.blocks.iter().map(|block| block.redshift).collect();
     prepare(&args.output, &redshifts, args.force)?;
-    if index.bands.windows(2).any(|pair| pair[0].wavelength_um > pair[1].wavelength_um) {
-        out.warn("the bands are not by increasing wavelength; MAGPHYS itself would mix them up (pogson does not)");
-    }
+    warn_of_order(&index.bands, out);
     for block in 0..index.blocks.len() {
         write_texts(&args.output, &file.block(block)?, args.force)?;
         out.go_on()?;
@@ -52,6 +50,13 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         return out.object(&serde_json::json!({ "output": dir, "redshifts": redshifts }));
     }
     out.line(format!("{dir}: libraries at {} redshifts, filters.dat, zlibs.dat", redshifts.len()))
+}
+
+/// Warns of bands that MAGPHYS cannot take in their order.
+pub fn warn_of_order(bands: &[Band], out: &Output) {
+    if bands.windows(2).any(|pair| pair[0].wavelength_um > pair[1].wavelength_um) {
+        out.warn("the bands are not by increasing wavelength; MAGPHYS itself would mix them up (pogson does not)");
+    }
 }
 
 /// Makes the folder and looks whether redshifts have file names of their own.
