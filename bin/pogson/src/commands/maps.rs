@@ -24,13 +24,16 @@ use crate::progress::Unit;
 Examples:
   pogson maps ngc5584.h5 -o maps
   pogson maps ngc5584.h5 -o maps --pixel '45 52' --pixel '60 31' --force
-  pogson maps ngc5584.h5 -o maps --json")]
+  pogson maps ngc5584.h5 -o maps --bins ngc5584_voronoi.h5 --json")]
 pub struct Args {
     /// Result of pogson fit
     input: PathBuf,
     /// Folder to write to; made if it is not there
     #[arg(long, short)]
     output: PathBuf,
+    /// Result of the fit of the same galaxy in bins, to map beside that of pixels
+    #[arg(long, value_name = "FILE")]
+    bins: Option<PathBuf>,
     /// A pixel to show in the report, counted from 1 as in FITS; may be given several times
     #[arg(long, value_name = "X Y", value_parser = pixel)]
     pixel: Vec<(u32, u32)>,
@@ -65,7 +68,16 @@ fn pixel(text: &str) -> Result<(u32, u32), String> {
 /// # Errors
 /// A file that is no result, a pixel outside it, a folder that cannot be written.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
-    let result = ResultFile::read(&args.input)?;
+    let mut result = ResultFile::read(&args.input)?;
+    if let Some(path) = &args.bins {
+        let other = ResultFile::read(path)?;
+        if (other.facts.width, other.facts.height) != (result.facts.width, result.facts.height)
+            || other.facts.parameters != result.facts.parameters
+        {
+            return Err(Failure::in_file(path, "is of another frame or other parameters; give the fit of the same cube in bins"));
+        }
+        result.bins = Some(other.bins.ok_or_else(|| Failure::in_file(path, "holds no bins; fit a cube of pogson cube bin"))?);
+    }
     let levels = Level::of(&result);
     if levels.is_empty() {
         return Err(MapsError::Empty { path: args.input }.into());

@@ -98,6 +98,18 @@ fn totals_are_sums_of_linear_values() {
 }
 
 #[test]
+fn a_bin_counts_as_often_as_it_has_pixels() {
+    let file = with_bins_and_whole();
+    let bins = file.bins.as_ref().unwrap();
+    let k = file.parameter_index(Parameter::StellarMass).unwrap();
+    let pixels = |bin: i32| bins.map.iter().filter(|b| **b == bin).count() as f64;
+    let mass = |bin: usize| libm::pow(10.0, bins.records[bin].fit.marginals[k].median());
+    let total = totals(&file, Level::Bins).into_iter().find(|t| t.parameter == Parameter::StellarMass).unwrap();
+    let truth = pixels(0) * mass(0) + pixels(1) * mass(1);
+    assert!((total.medians / truth - 1.0).abs() < 1e-12);
+}
+
+#[test]
 fn the_report_stands_alone_and_shows_what_was_asked_for() {
     let file = with_bins_and_whole();
     let asked = (file.pixels[30].x, file.pixels[30].y);

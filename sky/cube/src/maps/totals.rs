@@ -4,7 +4,7 @@ use pogson_sed::parameter::Parameter;
 use pogson_sed::posterior::Marginal;
 
 use super::plane::Level;
-use crate::result::{ResultFile, Special};
+use crate::result::{PixelRecord, ResultFile, Special};
 
 /// Quantities that add up over pixels.
 pub(super) const ADDITIVE: [Parameter; 4] =
@@ -37,9 +37,15 @@ impl Total {
     }
 }
 
-/// Sums of the quantities that add up. Bins count once each; values of pixels that are undefined count nothing.
+/// Sums of the quantities that add up. A bin's fit is of its mean light a pixel and counts as often as it has pixels, which
+/// err together; values of pixels that are undefined count nothing.
 pub fn totals(result: &ResultFile, level: Level) -> Vec<Total> {
     let whole = result.special.get(&Special::Integrated).and_then(|records| records.first());
+    let times = |record: &PixelRecord| match (level, &result.bins) {
+        (Level::Bins, Some(bins)) => bins.map.iter().filter(|b| i64::from(**b) == i64::from(record.x)).count() as f64,
+        _ => 1.0,
+    };
+    let weighted: Vec<(f64, &PixelRecord)> = level.records(result).iter().map(|r| (times(r), r)).collect();
     let known = ADDITIVE.iter().filter_map(|p| Some((*p, result.parameter_index(*p)?)));
     known
         .map(|(parameter, k)| {
@@ -54,15 +60,15 @@ pub fn totals(result: &ResultFile, level: Level) -> Vec<Total> {
                     .and_then(|r| r.fit.marginals.get(k))
                     .map(|m| [m.percentiles[1], m.median(), m.percentiles[3]].map(|v| libm::pow(10.0, v))),
             };
-            for record in level.records(result) {
+            for (times, record) in &weighted {
                 let Some(m) = record.fit.marginals.get(k).filter(|m| m.median().is_finite()) else { continue };
                 let [low, median, high] = [m.percentiles[1], m.median(), m.percentiles[3]].map(|v| libm::pow(10.0, v));
-                let half = (high - low) / 2.0;
-                total.medians += median;
-                total.means += mean(m).unwrap_or(median);
+                let half = times * (high - low) / 2.0;
+                total.medians += times * median;
+                total.means += times * mean(m).unwrap_or(median);
                 total.sigma_independent += half * half;
                 total.sigma_together += half;
-                total.best += record.fit.best.values.get(k).copied().filter(|v| v.is_finite()).unwrap_or(0.0);
+                total.best += times * record.fit.best.values.get(k).copied().filter(|v| v.is_finite()).unwrap_or(0.0);
             }
             total.sigma_independent = total.sigma_independent.sqrt();
             total

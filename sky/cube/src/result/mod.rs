@@ -131,6 +131,27 @@ impl ResultFile {
         self.special.entry(kind).or_default().push(record);
     }
 
+    /// The fits of a binned cube, where one pixel of each bin was fitted for all of it, as fits of bins: each record takes
+    /// its bin's number for `x` and 0 for `y`. Records outside the bins stay pixels.
+    ///
+    /// - `map`: number of each pixel's bin, row by row; -1 outside ([`Cube::bins`](crate::cube::Cube::bins)).
+    pub fn binned(mut self, map: Vec<i32>) -> ResultFile {
+        let width = self.facts.width as usize;
+        let mut records: BTreeMap<u32, PixelRecord> = BTreeMap::new();
+        let bin_of =
+            |r: &PixelRecord| map.get(r.y as usize * width + r.x as usize).and_then(|bin| u32::try_from(*bin).ok());
+        let (inside, outside): (Vec<_>, Vec<_>) = self.pixels.into_iter().partition(|r| bin_of(r).is_some());
+        for mut record in inside {
+            if let Some(bin) = bin_of(&record) {
+                (record.x, record.y) = (bin, 0);
+                records.entry(bin).or_insert(record);
+            }
+        }
+        self.pixels = outside;
+        self.bins = Some(Bins { map, records: records.into_values().collect() });
+        self
+    }
+
     /// Place of `parameter` among [`Facts::parameters`].
     pub fn parameter_index(&self, parameter: Parameter) -> Option<usize> {
         self.facts.parameters.iter().position(|p| *p == parameter)

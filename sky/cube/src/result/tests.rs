@@ -141,6 +141,24 @@ fn changed_bytes_never_panic() {
     }
 }
 
+#[test]
+fn one_pixel_of_each_bin_stands_for_the_bin() {
+    let mut file = ResultFile::new(facts(4, 2, false));
+    // Bins 0 and 1 side by side; the last column belongs to none.
+    let map = vec![0, 0, 1, -1, 0, 0, 1, -1];
+    for (x, y) in [(2, 1), (0, 0), (3, 0)] {
+        let record = record(&file.facts, x, y, 1, 0);
+        file.push(record);
+    }
+    let (first, second) = (file.pixels[1].fit.clone(), file.pixels[0].fit.clone());
+    let file = file.binned(map.clone());
+    let bins = file.bins.as_ref().unwrap();
+    assert_eq!(bins.map, map);
+    assert_eq!(bins.records.iter().map(|r| (r.x, r.y)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+    assert_eq!((&bins.records[0].fit, &bins.records[1].fit), (&first, &second));
+    assert_eq!(file.pixels.len(), 1);
+}
+
 /// Writes a made-up file for looks with other programs, where POGSON_MADE_UP names it.
 #[test]
 fn a_made_up_file_for_other_programs() {
