@@ -1,5 +1,7 @@
 //! Extinction by dust of the Milky Way.
 
+use pogson_sed::filter::Filter;
+
 /// A law of extinction by wavelength.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Law {
@@ -41,6 +43,19 @@ impl Law {
     /// Extinction, magnitudes, for a reddening E(B-V) in magnitudes.
     pub fn magnitudes(self, wavelength_um: f64, ebv: f64, r_v: f64) -> f64 {
         self.relative(wavelength_um, r_v) * r_v * ebv
+    }
+
+    /// Extinction of light of constant f_nu through a filter, magnitudes: that of its mean, which grows less than in
+    /// proportion to the reddening.
+    pub fn through(self, filter: &Filter, ebv: f64, r_v: f64) -> f64 {
+        const POINTS: usize = 400;
+        let wavelengths = filter.wavelength();
+        let (Some(first), Some(last)) = (wavelengths.first(), wavelengths.last()) else { return 0.0 };
+        let grid: Vec<f64> = (0..=POINTS).map(|k| first + (last - first) * k as f64 / POINTS as f64).collect();
+        let dimmed: Vec<f64> =
+            grid.iter().map(|w| libm::pow(10.0, -0.4 * self.magnitudes(w * 1e-4, ebv, r_v))).collect();
+        let ratio = filter.flux(&grid, &dimmed) / filter.flux(&grid, &vec![1.0; grid.len()]);
+        -2.5 * libm::log10(ratio)
     }
 }
 
@@ -165,6 +180,20 @@ mod tests {
         // And in the bump: 6.265 at 2700, 6.591 at 2600.
         assert!((Law::Fitzpatrick99.magnitudes(0.27, 1.0, 3.1) - 6.265).abs() < 0.002);
         assert!((Law::Fitzpatrick99.magnitudes(0.26, 1.0, 3.1) - 6.591).abs() < 0.002);
+    }
+
+    #[test]
+    fn through_a_filter_extinction_is_near_that_at_its_pivot_and_less_where_light_is_dim() {
+        let filter = pogson_sed::filter::find("SDSS_g").unwrap();
+        let law = Law::Fitzpatrick99;
+        let at = law.magnitudes(filter.pivot() * 1e-4, 0.1, 3.1);
+        let through = law.through(filter, 0.1, 3.1);
+        assert!((through / at - 1.0).abs() < 0.02, "{through} {at}");
+        assert!(law.through(filter, 3.0, 3.1) < 30.0 * through);
+        // Schlafly & Finkbeiner 2011, table 6, R_V = 3.1: A_r / A_i of SDSS is 2.285 / 1.698.
+        let ratio = law.through(pogson_sed::filter::find("SDSS_r").unwrap(), 0.1, 3.1)
+            / law.through(pogson_sed::filter::find("SDSS_i").unwrap(), 0.1, 3.1);
+        assert!((ratio / (2.285 / 1.698) - 1.0).abs() < 0.02, "{ratio}");
     }
 
     #[test]

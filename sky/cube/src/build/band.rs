@@ -49,7 +49,10 @@ impl Band {
         sky.subtract(&mut above, loaded.width);
         let image = Image { values: &above, width: loaded.width, sigma: sky.sigma };
         let (psf, psf_source) = width::of_image(&input, plane, (sky.sigma > 0.0).then_some(image))?;
-        let remarks = loaded.remarks.clone();
+        let mut remarks = loaded.remarks.clone();
+        if sky.pixels == 0 && loaded.variance.is_none() {
+            remarks.push("its sky does not scatter; its uncertainties hold rounding and calibration alone".into());
+        }
         Ok(Band { input, loaded, sky, plane, psf, psf_source, remarks })
     }
 
@@ -137,7 +140,11 @@ impl Band {
         let variance_on_grid = project(&variance, &self.loaded.wcs, grid, Kind::Mean)?;
         let extinction_mag = self.input.spec.extinction_mag.unwrap_or_else(|| {
             let red = &request.reddening;
-            red.law.magnitudes(self.input.band.wavelength_um, red.ebv, red.r_v)
+            let filter = pogson_sed::filter::find(name).ok().filter(|_| red.through_filter);
+            match filter {
+                Some(filter) => red.law.through(filter, red.ebv, red.r_v),
+                None => red.law.magnitudes(self.input.band.wavelength_um, red.ebv, red.r_v),
+            }
         });
         let dimming = libm::pow(10.0, 0.4 * extinction_mag);
         let floor = match (self.input.spec.floor, request.floors) {
@@ -216,8 +223,12 @@ fn measure(loaded: &Loaded, input: &Input, object: &[bool], model: SkyModel) -> 
             let level = commonest(&loaded.flux, object);
             match (loaded.variance.is_some(), level) {
                 (true, Some(level)) => Ok(without_noise(level)),
+                (false, Some(level)) if differs(&loaded.flux, level) => {
+                    let level = if model == SkyModel::None { 0.0 } else { level };
+                    Ok(of_rounding(&loaded.flux, level))
+                }
                 _ => {
-                    let problem = "has no sky whose scatter could be measured; give its uncertainties (--sigma FILE=MAP), and --sky none if it has no sky";
+                    let problem = "has no sky whose scatter could be measured, all of its values are alike; give its uncertainties (--sigma FILE=MAP), and --sky none if it has no sky";
                     Err(CubeError::image(&input.spec.path, problem))
                 }
             }
@@ -239,6 +250,16 @@ fn trusted(sky: Sky, loaded: &Loaded) -> Sky {
 fn without_noise(level: f64) -> Sky {
     let correlation = NoiseCorrelation::none();
     Sky { level, slope: (0.0, 0.0), sigma: 0.0, level_sigma: 0.0, correlation, pixels: 0 }
+}
+
+fn differs(values: &[f64], level: f64) -> bool {
+    values.iter().any(|v| v.is_finite() && *v != level)
+}
+
+/// The sky of an image without noise, such as a model's: its values are known as well as single precision holds them.
+fn of_rounding(values: &[f64], level: f64) -> Sky {
+    let most = values.iter().filter(|v| v.is_finite()).fold(0.0f64, |m, v| m.max((v - level).abs()));
+    Sky { sigma: most * f64::from(f32::EPSILON), ..without_noise(level) }
 }
 
 /// The middle of the values beyond the object.

@@ -96,6 +96,11 @@ fn set(cube: &mut Cube, bit: i32, holds: impl Fn(f64, f64) -> bool) {
     }
 }
 
+/// Columns and rows of stars on a grid.
+pub(super) fn places(bands: &[Band], grid: &Grid) -> Vec<(f64, f64)> {
+    search(bands, grid, None).iter().map(|star| (star.x, star.y)).collect()
+}
+
 /// Compact sources that at least two sharp optical or near-infrared images show as stars, one of them a red one where there
 /// are such; the object's own centre is none.
 fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {

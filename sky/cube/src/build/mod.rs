@@ -45,12 +45,14 @@ pub struct Reddening {
     pub r_v: f64,
     /// The law.
     pub law: Law,
+    /// Whether it is taken through the filter, for light of constant f_nu, rather than at its wavelength.
+    pub through_filter: bool,
 }
 
 impl Default for Reddening {
     /// None, and what the Milky Way has on average.
     fn default() -> Self {
-        Reddening { ebv: 0.0, r_v: 3.1, law: Law::default() }
+        Reddening { ebv: 0.0, r_v: 3.1, law: Law::default(), through_filter: false }
     }
 }
 
@@ -135,7 +137,7 @@ pub fn build(request: &Request, watch: &dyn Watch) -> Result<(Cube, BuildReport)
         bands.push(band::Band::begin(input, &field, request, widest)?);
         watch.step();
     }
-    let found = object(&bands, &field)?;
+    let found = object(&bands, &field, request.stars)?;
     // Away from the object the sky is measured again.
     for band in &mut bands {
         band.sky_away_from(found.as_ref(), &field, request)?;
@@ -217,24 +219,45 @@ fn stop(watch: &dyn Watch) -> Result<(), CubeError> {
     if watch.stopped() { Err(CubeError::Interrupted) } else { Ok(()) }
 }
 
-/// The object, by the significance of all bands together.
-fn object(bands: &[band::Band], field: &Grid) -> Result<Option<Object>, CubeError> {
+/// The object, by the significance of all bands together, where stars do not count; if that leaves next to nothing, they do.
+fn object(bands: &[band::Band], field: &Grid, stars: bool) -> Result<Option<Object>, CubeError> {
     /// Significance beyond which one band says no more: a bright star is no object.
     const MOST: f64 = 15.0;
+    /// Share of the pixels that the object has with its stars which it has to keep without.
+    const LEAST: f64 = 0.2;
     let mut sum = vec![0.0; field.pixels()];
     let mut number = vec![0u32; field.pixels()];
+    let mut widest: f64 = 0.0;
     for band in bands {
         let flux = band.on(field)?;
         let sky = Sky::measure(Field { values: &flux, width: field.width, object: &[] }, SkyModel::Constant);
         let Some(sky) = sky else { continue };
+        widest = widest.max(band.psf.fwhm());
         for (k, value) in flux.iter().enumerate().filter(|(_, v)| v.is_finite()) {
             sum[k] += ((value - sky.level) / sky.sigma).clamp(-MOST, MOST);
             number[k] += 1;
         }
     }
-    let significance: Vec<f64> =
+    let mut significance: Vec<f64> =
         sum.iter().zip(&number).map(|(s, n)| if *n > 0 { s / f64::from(*n).sqrt() } else { f64::NAN }).collect();
-    Ok(Object::find(&significance, field.width))
+    let with = Object::find(&significance, field.width);
+    if !stars {
+        return Ok(with);
+    }
+    let reach = 0.6 * widest / field.side_arcsec;
+    for (x, y) in masks::places(bands, field) {
+        let clip = |v: f64, n: usize| v.round().clamp(0.0, n as f64) as usize;
+        for v in clip(y - reach, field.height)..clip(y + reach + 1.0, field.height) {
+            for u in clip(x - reach, field.width)..clip(x + reach + 1.0, field.width) {
+                if libm::hypot(u as f64 - x, v as f64 - y) <= reach {
+                    significance[v * field.width + u] = f64::NAN;
+                }
+            }
+        }
+    }
+    let without = Object::find(&significance, field.width);
+    let enough = |o: &Object| with.as_ref().is_none_or(|w| o.pixels as f64 > LEAST * w.pixels as f64);
+    Ok(without.filter(enough).or(with))
 }
 
 /// The point spread function that all bands are brought to.

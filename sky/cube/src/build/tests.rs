@@ -310,10 +310,20 @@ fn requests_that_cannot_be_met_are_refused_in_a_sentence() {
         Request { reddening: Reddening { ebv: f64::NAN, ..Reddening::default() }, ..request(both(), 40.0, 3.0) };
     assert!(said(nothing).contains("--ebv"));
     // An image of one value has no scatter to take uncertainties from.
-    let flat = Made::new("SDSS_g", 1.0, 3.0, 60).write(dir.path(), &[]);
+    let flat = Made { sky: 1e-5, ..Made::new("SDSS_g", 1.0, 3.0, 60) }.write(dir.path(), &[]);
     let flat = ImageSpec { uncertainty: None, sky: None, ..flat };
     let text = said(Request { min_bands: 1, ..request(vec![flat], 40.0, 3.0) });
     assert!(text.contains("SDSS_g.fits") && text.contains("--sigma"), "{text}");
+}
+
+#[test]
+fn a_model_without_noise_makes_a_cube_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = Made::new("SDSS_g", 1.0, 3.0, 90).write(dir.path(), &[Blob(0.0, 0.0, 8.0, 1e-3)]);
+    let spec = ImageSpec { uncertainty: None, sky: None, ..spec };
+    let (cube, _) = build(&Request { min_bands: 1, ..request(vec![spec], 60.0, 3.0) }, &Silent).unwrap();
+    assert!((sum(&cube.layers[0].flux) / 1e-3 - 1.0).abs() < 2e-3, "{}", sum(&cube.layers[0].flux));
+    assert!(cube.layers[0].sigma.iter().all(|s| *s > 0.0));
 }
 
 proptest::proptest! {

@@ -114,3 +114,21 @@ fn files_that_are_no_cubes_are_refused_in_a_sentence() {
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(Cube::open(&path).is_err());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    #[test]
+    fn damaged_cubes_are_refused_or_read_but_never_end_the_program(at in 0usize..60_000, byte in 0u8..=255, cut in 0usize..60_000) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.fits");
+        small().save(&path, &Saving::default()).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let n = bytes.len();
+        bytes[at % n] = byte;
+        std::fs::write(&path, &bytes).unwrap();
+        let _ = Cube::open(&path);
+        bytes.truncate(cut % n);
+        std::fs::write(&path, &bytes).unwrap();
+        let _ = Cube::open(&path);
+    }
+}

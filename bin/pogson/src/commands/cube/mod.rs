@@ -81,6 +81,9 @@ struct HowArgs {
     /// Law of Galactic extinction
     #[arg(long, value_name = "LAW", value_enum, default_value_t = LawName::F99)]
     law: LawName,
+    /// Take the extinction through the filters, for light of constant f_nu, rather than at their wavelengths
+    #[arg(long)]
+    through_filters: bool,
     /// Leave the calibration's uncertainty out of the uncertainties
     #[arg(long)]
     no_floors: bool,
@@ -262,7 +265,7 @@ impl Args {
             },
             matching,
             sky,
-            reddening: Reddening { ebv: how.ebv, r_v: how.rv, law },
+            reddening: Reddening { ebv: how.ebv, r_v: how.rv, law, through_filter: how.through_filters },
             floors: !how.no_floors,
             stars: !how.no_stars,
             regions: how.regions.clone(),
