@@ -54,6 +54,8 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
         steps[low as usize] += p;
         steps[high as usize] -= p;
         let offsets = offsets(models, weighed, row);
+        let log = log_mass(weighed, row);
+        tally.row_logs[row] = p * pairs * log;
         tally.add_scale(&offsets, 0.0, p * pairs);
         members.push(Member { row, p, offsets });
         worked += pairs;
@@ -63,14 +65,14 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
         Convention::Mended => table_masses(models, &members, &mut tally.dust_mass),
     }
     spread(&mut tally.columns, &steps, &models.columns.rank);
+    // Differences of sums may fall a rounding short of nothing.
+    tally.columns.iter_mut().for_each(|p| *p = p.max(0.0));
     Outcome { tally, best, reference: best.chi2, signal: weighed.total, worked: worked as u64, tested: models.pairs }
 }
 
 fn offsets(models: &Models, weighed: &Weighed, row: usize) -> Offsets {
     let rows = &models.rows;
-    let (a, c) = (weighed.a[row], weighed.c[row]);
-    let scale = if a > 0.0 && c > 0.0 { a / c } else { f64::MIN_POSITIVE };
-    let log = libm::log10(scale * weighed.mass_unit);
+    let log = log_mass(weighed, row);
     let offset = |parameter, log| Offset::new(&models.axes.of(parameter).fine, log);
     Offsets {
         mass: offset(Parameter::StellarMass, log),
@@ -78,6 +80,13 @@ fn offsets(models: &Models, weighed: &Weighed, row: usize) -> Offsets {
         sfr: offset(Parameter::Sfr, log + rows.log_ssfr[row]),
         dust: offset(Parameter::DustMass, log + rows.log_luminosity[row]),
     }
+}
+
+/// log10 of the row's best scale, in solar masses.
+fn log_mass(weighed: &Weighed, row: usize) -> f64 {
+    let (a, c) = (weighed.a[row], weighed.c[row]);
+    let scale = if a > 0.0 && c > 0.0 { a / c } else { f64::MIN_POSITIVE };
+    libm::log10(scale * weighed.mass_unit)
 }
 
 /// What the row's best scale leaves, in units of the total.
@@ -162,7 +171,7 @@ fn spread(columns: &mut [f64], steps: &[f64], rank: &[i32]) {
         .iter()
         .map(|step| {
             running += step;
-            running.max(0.0)
+            running
         })
         .collect();
     for (column, &rank) in columns.iter_mut().zip(rank) {

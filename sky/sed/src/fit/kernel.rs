@@ -46,6 +46,8 @@ pub(crate) struct Row<'a> {
     pub wide: bool,
     /// Look for the least chi2 alone.
     pub scout: bool,
+    /// Whether means of scales are wanted.
+    pub means: bool,
 }
 
 /// What a sweep found.
@@ -55,6 +57,8 @@ pub(crate) struct Found {
     pub total: f64,
     /// Sum of probability times chi2 above the reference.
     pub chi2: f64,
+    /// Sum of probability times log10 of the scale over the reference scale.
+    pub log: f64,
     /// Pairs that were worked out.
     pub worked: u64,
     /// Pairs that were tested.
@@ -213,6 +217,7 @@ fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidat
     let mut found = Found::default();
     let mut lanes_total = [0.0f64; 16];
     let mut lanes_chi2 = [0.0f64; 16];
+    let mut lanes_log = [0.0f64; 16];
     for leaf in 0..row.leaf_count {
         if bounds_of[leaf] > limit {
             continue;
@@ -263,14 +268,20 @@ fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidat
                 lanes_total[i] += double[i];
                 lanes_chi2[i] = double[i].mul_add(f64::from(pairs.chi2[i]), lanes_chi2[i]);
             }
+            if row.means {
+                for i in 0..16 {
+                    lanes_log[i] = double[i].mul_add(f64::from(log[i]), lanes_log[i]);
+                }
+            }
             let keys =
                 keys(&row.offsets, row.last_dust_bin, &log, part(&columns.mass_bin, at), part(&columns.mass_part, at));
             tally.add(&keys, &double);
         }
     }
-    for (total, chi2) in lanes_total.iter().zip(&lanes_chi2) {
-        found.total += total;
-        found.chi2 += chi2;
+    for lane in 0..16 {
+        found.total += lanes_total[lane];
+        found.chi2 += lanes_chi2[lane];
+        found.log += lanes_log[lane];
     }
     found
 }

@@ -50,6 +50,8 @@ pub(crate) struct Rows {
     pub window: Vec<(u32, u32)>,
     /// Parameters that depend on the stellar model alone: value and fine bin of each.
     pub alone: Vec<Alone>,
+    /// Number of compatible dust models.
+    pub prior: Vec<f64>,
 }
 
 /// Dust models in slices of f_mu, padded to whole leaves.
@@ -68,6 +70,8 @@ pub(crate) struct Columns {
     pub log_mass: Vec<f64>,
     /// Parameters that depend on the dust model alone.
     pub alone: Vec<Alone>,
+    /// Number of compatible stellar models.
+    pub prior: Vec<f64>,
     /// Number of models without padding.
     pub count: usize,
 }
@@ -144,7 +148,8 @@ impl Models {
         let by_f_mu = sorted_by(&library.dust.f_mu);
         let sorted: Vec<f64> = by_f_mu.iter().map(|&model| library.dust.f_mu[model as usize]).collect();
         let rows = Rows::new(library, &sorted, tolerance, &axes, convention);
-        let columns = Columns::new(library, &by_f_mu, &light, &axes);
+        let mut columns = Columns::new(library, &by_f_mu, &light, &axes);
+        columns.count_rows(&rows.window);
         let scale = axes.of(Parameter::DustMass).fine.scale();
         let places: Vec<f64> =
             by_f_mu.iter().map(|&model| libm::log10(library.dust.mass[model as usize]) * scale).collect();
@@ -187,7 +192,7 @@ impl Rows {
         let model = sorted_by(&stellar.f_mu);
         let pick = |column: &[f64]| -> Vec<f64> { model.iter().map(|&m| column[m as usize]).collect() };
         let f_mu = pick(&stellar.f_mu);
-        let window = f_mu
+        let window: Vec<(u32, u32)> = f_mu
             .iter()
             .map(|&f| {
                 let low = sorted_dust.partition_point(|&dust| f - dust > tolerance);
@@ -240,6 +245,7 @@ impl Rows {
             log_luminosity: luminosity.iter().map(|&l| libm::log10(l)).collect(),
             luminosity,
             log_ssfr,
+            prior: window.iter().map(|&(low, high)| f64::from(high - low)).collect(),
             window,
             alone,
             model,
@@ -296,10 +302,30 @@ impl Columns {
             flux: dust.flux.iter().map(|band| pick(band, 0.0)).collect(),
             mass_bin: places.iter().map(|place| place.floor() as i32).collect(),
             mass_part: places.iter().map(|place| (place - place.floor()) as f32).collect(),
+            prior: vec![0.0; padded],
             log_mass,
             alone,
             count,
             model,
+        }
+    }
+}
+
+impl Columns {
+    /// Counts the stellar models whose windows hold each column.
+    fn count_rows(&mut self, windows: &[(u32, u32)]) {
+        let mut steps = vec![0i64; self.count + 1];
+        for &(low, high) in windows {
+            steps[low as usize] += 1;
+            steps[high as usize] -= 1;
+        }
+        let mut running = 0;
+        for step in &mut steps {
+            running += *step;
+            *step = running;
+        }
+        for (prior, &rank) in self.prior.iter_mut().zip(&self.rank) {
+            *prior = steps.get(rank as usize).map_or(0.0, |&count| count as f64);
         }
     }
 }

@@ -50,6 +50,18 @@ impl Kernel {
     }
 }
 
+/// A Gaussian of `sigma` decades for bins of `step`.
+pub(crate) fn gaussian(sigma: f64, step: f64) -> Kernel {
+    let reach = (5.0 * sigma / step).ceil() as usize;
+    let density = |bin: usize| {
+        let off = (bin as f64 - reach as f64) * step / sigma.max(0.1 * step);
+        libm::exp(-0.5 * off * off)
+    };
+    let shares: Vec<f64> = (0..=2 * reach).map(density).collect();
+    let total: f64 = shares.iter().sum();
+    Kernel { shares: shares.iter().map(|share| share / total).collect(), centre: reach }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

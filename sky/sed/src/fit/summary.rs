@@ -1,8 +1,9 @@
 //! From a pixel's sums to what is said of it.
 
-use crate::fit::grid::Axis;
-use crate::fit::models::{Alone, Models};
-use crate::fit::scale_width::Kernel;
+use crate::fit::anneal::{Annealed, Few};
+use crate::fit::grid::{Axis, Bins};
+use crate::fit::models::{Alone, Convention, Models};
+use crate::fit::scale_width::{Kernel, gaussian};
 use crate::fit::sweep::Outcome;
 use crate::parameter::Parameter;
 use crate::posterior::{BestFit, Marginal, PERCENTILES, PixelFit, flag};
@@ -19,10 +20,31 @@ pub(crate) enum Reading {
 /// The sums over fine bins of every parameter, in order.
 fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Parameter, Vec<f64>)> {
     let tally = &outcome.tally;
-    let spread = |parameter: Parameter, bins: &[f64]| match width {
-        Some(t) => Kernel::new(t, models.axes.of(parameter).fine.step()).spread(bins),
-        None => bins.to_vec(),
+    let mut sums = match models.convention {
+        Convention::Paper => plain_sums(models, outcome),
+        Convention::Mended => {
+            let stars = Few::new(&tally.rows, &models.rows.prior);
+            let dust = Few::new(&tally.columns, &models.columns.prior);
+            let power = stars.power().min(dust.power());
+            if power < 1.0 {
+                annealed_sums(models, outcome, &stars.annealed(power), &dust.annealed(power))
+            } else {
+                plain_sums(models, outcome)
+            }
+        }
     };
+    if let Some(t) = width {
+        for (parameter, bins) in sums.iter_mut().filter(|(parameter, _)| hangs_on_scale(*parameter)) {
+            *bins = Kernel::new(t, models.axes.of(*parameter).fine.step()).spread(bins);
+        }
+    }
+    sums.sort_by_key(|(parameter, _)| *parameter);
+    sums
+}
+
+/// The sums as they were gathered.
+fn plain_sums(models: &Models, outcome: &Outcome) -> Vec<(Parameter, Vec<f64>)> {
+    let tally = &outcome.tally;
     let alone = |of: &Alone, probability: &[f64]| {
         // MAGPHYS's clip of sSFR lets bins lie beyond the axis.
         let longest = of.bin.iter().max().map_or(0, |&bin| usize::from(bin) + 1);
@@ -32,21 +54,53 @@ fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Par
         }
         (of.parameter, bins)
     };
-    let mut sums: Vec<(Parameter, Vec<f64>)> = models
-        .rows
-        .alone
+    let rows = models.rows.alone.iter().map(|of| alone(of, &tally.rows));
+    let columns = models.columns.alone.iter().map(|of| alone(of, &tally.columns));
+    let scaled = [
+        (Parameter::StellarMass, tally.mass.clone()),
+        (Parameter::DustLuminosity, tally.luminosity.clone()),
+        (Parameter::Sfr, tally.sfr.clone()),
+        (Parameter::DustMass, tally.dust_mass.clone()),
+    ];
+    rows.chain(columns).chain(scaled).collect()
+}
+
+/// The sums from annealed probabilities; of scaled parameters each model stands at its mean.
+fn annealed_sums(models: &Models, outcome: &Outcome, stars: &Annealed, dust: &Annealed) -> Vec<(Parameter, Vec<f64>)> {
+    let (tally, rows) = (&outcome.tally, &models.rows);
+    let fine = |parameter| &models.axes.of(parameter).fine;
+    let alone = |of: &Alone, annealed: &Annealed| {
+        (of.parameter, annealed.bins(fine(of.parameter), &|model| of.value[model], tally.total))
+    };
+    let mass = |row: usize| tally.row_logs[row] / tally.rows[row];
+    let luminosity = |row: usize| mass(row) + rows.log_luminosity[row];
+    let sfr = |row: usize| mass(row) + rows.log_ssfr[row];
+    let scaled = |parameter, value: &dyn Fn(usize) -> f64| (parameter, stars.bins(fine(parameter), value, tally.total));
+    // Dust masses hang on both components: they are widened as the luminosity of dust is.
+    let (_, plain) = binned_moments(fine(Parameter::DustLuminosity), &tally.luminosity);
+    let wider = (stars.moments(&luminosity).1 / plain.max(1e-12)).clamp(1.0, 9.0);
+    let (_, variance) = binned_moments(fine(Parameter::DustMass), &tally.dust_mass);
+    let sigma = (variance * (wider - 1.0)).sqrt();
+    let dust_mass = gaussian(sigma, fine(Parameter::DustMass).step()).spread(&tally.dust_mass);
+    rows.alone
         .iter()
-        .map(|of| alone(of, &tally.rows))
-        .chain(models.columns.alone.iter().map(|of| alone(of, &tally.columns)))
+        .map(|of| alone(of, stars))
+        .chain(models.columns.alone.iter().map(|of| alone(of, dust)))
         .chain([
-            (Parameter::StellarMass, spread(Parameter::StellarMass, &tally.mass)),
-            (Parameter::DustLuminosity, spread(Parameter::DustLuminosity, &tally.luminosity)),
-            (Parameter::Sfr, spread(Parameter::Sfr, &tally.sfr)),
-            (Parameter::DustMass, spread(Parameter::DustMass, &tally.dust_mass)),
+            scaled(Parameter::StellarMass, &mass),
+            scaled(Parameter::DustLuminosity, &luminosity),
+            scaled(Parameter::Sfr, &sfr),
+            (Parameter::DustMass, dust_mass),
         ])
-        .collect();
-    sums.sort_by_key(|(parameter, _)| *parameter);
-    sums
+        .collect()
+}
+
+/// Mean and variance of what bins hold.
+fn binned_moments(fine: &Bins, sums: &[f64]) -> (f64, f64) {
+    let total: f64 = sums.iter().sum();
+    let each = || fine.centres().iter().zip(sums);
+    let mean = each().map(|(centre, p)| centre * p).sum::<f64>() / total;
+    (mean, each().map(|(centre, p)| (centre - mean) * (centre - mean) * p).sum::<f64>() / total)
 }
 
 /// The marginal of one parameter from its sums over fine bins; `total` is what they are shares of.

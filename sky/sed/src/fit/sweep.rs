@@ -4,7 +4,7 @@ use crate::fit::bound::{Leaves, RowBound, least_over_slices};
 use crate::fit::decoupled;
 use crate::fit::kernel::{Candidates, MOST_MIXED, Row, sweep_row};
 use crate::fit::likelihood::Likelihood;
-use crate::fit::models::{LEAF, Models, SLICE};
+use crate::fit::models::{Convention, LEAF, Models, SLICE};
 use crate::fit::tally::{Offset, Offsets, Tally};
 use crate::fit::weigh::{Datum, Weighed};
 use crate::parameter::Parameter;
@@ -214,6 +214,7 @@ impl Sweep<'_> {
             last_dust_bin: axes.of(Parameter::DustMass).fine.len() as i32 - 1,
             wide,
             scout,
+            means: models.convention == Convention::Mended,
         };
         let margin = if wide { 1e-4 } else { 1e-4 + 1e-6 * weighed.total };
         let below = if self.best.chi2.is_finite() { self.best.chi2 - reference + margin } else { f64::MAX };
@@ -226,6 +227,7 @@ impl Sweep<'_> {
             tally.rows[row] += found.total;
             tally.total += found.total;
             tally.chi2 += found.chi2;
+            tally.row_logs[row] += found.log + log * found.total;
         }
         for column in candidates.columns {
             self.consider(row, column as usize);

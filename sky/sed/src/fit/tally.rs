@@ -54,6 +54,8 @@ pub(crate) struct Tally {
     /// Probability of each row and column.
     pub rows: Vec<f64>,
     pub columns: Vec<f64>,
+    /// Sum of probability times log10 of the stellar mass, by row.
+    pub row_logs: Vec<f64>,
     /// All of it.
     pub total: f64,
     /// `sum p (chi2 - reference)`, for the mean chi2.
@@ -128,6 +130,7 @@ impl Tally {
             dust_mass: vec![0.0; dust.len()],
             rows: vec![0.0; rows],
             columns: vec![0.0; columns],
+            row_logs: vec![0.0; rows],
             total: 0.0,
             chi2: 0.0,
             scales: boxed(),
@@ -204,6 +207,7 @@ impl Tally {
             &mut self.dust_mass,
             &mut self.rows,
             &mut self.columns,
+            &mut self.row_logs,
         ];
         for part in parts {
             for value in part.iter_mut() {
