@@ -92,3 +92,40 @@ fn mocks_are_drawn_alike_each_time() {
     let refused = pogson(dir, &["library", "mock", "a.lib", "--snr=0", "-o", "z.dat"]);
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn filter_curves_of_the_profile_service_say_what_they_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let table = |counts: &str| {
+        format!(
+            "<?xml version=\"1.0\"?>\n<VOTABLE version=\"1.1\"><RESOURCE type=\"results\"><TABLE>\
+             <PARAM name=\"filterID\" value=\"A/B.c\" datatype=\"char\" arraysize=\"*\"/>\
+             <PARAM name=\"DetectorType\" value=\"{counts}\" datatype=\"char\" arraysize=\"1\"/>\
+             <FIELD name=\"Wavelength\" unit=\"AA\" datatype=\"float\"/>\
+             <FIELD name=\"Transmission\" unit=\"\" datatype=\"float\"/><DATA><TABLEDATA>\
+             <TR><TD>5000.0</TD><TD>0.0</TD></TR><TR><TD>6000.0</TD><TD>0.8</TD></TR><TR><TD>8000.0</TD><TD>0.0</TD></TR>\
+             </TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+        )
+    };
+    std::fs::write(dir.join("p.xml"), table("1")).unwrap();
+    std::fs::write(dir.join("e.xml"), table("0")).unwrap();
+    std::fs::write(dir.join("s.txt"), "1000 1\n5000 5\n20000 20\n").unwrap();
+    let measured = pogson(
+        dir,
+        &["library", "photometry", "s.txt", "--filters", "p,e", "--curve", "p=p.xml", "--curve", "e=e.xml", "--json"],
+    );
+    assert!(measured.status.success(), "{}", error(&measured));
+    let lines: serde_json::Value = serde_json::from_slice(&measured.stdout).unwrap();
+    let flux = |k: usize| lines[k]["flux_jy"].as_f64().unwrap();
+    // f_nu is wavelength/1000: photons weigh it by 1/lambda, energy by 1/lambda^2. Sums by hand over the triangle.
+    let mean = |power: i32| {
+        let response = |w: f64| if w < 6000.0 { (w - 5000.0) / 1000.0 } else { (8000.0 - w) / 2000.0 };
+        let sum = |more: i32| {
+            (0..3000).map(|k| 5000.5 + f64::from(k)).map(|w| response(w) * w.powi(more - power)).sum::<f64>()
+        };
+        sum(1) / sum(0) / 1000.0
+    };
+    assert!((flux(0) / mean(1) - 1.0).abs() < 1e-5, "{} {}", flux(0), mean(1));
+    assert!((flux(1) / mean(2) - 1.0).abs() < 1e-5, "{} {}", flux(1), mean(2));
+}

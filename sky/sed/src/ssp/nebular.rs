@@ -52,13 +52,12 @@ impl Ssp {
         let mut sum = 0.0;
         let spectrum = self.spectrum(metallicity, age);
         for (wavelength, light) in self.wavelength.windows(2).zip(spectrum.windows(2)) {
-            // The step that the limit cuts counts up to the limit.
-            let upper = wavelength[1].min(LIMIT);
-            if upper <= wavelength[0] {
+            let (low, high) = (f64::from(light[0]), f64::from(light[1]));
+            // The light beyond the limit, often far more, says nothing of that before it: the step across does not count.
+            if wavelength[1] >= LIMIT {
                 break;
             }
-            let mean = 0.5 * (f64::from(light[0]) + f64::from(light[1]));
-            sum += mean * libm::log(upper / wavelength[0]);
+            sum += 0.5 * (low + high) * libm::log(wavelength[1] / wavelength[0]);
         }
         // dnu/nu = dlambda/lambda.
         sum * SOLAR_LUMINOSITY / PLANCK
@@ -121,7 +120,7 @@ mod tests {
         let ssp = embedded();
         for (age, expected) in [(0, 4.04e46), (5, 1.04e46), (10, 8.42e44)] {
             let photons = ssp.ionising(0, age);
-            assert!((photons / expected - 1.0).abs() < 0.03, "age {age}: {photons:e} {expected:e}");
+            assert!((photons / expected - 1.0).abs() < 0.01, "age {age}: {photons:e} {expected:e}");
         }
     }
 
