@@ -12,7 +12,7 @@ const MOST: usize = 10_000;
 impl FromStr for Redshifts {
     type Err = String;
 
-    /// Reads `0.01`, `0.01,0.03` or `0..0.1:0.01` (both ends count).
+    /// Reads `0.01`, `0.01,0.03`, `0..0.1:0.002` or `0..0.1` (in steps of 0.01); both ends count.
     fn from_str(text: &str) -> Result<Redshifts, String> {
         let number = |part: &str| {
             let value = part.trim().parse::<f64>().ok().filter(|z| (0.0..=5.0).contains(z));
@@ -24,7 +24,7 @@ impl FromStr for Redshifts {
                 all.push(number(part)?);
                 continue;
             };
-            let (last, step) = rest.split_once(':').ok_or("a range needs a step: 0..0.1:0.01")?;
+            let (last, step) = rest.split_once(':').unwrap_or((rest, "0.01"));
             let (first, last) = (number(first)?, number(last)?);
             let step = step.trim().parse::<f64>().ok().filter(|step| *step > 0.0);
             let step = step.ok_or_else(|| format!("the step of '{part}' is not above 0"))?;
@@ -63,9 +63,10 @@ mod tests {
         let of = |text: &str| text.parse::<Redshifts>().map(|z| z.0);
         let grid = of("0.00..0.10:0.01").unwrap();
         assert_eq!(grid, [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1]);
+        assert_eq!(of("0..0.1").unwrap(), grid);
         assert_eq!(of("0.05, 0.01").unwrap(), [0.01, 0.05]);
         assert_eq!(of("0.02").unwrap(), [0.02]);
-        for bad in ["-1", "x", "0..1", "0..1:0", "1..0:0.1", "0.1,0.1", "0..5:1e-9", ""] {
+        for bad in ["-1", "x", "0..1:0", "1..0:0.1", "0.1,0.1", "0..5:1e-9", ""] {
             assert!(of(bad).is_err(), "{bad}");
         }
     }

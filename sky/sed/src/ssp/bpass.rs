@@ -3,6 +3,8 @@
 //! `spectra-*.zNNN.dat`: wavelength (Angstrom), then a column for each age, 10^6.0 to 10^11.0 yr in steps of 0.1 dex,
 //! Lsun/Angstrom for 10^6 Msun formed. `starmass-*.zNNN.dat`: log(age/yr), mass in stars and, since version 2.2, in remnants.
 
+use core::cmp::Ordering;
+
 use super::embedded::embedded;
 use super::{LIGHT, Ssp, SspError};
 
@@ -30,6 +32,12 @@ impl Ssp {
         let ages = columns - 1;
         let age: Vec<f64> = (0..ages).map(|k| libm::pow(10.0, 6.0 + 0.1 * k as f64)).collect();
         let mut wavelength: Vec<f64> = rows.iter().map(|row| row[0]).collect();
+        if let Some(pair) =
+            wavelength.windows(2).find(|pair| !matches!(pair[0].partial_cmp(&pair[1]), Some(Ordering::Less)))
+        {
+            let (first, second) = (pair[0], pair[1]);
+            return Err(SspError::Order { name: name.to_owned(), what: "wavelength", first, second });
+        }
         let mut light = Vec::with_capacity(ages * rows.len());
         let mut fine = Vec::new();
         let coarse: Vec<f64> = if rows.len() > MANY {
@@ -124,6 +132,8 @@ mod tests {
         assert!((ssp.surviving(0, 2) - 0.903).abs() < 1e-6);
         assert!(Ssp::from_bpass(&spectra, "6.0 9.9E5\n", "b", 0.02).is_err());
         assert!(Ssp::from_bpass("1 2\n", MASSES, "b", 0.02).is_err());
+        let backwards: String = (0..25_000).map(|k| format!("{} 1 1 1\n", 30_000 - k)).collect();
+        assert!(matches!(Ssp::from_bpass(&backwards, MASSES, "b", 0.02), Err(SspError::Order { .. })));
     }
 
     #[test]

@@ -33,7 +33,7 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     filters: FilterArgs,
-    /// Redshifts: one, several with commas, or FIRST..LAST:STEP
+    /// Redshifts: one, several with commas, or FIRST..LAST:STEP (steps of 0.01 where none is given)
     #[arg(long, value_name = "Z", default_value = "0..0.1:0.01")]
     redshift: Redshifts,
     /// Library to write
