@@ -13,6 +13,8 @@ pub enum Unit {
     Tiles,
     /// Models of a library.
     Models,
+    /// Fits of pixels or objects.
+    Fits,
 }
 
 /// A progress bar, perhaps an invisible one; may be advanced from several threads.
@@ -26,6 +28,7 @@ impl Progress {
         let rate = move |state: &ProgressState, line: &mut dyn Write| {
             let text = match unit {
                 Unit::Pixels => format!("{:.1} Mpix/s", state.per_sec() / 1e6),
+                Unit::Fits => format!("{:.1} fits/s", state.per_sec()),
                 Unit::Models => format!("{:.0} models/s", state.per_sec()),
                 Unit::Tiles => format!("{:.1} tiles/s", state.per_sec()),
             };

@@ -8,6 +8,7 @@ pub mod cube;
 pub mod error;
 pub mod extinction;
 pub mod fft;
+pub mod fitting;
 pub mod grid;
 pub mod input;
 pub mod integrate;

@@ -10,6 +10,7 @@ pub mod models;
 pub mod only;
 pub mod optimal;
 pub mod output_frame;
+pub mod places;
 pub mod position;
 pub mod redshifts;
 pub mod section;

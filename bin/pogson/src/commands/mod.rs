@@ -35,6 +35,7 @@ commands! {
     convert => Convert,
     cube => Cube,
     cutout => Cutout,
+    fit => Fit,
     get => Get,
     header => Header,
     info => Info,

@@ -1,7 +1,9 @@
-//! Classes of the failures of result files, journals and maps.
+//! Classes of the failures of fits, result files, journals and maps.
 
+use pogson_cube::fitting::{BandsError, FittingError};
 use pogson_cube::maps::MapsError;
 use pogson_cube::result::ResultError;
+use pogson_sed::fit::{FitError, ModelsError};
 
 use super::{Failure, class_of};
 
@@ -26,5 +28,35 @@ impl From<MapsError> for Failure {
             MapsError::Exists { .. } => Failure::failed(error.to_string()),
             _ => Failure::bad_input(error.to_string()),
         }
+    }
+}
+
+impl From<FittingError> for Failure {
+    fn from(error: FittingError) -> Failure {
+        match error {
+            FittingError::Fit(error) => error.into(),
+            FittingError::Result(error) => error.into(),
+            FittingError::Output(error) => error.into(),
+            FittingError::Interrupted => Failure::interrupted(),
+            _ => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<FitError> for Failure {
+    fn from(error: FitError) -> Failure {
+        Failure::bad_input(error.to_string())
+    }
+}
+
+impl From<ModelsError> for Failure {
+    fn from(error: ModelsError) -> Failure {
+        Failure::bad_input(error.to_string())
+    }
+}
+
+impl From<BandsError> for Failure {
+    fn from(error: BandsError) -> Failure {
+        Failure::bad_input(error.to_string())
     }
 }

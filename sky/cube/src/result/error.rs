@@ -67,7 +67,9 @@ pub enum ResultError {
         path: PathBuf,
     },
     /// The journal belongs to another run.
-    #[error("{path}: the journal's {what} is {found}, that of this run {wanted}; remove the journal to begin anew")]
+    #[error(
+        "{path}: the journal's {what} is {found}, that of this run {wanted}; go on with the same command, or --restart to begin anew"
+    )]
     OtherRun {
         /// The file.
         path: PathBuf,

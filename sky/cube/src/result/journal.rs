@@ -140,6 +140,29 @@ impl Journal {
         std::fs::remove_file(&self.path).map_err(|e| ResultError::io(&self.path, "remove the journal", e))
     }
 
+    /// Removes the journal of an earlier run, if there is one.
+    ///
+    /// # Errors
+    /// [`ResultError::NotJournal`] for a file of another kind, which stays; [`ResultError::Busy`], [`ResultError::Io`].
+    pub fn discard(path: &Path) -> Result<(), ResultError> {
+        let mut start = Vec::new();
+        let file = match File::open(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(|e| ResultError::io(path, "open the journal", e))?,
+        };
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(ResultError::Busy { path: path.to_owned() });
+        }
+        let read = std::io::Read::take(&file, MAGIC.len() as u64);
+        std::io::Read::read_to_end(&mut { read }, &mut start)
+            .map_err(|e| ResultError::io(path, "read the journal", e))?;
+        // A run that ended at once may have torn the first bytes.
+        if !MAGIC.starts_with(&start) {
+            return Err(ResultError::NotJournal { path: path.to_owned() });
+        }
+        std::fs::remove_file(path).map_err(|e| ResultError::io(path, "remove the journal", e))
+    }
+
     /// Reads a journal without opening it for more.
     ///
     /// # Errors
@@ -153,8 +176,7 @@ impl Journal {
 /// The parts of a run, journals or result files, as one. Pixels that several parts hold have to be the same in all.
 ///
 /// # Errors
-/// [`ResultError::OtherRun`] for parts of different runs, [`ResultError::Join`] for pixels that differ or no part at all,
-/// and what reading them can yield.
+/// [`ResultError::Join`] for parts of different runs, pixels that differ, or no part at all, and what reading them can yield.
 pub fn join(paths: &[PathBuf]) -> Result<ResultFile, ResultError> {
     let mut joined: Option<ResultFile> = None;
     for path in paths {
@@ -163,7 +185,13 @@ pub fn join(paths: &[PathBuf]) -> Result<ResultFile, ResultError> {
             joined = Some(part);
             continue;
         };
-        identity::compare(path, &part.facts, &whole.facts)?;
+        identity::compare(path, &part.facts, &whole.facts).map_err(|fault| match fault {
+            ResultError::OtherRun { path, what, found, wanted } => {
+                let problem = format!("its {what} is {found}, that of the other parts {wanted}; join parts of one run");
+                ResultError::Join { path, problem }
+            }
+            other => other,
+        })?;
         let facts = whole.facts.clone();
         merge(path, &facts, &mut whole.pixels, part.pixels)?;
         match (&mut whole.bins, part.bins) {

@@ -1,0 +1,125 @@
+//! How to fit, as it stands on the command line.
+
+use std::str::FromStr;
+
+use pogson_sed::fit::{Convention, Options};
+use pogson_sed::library::Band;
+
+use crate::arguments::models::positive;
+use crate::arguments::places::Places;
+use crate::failure::Failure;
+
+/// The fewest fluxes that MAGPHYS fits.
+const PAPER_BANDS: usize = 4;
+
+/// How to fit, and which part.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Fitting")]
+pub struct HowArgs {
+    /// Redshift of the cube's object [default: the cube's]
+    #[arg(long, value_name = "Z", allow_hyphen_values = true, conflicts_with = "observations")]
+    pub redshift: Option<f64>,
+    /// Luminosity distance in Mpc [default: by the redshift, H0 70, Omega_m 0.3]
+    #[arg(long, value_name = "MPC", value_parser = positive)]
+    pub distance: Option<f64>,
+    /// MAGPHYS's arithmetic to the letter: its bins, floors and limits
+    #[arg(long)]
+    pub paper: bool,
+    /// Least uncertainty, as a share of the flux [default: 0, or 0.05 with --paper]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub floor: Option<f64>,
+    /// Least uncertainty in one band, as a share of the flux; may be given several times
+    #[arg(long, value_name = "BAND=SHARE")]
+    pub band_floor: Vec<BandFloor>,
+    /// Bands that a fit needs [default: the cube's, or 4 for a list]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub min_bands: Option<u32>,
+    /// A part alone: A..B, from A and before B. Counts the usable pixels of the cube row by row, or the objects of the list,
+    /// from 0. Sums over all pixels belong to the part that begins at 0
+    #[arg(long, value_name = "A..B")]
+    pub pixels: Option<Places>,
+    /// Begin anew, where an interrupted run would go on
+    #[arg(long)]
+    pub restart: bool,
+}
+
+/// A band and its least uncertainty.
+#[derive(Debug, Clone)]
+pub struct BandFloor {
+    band: String,
+    share: f64,
+}
+
+impl FromStr for BandFloor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<BandFloor, String> {
+        let (band, number) = text.split_once('=').ok_or("write the band, =, and a share: WISE_W3=0.1")?;
+        Ok(BandFloor { band: band.trim().to_owned(), share: share(number)? })
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value = text.trim().parse::<f64>().ok().filter(|v| (0.0..=10.0).contains(v));
+    value.ok_or_else(|| "a share of 0 to 10 is wanted, such as 0.05".to_owned())
+}
+
+impl HowArgs {
+    /// Options of the fit.
+    ///
+    /// - `min_bands`: bands that a pixel needs.
+    pub fn options(&self, min_bands: usize) -> Options {
+        let base = if self.paper { Options::paper() } else { Options::default() };
+        Options {
+            floor: self.floor.unwrap_or(base.floor),
+            // Bands without a flux above 0 do not count for MAGPHYS.
+            min_bands: if self.paper { min_bands.min(PAPER_BANDS) } else { min_bands },
+            distance_mpc: self.distance,
+            ..base
+        }
+    }
+
+    /// Whether a redshift tells a distance, where none is given.
+    pub fn has_distance(&self, redshift: f64) -> bool {
+        self.distance.is_some() || redshift > 0.0 || self.paper
+    }
+
+    /// Floors by band; empty if there are none.
+    ///
+    /// # Errors
+    /// A band that is not among them, or named twice.
+    pub fn band_floors(&self, bands: &[Band]) -> Result<Vec<f64>, Failure> {
+        if self.band_floor.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut floors: Vec<Option<f64>> = vec![None; bands.len()];
+        for BandFloor { band, share } in &self.band_floor {
+            let place = bands.iter().position(|other| other.name.eq_ignore_ascii_case(band)).ok_or_else(|| {
+                let names: Vec<&str> = bands.iter().map(|band| band.name.as_str()).collect();
+                Failure::usage(format!("--band-floor {band}: there is no such band among {}", names.join(", ")))
+            })?;
+            if floors[place].replace(*share).is_some() {
+                return Err(Failure::usage(format!("--band-floor {band}: is given twice; leave one out")));
+            }
+        }
+        Ok(floors.into_iter().map(|floor| floor.unwrap_or(0.0)).collect())
+    }
+
+    /// The places of a part among `count`.
+    ///
+    /// # Errors
+    /// A part that begins beyond the last.
+    pub fn places(&self, count: usize, of: &str) -> Result<std::ops::Range<usize>, Failure> {
+        let Some(part) = self.pixels else { return Ok(0..count) };
+        part.within(count)
+            .ok_or_else(|| Failure::usage(format!("--pixels {part}: there are {count} {of}, counted from 0; begin before")))
+    }
+}
+
+/// Whose arithmetic, in a word.
+pub fn word(options: &Options) -> &'static str {
+    match options.convention {
+        Convention::Paper => "paper",
+        Convention::Mended => "default",
+    }
+}

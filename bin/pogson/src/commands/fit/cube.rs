@@ -1,0 +1,173 @@
+//! The fit of a cube.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pogson_cube::Cube;
+use pogson_cube::fitting::{
+    CubeRun, Done, FittingError, arrange, facts_of_cube, fit_integrated, fit_pixels, name_of_cube, name_of_library,
+    options_in_words, zero_sigma,
+};
+use pogson_cube::library_store::LibraryFile;
+use pogson_cube::result::ResultFile;
+use pogson_cube::result::journal::Journal;
+use pogson_sed::fit::Fitter;
+use pogson_sed::library::Library;
+
+use super::library::{WITHIN, paper_redshift};
+use super::report::{Clock, Summary, warn_of_skipped};
+use super::{Args, choices};
+use crate::failure::{Class, Failure};
+use crate::output::Output;
+use crate::progress::Unit;
+
+/// How much time may pass until fits are brought to the disk.
+pub(super) const SYNC: Duration = Duration::from_secs(10);
+
+/// Fits a cube.
+///
+/// # Errors
+/// See [`super::run`].
+pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
+    let clock = Clock::start();
+    refuse_existing(&args.output, args.force)?;
+    let (cube, redshift) = open(path, args)?;
+    let usable = cube.usable();
+    if usable.is_empty() {
+        return Err(Failure::in_file(
+            path,
+            format!("no pixel is usable: all are masked, or have data in fewer than {} bands; see --min-bands", cube.min_bands),
+        ));
+    }
+    let part = args.how.places(usable.len(), "usable pixels")?;
+    let options = args.how.options(cube.min_bands);
+    let floors = args.how.band_floors(&cube.bands())?;
+    let (library, name) = models(&cube, redshift, args, out)?;
+    out.go_on()?;
+    let mut words = options_in_words(&options);
+    for (band, floor) in library.bands.iter().zip(&floors).filter(|(_, floor)| **floor > 0.0) {
+        words.insert(format!("floor {}", band.name), format!("{floor:?}"));
+    }
+    let galaxy = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let facts = facts_of_cube(&cube, &galaxy, redshift, &library, (&name, &name_of_cube(&cube)), words);
+    let arithmetic = choices::word(&options);
+    let fitter = Fitter::new(&library, options)?;
+    drop(library);
+
+    let beside = journal_of(&args.output);
+    if args.how.restart {
+        Journal::discard(&beside)?;
+    }
+    let (mut journal, held) = Journal::open(&beside, &facts, SYNC)?;
+    let mut result = held.result;
+    if !result.pixels.is_empty() {
+        out.note(format!("{}: going on after {} fits", beside.display(), result.pixels.len()));
+    }
+    let run = CubeRun { cube: &cube, fitter: &fitter, redshift, band_floors: &floors };
+    let pixels = &usable[part.clone()];
+    let done = fit(&run, pixels, (part.start == 0).then_some(&usable), &mut journal, &mut result, out);
+    let done = done.map_err(|error| interrupted(error, &beside, result.pixels.len(), pixels.len()))?;
+    warn_of_skipped(&done, out);
+    if result.pixels.is_empty() {
+        journal.remove()?;
+        return Err(Failure::in_file(path, format!("none of {} pixels could be fitted; the warnings say why", pixels.len())));
+    }
+    result.write(&args.output, args.force)?;
+    journal.remove()?;
+    let facts = (arithmetic, fitter.models().pairs, name.as_str());
+    let summary = Summary::new(result.pixels.iter(), &done, facts, &args.output, &clock);
+    summary.of_cube(&result).print(out)
+}
+
+/// The cube, with the bands that pixels need as asked for, and the object's redshift.
+fn open(path: &Path, args: &Args) -> Result<(Cube, f64), Failure> {
+    let mut cube = Cube::open(path)?;
+    if let Some((pixel, band, sigma)) = zero_sigma(&cube) {
+        let (x, y) = cube.column_row(pixel);
+        let fault = format!(
+            "the uncertainty of band {band} at pixel {} {} is {sigma}; give one above 0, or NaN where there are no data",
+            x + 1,
+            y + 1
+        );
+        return Err(Failure::in_file(path, fault));
+    }
+    if let Some(bands) = args.how.min_bands {
+        cube.min_bands = bands as usize;
+        cube.mark_few_bands();
+    }
+    let redshift = args.how.redshift.or(cube.redshift);
+    let redshift =
+        redshift.ok_or_else(|| Failure::usage(format!("{}: has no redshift; give --redshift Z", path.display())))?;
+    if !(-0.01..=20.0).contains(&redshift) {
+        return Err(Failure::usage(format!("--redshift {redshift}: give one from 0 to 20")));
+    }
+    if !args.how.has_distance(redshift) {
+        return Err(Failure::usage(format!("--redshift {redshift}: tells no distance; give --distance MPC too")));
+    }
+    Ok((cube, redshift))
+}
+
+/// The library for the cube's bands, and its name.
+fn models(cube: &Cube, redshift: f64, args: &Args, out: &Output) -> Result<(Library, String), Failure> {
+    let bands = cube.bands();
+    if let Some(path) = &args.models.library {
+        let file = LibraryFile::open(path)?;
+        let library = file.nearest(redshift, WITHIN)?;
+        let arranged = arrange(library, &bands).map_err(|fault| Failure::in_file(path, fault))?;
+        return Ok((arranged, file.index().name()));
+    }
+    let redshift = if args.how.paper { paper_redshift(redshift)? } else { redshift.max(0.0) };
+    let library = args.models.make(&bands, redshift, out)?;
+    let name = name_of_library(&library, args.models.source(), args.models.seed)
+        .map_err(|fault| Failure::failed(fault.to_string()))?;
+    Ok((library, name))
+}
+
+/// Fits pixels, and the sum of `all` if there are any.
+fn fit(
+    run: &CubeRun<'_>,
+    pixels: &[usize],
+    all: Option<&Vec<usize>>,
+    journal: &mut Journal,
+    result: &mut ResultFile,
+    out: &Output,
+) -> Result<Done, FittingError> {
+    let progress = out.progress("fits", pixels.len() as u64, Unit::Fits);
+    let stop = out.interrupt_flag();
+    let done = fit_pixels(run, pixels, journal, result, &|count| progress.add(count), &stop)?;
+    if let Some(all) = all
+        && let Some(skipped) = fit_integrated(run, all, journal, result)?
+    {
+        out.warn(format!("the summed light was not fitted: {}", skipped.sentence));
+    }
+    Ok(done)
+}
+
+/// The journal beside an output.
+fn journal_of(output: &Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_owned();
+    name.push(".journal");
+    output.with_file_name(name)
+}
+
+/// The failure of a run whose fits so far are kept.
+pub(super) fn interrupted(error: FittingError, journal: &Path, done: usize, of: usize) -> Failure {
+    match error {
+        FittingError::Interrupted => Failure::new(
+            Class::Interrupted,
+            format!(
+                "interrupted; {done} of {of} fits are kept in {}, and the same command goes on from there",
+                journal.display()
+            ),
+        ),
+        other => other.into(),
+    }
+}
+
+/// Long work shall not end in a file that may not be replaced.
+pub(super) fn refuse_existing(path: &Path, force: bool) -> Result<(), Failure> {
+    if path.exists() && !force {
+        return Err(Failure::failed(format!("{}: exists already; give --force to replace it", path.display())));
+    }
+    Ok(())
+}
