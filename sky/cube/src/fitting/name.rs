@@ -54,6 +54,6 @@ pub fn name_of_cube(cube: &Cube) -> String {
         let bits = |v: &f32| if v.is_nan() { f32::NAN.to_bits() } else { v.to_bits() };
         values.iter().for_each(|v| hash.update(bits(v).to_le_bytes()));
     }
-    cube.mask.iter().for_each(|bits| hash.update(bits.to_le_bytes()));
+    cube.mask.iter().chain(cube.bins.iter().flatten()).for_each(|bits| hash.update(bits.to_le_bytes()));
     hex(&hash.finalize().into())
 }

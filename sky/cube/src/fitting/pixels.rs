@@ -1,4 +1,4 @@
-//! Fits of a cube's pixels, in order, each kept in the journal as soon as those before it are.
+//! Fits of a cube's pixels and bins, in order, each kept in the journal as soon as those before it are.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -9,23 +9,25 @@ use pogson_sed::posterior::PixelFit;
 
 use super::ordered::in_order;
 use super::skipped::Skipped;
-use super::sums::summed;
+use super::sums::{BinSums, summed};
 use super::{Done, FittingError};
 use crate::cube::Cube;
 use crate::result::journal::{Entry, Journal};
-use crate::result::{PixelRecord, ResultFile, Special};
+use crate::result::{Bins, PixelRecord, ResultFile, Special, trimmed};
 
 /// What is fitted with what.
 #[derive(Clone, Copy)]
 pub struct CubeRun<'a> {
-    /// The cube.
-    pub cube: &'a Cube,
     /// A library made ready, arranged for the cube's bands.
     pub fitter: &'a Fitter,
     /// Redshift of the object.
     pub redshift: f64,
     /// For each band, the least standard deviation as a share of the flux; empty for none.
     pub band_floors: &'a [f64],
+    /// Is told of fits as they are done.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Ends the work after the fits that are begun.
+    pub stop: &'a AtomicBool,
 }
 
 /// The outcome of one place.
@@ -43,6 +45,37 @@ impl CubeRun<'_> {
         let (fit, effort) = self.fitter.fit_with_effort(&floored)?;
         Ok((measured, fit, effort))
     }
+
+    /// Fits places with rayon's threads, and hands the records to `keep` in order. The outcome does not depend on the number of
+    /// threads.
+    ///
+    /// - `places`: what [`Skipped`] calls them, and their column and row in the result;
+    /// - `observe`: what was measured at a place.
+    fn fit_all(
+        &self,
+        places: &[(usize, (u32, u32))],
+        observe: &(dyn Fn(usize) -> Observation + Sync),
+        keep: &mut (dyn FnMut(PixelRecord) -> Result<(), FittingError> + Send),
+    ) -> Result<Done, FittingError> {
+        let mut done = Done::default();
+        let work = |k: usize| self.fit(observe(places[k].0));
+        let mut take = |k: usize, outcome: Outcome| -> Result<(), FittingError> {
+            (self.progress)(1);
+            let (place, (x, y)) = places[k];
+            match outcome {
+                Ok((observation, fit, effort)) => {
+                    keep(PixelRecord { x, y, observation, fit, draws: None })?;
+                    done.fitted += 1;
+                    done.effort.worked += effort.worked;
+                    done.effort.tested += effort.tested;
+                }
+                Err(fault) => done.skipped.push(Skipped::new(place, fault)?),
+            }
+            Ok(())
+        };
+        let whole = in_order(places.len(), &work, &mut take, self.stop)?;
+        if whole { Ok(done) } else { Err(FittingError::Interrupted) }
+    }
 }
 
 /// The first pixel and band with a flux whose standard deviation is 0 or below, which no cube has that was made as it should.
@@ -54,68 +87,86 @@ pub fn zero_sigma(cube: &Cube) -> Option<(usize, &str, f32)> {
     })
 }
 
-/// Fits pixels with rayon's threads and adds them to `result`; those that it holds already are left alone. The outcome does
-/// not depend on the number of threads.
+/// Fits pixels and adds them to `result`; those that it holds already are left alone.
 ///
-/// - `pixels`: places in the cube;
-/// - `progress`: is told of each pixel that is done;
-/// - `stop`: ends the work after the pixels that are begun.
+/// - `pixels`: places in the cube.
 ///
 /// # Errors
 /// A fault that all pixels share, a journal that cannot be written, [`FittingError::Interrupted`]; the journal then holds what
 /// was done.
 pub fn fit_pixels(
     run: &CubeRun<'_>,
+    cube: &Cube,
     pixels: &[usize],
     journal: &mut Journal,
     result: &mut ResultFile,
-    progress: &(dyn Fn(u64) + Sync),
-    stop: &AtomicBool,
 ) -> Result<Done, FittingError> {
     let held: BTreeSet<(u32, u32)> = result.pixels.iter().map(|record| (record.x, record.y)).collect();
     let place = |pixel: usize| {
-        let (x, y) = run.cube.column_row(pixel);
+        let (x, y) = cube.column_row(pixel);
         (x as u32, y as u32)
     };
-    let left: Vec<usize> = pixels.iter().copied().filter(|&pixel| !held.contains(&place(pixel))).collect();
-    let mut done = Done { kept: pixels.len() - left.len(), ..Done::default() };
-    progress(done.kept as u64);
-    let work = |k: usize| run.fit(run.cube.observation(left[k], run.redshift));
-    let mut take = |k: usize, outcome: Outcome| -> Result<(), FittingError> {
-        progress(1);
-        match outcome {
-            Ok((observation, fit, effort)) => {
-                let (x, y) = place(left[k]);
-                let record = PixelRecord { x, y, observation, fit, draws: None };
-                journal.append(Entry::Pixel, &record)?;
-                result.push(record);
-                done.fitted += 1;
-                done.effort.worked += effort.worked;
-                done.effort.tested += effort.tested;
-            }
-            Err(fault) => done.skipped.push(Skipped::new(left[k], fault)?),
-        }
+    let left = pixels.iter().map(|&pixel| (pixel, place(pixel))).filter(|(_, place)| !held.contains(place));
+    let left: Vec<(usize, (u32, u32))> = left.collect();
+    let kept = pixels.len() - left.len();
+    (run.progress)(kept as u64);
+    let mut keep = |record: PixelRecord| {
+        journal.append(Entry::Pixel, &record)?;
+        result.push(record);
         Ok(())
     };
-    let whole = in_order(left.len(), &work, &mut take, stop)?;
+    let done = run.fit_all(&left, &|pixel| cube.observation(pixel, run.redshift), &mut keep);
     journal.sync()?;
-    if whole { Ok(done) } else { Err(FittingError::Interrupted) }
+    done.map(|done| Done { kept, ..done })
 }
 
-/// Fits the summed light of pixels and adds it to `result`, unless it is there already. None if it was fitted, or the fault.
+/// Fits bins of a cube and adds them to `result`; those that it holds already are left alone.
+///
+/// - `cube`: binned, and `bins` its sums;
+/// - `numbers`: of the bins.
+///
+/// # Errors
+/// As [`fit_pixels`].
+pub fn fit_bins(
+    run: &CubeRun<'_>,
+    (cube, bins): (&Cube, &BinSums),
+    numbers: &[usize],
+    journal: &mut Journal,
+    result: &mut ResultFile,
+) -> Result<Done, FittingError> {
+    let held = result.bins.get_or_insert(Bins { map: Vec::new(), records: Vec::new() });
+    // Journals keep no map.
+    held.map.clone_from(&bins.map);
+    let there: BTreeSet<u32> = held.records.iter().map(|record| record.x).collect();
+    let left = numbers.iter().map(|&number| (number, (number as u32, 0)));
+    let left: Vec<(usize, (u32, u32))> = left.filter(|(_, (x, _))| !there.contains(x)).collect();
+    let kept = numbers.len() - left.len();
+    (run.progress)(kept as u64);
+    let mut keep = |mut record: PixelRecord| {
+        journal.append(Entry::Bin, &record)?;
+        record.fit.marginals.iter_mut().for_each(|marginal| *marginal = trimmed(marginal));
+        held.records.push(record);
+        Ok(())
+    };
+    let done = run.fit_all(&left, &|number| bins.observation(cube, number, run.redshift), &mut keep);
+    journal.sync()?;
+    done.map(|done| Done { kept, ..done })
+}
+
+/// Fits the summed light of a cube and adds it to `result`, unless it is there already. None if it was fitted, or the fault.
 ///
 /// # Errors
 /// A fault that all pixels share, a journal that cannot be written.
 pub fn fit_integrated(
     run: &CubeRun<'_>,
-    pixels: &[usize],
+    cube: &Cube,
     journal: &mut Journal,
     result: &mut ResultFile,
 ) -> Result<Option<Skipped>, FittingError> {
     if result.special.contains_key(&Special::Integrated) {
         return Ok(None);
     }
-    match run.fit(summed(run.cube, pixels, "all usable pixels", run.redshift)) {
+    match run.fit(summed(cube, run.redshift)) {
         Ok((observation, fit, _)) => {
             let record = PixelRecord { x: 0, y: 0, observation, fit, draws: None };
             journal.append(Entry::Special(Special::Integrated), &record)?;

@@ -1,39 +1,80 @@
-//! The light of many pixels as one.
+//! The light of many pixels as one: of a bin, and of all.
 
 use pogson_sed::observation::{Measurement, Observation};
 
-use crate::cube::{Cube, Layer};
+use crate::cube::{Cube, Layer, mask};
 
-/// Share of the pixels that a band has to have for its sum to stand for all.
-const MOST_MISSING: f64 = 0.02;
-
-/// Sum of the light of some pixels.
-///
-/// Each band is summed over the pixels in which it has data. A band that lacks more than 2 % of the pixels is absent from the
-/// sum, for it would be the sum of another part of the object; where fewer are lacking, the sum is raised by the share that
-/// is. The variance holds the noise with its correlation between pixels, and in full what pixels have in common: the
-/// calibration floor and the sky's level.
-///
-/// - `pixels`: places in the cube.
-pub fn summed(cube: &Cube, pixels: &[usize], name: &str, redshift: f64) -> Observation {
-    let bands = cube.layers.iter().map(|layer| sum_of(layer, pixels, cube.width)).collect();
-    Observation { name: name.to_owned(), redshift, bands }
+/// Sums of all pixels of the bins of a cube that is binned, and which pixel stands for them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BinSums {
+    /// Number of each pixel's bin, row by row; -1 for pixels without.
+    pub map: Vec<i32>,
+    /// The pixel that stands for each bin and the number of its pixels; None for numbers without pixels.
+    bins: Vec<Option<(usize, usize)>>,
 }
 
-fn sum_of(layer: &Layer, pixels: &[usize], width: usize) -> Measurement {
-    let known: Vec<usize> = pixels.iter().copied().filter(|&pixel| layer.has(pixel)).collect();
-    let share = known.len() as f64 / pixels.len().max(1) as f64;
-    if known.is_empty() || share < 1.0 - MOST_MISSING {
-        return Measurement::Absent;
+impl BinSums {
+    /// Of a cube that is binned; None if it is not.
+    pub fn of(cube: &Cube) -> Option<BinSums> {
+        let map = cube.bins.as_ref()?;
+        let most = map.iter().copied().max().unwrap_or(-1).max(-1);
+        let mut bins: Vec<Option<(usize, usize)>> = vec![None; (most + 1) as usize];
+        for (pixel, number) in map.iter().enumerate() {
+            let Some(bin) = usize::try_from(*number).ok().and_then(|number| bins.get_mut(number)) else { continue };
+            let stands = cube.mask.get(pixel).is_some_and(|bits| bits & mask::MEMBER == 0);
+            let (first, pixels) = bin.unwrap_or((pixel, 0));
+            *bin = Some((if stands { pixel } else { first }, pixels + 1));
+        }
+        Some(BinSums { map: map.clone(), bins })
     }
-    let flux: f64 = known.iter().map(|&pixel| f64::from(layer.flux[pixel])).sum();
-    let mut noise = vec![0.0; layer.flux.len()];
-    known.iter().for_each(|&pixel| noise[pixel] = layer.noise_sigma(pixel));
-    let (calibration, sky) = (layer.floor * flux, known.len() as f64 * layer.sky_sigma);
-    let variance = layer.noise.variance_of_sum(&noise, width) + calibration * calibration + sky * sky;
-    let sigma_jy = variance.sqrt() / share;
-    match sigma_jy > 0.0 && sigma_jy.is_finite() && flux.is_finite() {
-        true => Measurement::Flux { flux_jy: flux / share, sigma_jy },
+
+    /// Numbers of the bins that have pixels.
+    pub fn numbers(&self) -> Vec<usize> {
+        (0..self.bins.len()).filter(|&number| self.bins[number].is_some()).collect()
+    }
+
+    /// The summed light of a bin, with the uncertainty that its pixels have together: noise, calibration, the sky's level.
+    /// Nothing for a number without pixels.
+    pub fn observation(&self, cube: &Cube, number: usize, redshift: f64) -> Observation {
+        let (pixel, pixels) = self.bins.get(number).copied().flatten().unwrap_or((usize::MAX, 0));
+        let mut observation = cube.observation(pixel, redshift);
+        observation.name = format!("bin {number}");
+        let count = pixels as f64;
+        for (band, layer) in observation.bands.iter_mut().zip(&cube.layers) {
+            if let Measurement::Flux { flux_jy, sigma_jy } = band {
+                *flux_jy *= count;
+                *sigma_jy = count * libm::hypot(*sigma_jy, layer.sky_sigma);
+            }
+        }
+        observation
+    }
+}
+
+/// The summed light of all usable pixels of a cube, or of all bins of one that is binned. A band that lacks data in more than
+/// a hundredth of them is absent.
+pub fn summed(cube: &Cube, redshift: f64) -> Observation {
+    let Some(bins) = BinSums::of(cube) else { return cube.integrated(redshift) };
+    let members: Vec<(usize, usize)> = bins.bins.iter().copied().flatten().collect();
+    let measure = |layer: &Layer| sum_of_bins(layer, &members);
+    Observation { name: "integrated".to_owned(), redshift, bands: cube.layers.iter().map(measure).collect() }
+}
+
+/// The sum of a band over bins, each given by a pixel that holds its mean, and its number of pixels.
+fn sum_of_bins(layer: &Layer, members: &[(usize, usize)]) -> Measurement {
+    let (mut flux, mut noise, mut with, mut all) = (0.0, 0.0, 0, 0);
+    for &(pixel, pixels) in members {
+        all += pixels;
+        if layer.has(pixel) {
+            with += pixels;
+            flux += pixels as f64 * f64::from(layer.flux[pixel]);
+            let sigma = pixels as f64 * layer.noise_sigma(pixel);
+            noise += sigma * sigma;
+        }
+    }
+    let (calibration, sky) = (layer.floor * flux, with as f64 * layer.sky_sigma);
+    let sigma_jy = (noise + calibration * calibration + sky * sky).sqrt();
+    match sigma_jy > 0.0 && sigma_jy.is_finite() && 100 * (all - with) <= all {
+        true => Measurement::Flux { flux_jy: flux, sigma_jy },
         false => Measurement::Absent,
     }
 }
@@ -43,23 +84,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::correlation::NoiseCorrelation;
-    use pogson_sed::library::Band;
-
-    fn layer(noise: NoiseCorrelation) -> Layer {
-        Layer {
-            band: Band { name: "SDSS_r".into(), wavelength_um: 0.62, id: 0 },
-            flux: vec![1.0, 2.0, 3.0, 4.0],
-            // 3 of noise, and a floor of half of the flux.
-            sigma: [1.0f32, 2.0, 3.0, 4.0].map(|f| (9.0 + 0.25 * f * f).sqrt()).to_vec(),
-            floor: 0.5,
-            sky_sigma: 0.25,
-            noise,
-            psf_fwhm_arcsec: None,
-            extinction_mag: 0.0,
-            source: String::new(),
-        }
-    }
+    use crate::binning::{Bin, Bins};
+    use crate::cube::tests::small;
 
     fn flux_of(measurement: Measurement) -> (f64, f64) {
         match measurement {
@@ -68,28 +94,44 @@ mod tests {
         }
     }
 
-    #[test]
-    fn noise_adds_in_quadrature_and_what_is_common_adds_up() {
-        let (flux, sigma) = flux_of(sum_of(&layer(NoiseCorrelation::none()), &[0, 1, 2, 3], 4));
-        assert_eq!(flux, 10.0);
-        // 4 x 9 of noise, (0.5 x 10)^2 of calibration, (4 x 0.25)^2 of sky.
-        assert!((sigma * sigma - (36.0 + 25.0 + 1.0)).abs() < 1e-4, "{sigma}");
+    /// Bins of the left three columns and of the rest.
+    fn halves(cube: &Cube) -> Bins {
+        let of_pixel: Vec<i32> = (0..cube.pixels()).map(|k| i32::from(k % cube.width > 2)).collect();
+        let count = |bin| of_pixel.iter().filter(|b| **b == bin).count();
+        let bins = [(1.0, 0), (4.5, 1)].map(|(x, bin)| Bin { x, y: 2.0, pixels: count(bin), ratio: 1.0 });
+        Bins { of_pixel: of_pixel.clone(), bins: bins.to_vec() }
     }
 
     #[test]
-    fn noise_that_neighbours_share_adds_up_more() {
-        // In a row of 4, each of the 3 pairs of neighbours has a correlation of 1/2.
-        let row = NoiseCorrelation::new(1, vec![0.0, 0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0]).unwrap();
-        let (_, sigma) = flux_of(sum_of(&layer(row), &[0, 1, 2, 3], 4));
-        assert!((sigma * sigma - (36.0 + 2.0 * 3.0 * 0.5 * 9.0 + 25.0 + 1.0)).abs() < 1e-4, "{sigma}");
+    fn a_bin_has_the_flux_and_the_covariance_of_its_pixels() {
+        let mut cube = small();
+        // No pixel left out, and without data nowhere.
+        cube.mask.fill(0);
+        cube.layers.iter_mut().flat_map(|layer| &mut layer.sigma).for_each(|s| *s = if s.is_nan() { 1e-6 } else { *s });
+        let bins = halves(&cube);
+        let binned = cube.binned(&bins);
+        let sums = BinSums::of(&binned).unwrap();
+        assert_eq!(sums.numbers(), [0, 1]);
+        for number in [0, 1] {
+            let members: Vec<usize> = (0..cube.pixels()).filter(|&k| bins.of_pixel[k] == number as i32).collect();
+            let observation = sums.observation(&binned, number, 0.01);
+            for (band, sum) in observation.bands.iter().zip(cube.sums(&members)) {
+                let (flux, sigma) = flux_of(*band);
+                assert!((flux / sum.flux_jy - 1.0).abs() < 1e-5, "{flux} {sum:?}");
+                assert!((sigma / sum.sigma_jy - 1.0).abs() < 1e-4, "{sigma} {sum:?}");
+            }
+        }
+        // The sum of both has the flux of all.
+        let all: Vec<usize> = (0..cube.pixels()).collect();
+        for (band, sum) in summed(&binned, 0.01).bands.iter().zip(cube.sums(&all)) {
+            assert!((flux_of(*band).0 / sum.flux_jy - 1.0).abs() < 1e-5);
+        }
     }
 
     #[test]
-    fn a_band_that_lacks_pixels_is_absent_from_the_sum() {
-        let mut layer = layer(NoiseCorrelation::none());
-        layer.flux[1] = f32::NAN;
-        assert_eq!(sum_of(&layer, &[0, 1, 2, 3], 4), Measurement::Absent);
-        assert_eq!(flux_of(sum_of(&layer, &[0, 2, 3], 4)).0, 8.0);
-        assert_eq!(sum_of(&layer, &[], 4), Measurement::Absent);
+    fn a_cube_that_is_not_binned_is_summed_over_its_usable_pixels() {
+        let cube = small();
+        assert!(BinSums::of(&cube).is_none());
+        assert_eq!(summed(&cube, 0.01), cube.integrated(0.01));
     }
 }

@@ -1,6 +1,6 @@
 //! `pogson cube`: images of many bands to one cube.
 
-mod bin;
+pub mod bin;
 mod images;
 mod page;
 mod profile;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pogson_cube::Cube;
 use pogson_cube::fitting::{
-    CubeRun, Done, FittingError, arrange, facts_of_cube, fit_integrated, fit_pixels, name_of_cube, name_of_library,
-    options_in_words, zero_sigma,
+    BinSums, CubeRun, Done, FittingError, arrange, facts_of_cube, fit_bins, fit_integrated, fit_pixels, name_of_cube,
+    name_of_library, options_in_words, zero_sigma,
 };
 use pogson_cube::library_store::LibraryFile;
 use pogson_cube::result::ResultFile;
@@ -16,6 +16,7 @@ use pogson_sed::library::Library;
 
 use super::library::{WITHIN, paper_redshift};
 use super::report::{Clock, Summary, warn_of_skipped};
+use super::super::cube::bin::apply;
 use super::{Args, choices};
 use crate::failure::{Class, Failure};
 use crate::output::Output;
@@ -36,10 +37,13 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     if usable.is_empty() {
         return Err(Failure::in_file(
             path,
-            format!("no pixel is usable: all are masked, or have data in fewer than {} bands; see --min-bands", cube.min_bands),
+            format!(
+                "no pixel is usable: all are masked, or have data in fewer than {} bands; see --min-bands",
+                cube.min_bands
+            ),
         ));
     }
-    let part = args.how.places(usable.len(), "usable pixels")?;
+    let levels = Levels::of(&cube, &usable, args)?;
     let options = args.how.options(cube.min_bands);
     let floors = args.how.band_floors(&cube.bands())?;
     let (library, name) = models(&cube, redshift, args, out)?;
@@ -47,6 +51,10 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     let mut words = options_in_words(&options);
     for (band, floor) in library.bands.iter().zip(&floors).filter(|(_, floor)| **floor > 0.0) {
         words.insert(format!("floor {}", band.name), format!("{floor:?}"));
+    }
+    if let Some(choice) = &args.bin {
+        let band = args.bin_band.as_deref().unwrap_or("the middle one");
+        words.insert("bins".to_owned(), format!("{choice:?} in {band}"));
     }
     let galaxy = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let facts = facts_of_cube(&cube, &galaxy, redshift, &library, (&name, &name_of_cube(&cube)), words);
@@ -63,19 +71,25 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     if !result.pixels.is_empty() {
         out.note(format!("{}: going on after {} fits", beside.display(), result.pixels.len()));
     }
-    let run = CubeRun { cube: &cube, fitter: &fitter, redshift, band_floors: &floors };
-    let pixels = &usable[part.clone()];
-    let done = fit(&run, pixels, (part.start == 0).then_some(&usable), &mut journal, &mut result, out);
-    let done = done.map_err(|error| interrupted(error, &beside, result.pixels.len(), pixels.len()))?;
+    let progress = out.progress("fits", (levels.pixels.len() + levels.bins.len()) as u64, Unit::Fits);
+    let (advance, stop) = (|count| progress.add(count), out.interrupt_flag());
+    let run = CubeRun { fitter: &fitter, redshift, band_floors: &floors, progress: &advance, stop: &stop };
+    let done = levels.fit(&run, &cube, &mut journal, &mut result, out);
+    drop(progress);
+    let fits = |result: &ResultFile| result.pixels.len() + result.bins.as_ref().map_or(0, |bins| bins.records.len());
+    let wanted = levels.pixels.len() + levels.bins.len();
+    let done = done.map_err(|error| interrupted(error, &beside, fits(&result), wanted))?;
     warn_of_skipped(&done, out);
-    if result.pixels.is_empty() {
+    if fits(&result) == 0 {
         journal.remove()?;
-        return Err(Failure::in_file(path, format!("none of {} pixels could be fitted; the warnings say why", pixels.len())));
+        let fault = format!("none of {wanted} pixels could be fitted; the warnings say why");
+        return Err(Failure::in_file(path, fault));
     }
     result.write(&args.output, args.force)?;
     journal.remove()?;
     let facts = (arithmetic, fitter.models().pairs, name.as_str());
-    let summary = Summary::new(result.pixels.iter(), &done, facts, &args.output, &clock);
+    let records = result.pixels.iter().chain(result.bins.iter().flat_map(|bins| &bins.records));
+    let summary = Summary::new(records, &done, facts, &args.output, &clock);
     summary.of_cube(&result).print(out)
 }
 
@@ -123,24 +137,59 @@ fn models(cube: &Cube, redshift: f64, args: &Args, out: &Output) -> Result<(Libr
     Ok((library, name))
 }
 
-/// Fits pixels, and the sum of `all` if there are any.
-fn fit(
-    run: &CubeRun<'_>,
-    pixels: &[usize],
-    all: Option<&Vec<usize>>,
-    journal: &mut Journal,
-    result: &mut ResultFile,
-    out: &Output,
-) -> Result<Done, FittingError> {
-    let progress = out.progress("fits", pixels.len() as u64, Unit::Fits);
-    let stop = out.interrupt_flag();
-    let done = fit_pixels(run, pixels, journal, result, &|count| progress.add(count), &stop)?;
-    if let Some(all) = all
-        && let Some(skipped) = fit_integrated(run, all, journal, result)?
-    {
-        out.warn(format!("the summed light was not fitted: {}", skipped.sentence));
+/// What of a cube is fitted: pixels, bins, the sum of all.
+struct Levels<'a> {
+    pixels: &'a [usize],
+    bins: Vec<usize>,
+    /// The binned cube where it is not the cube itself, and the sums of its bins.
+    binned: Option<(Option<Cube>, BinSums)>,
+    sum: bool,
+}
+
+impl<'a> Levels<'a> {
+    /// By what the cube is and what is asked for. A binned cube's pixels are its bins.
+    fn of(cube: &Cube, usable: &'a [usize], args: &Args) -> Result<Levels<'a>, Failure> {
+        if let Some(bins) = BinSums::of(cube) {
+            if args.bin.is_some() {
+                return Err(Failure::usage("--bin: the cube is binned already; give it without --bin, or the cube before"));
+            }
+            let numbers = bins.numbers();
+            let part = args.how.places(numbers.len(), "bins")?;
+            let (bins_of_part, sum) = (numbers[part.clone()].to_vec(), part.start == 0);
+            return Ok(Levels { pixels: &[], bins: bins_of_part, binned: Some((None, bins)), sum });
+        }
+        let part = args.how.places(usable.len(), "usable pixels")?;
+        let mut levels = Levels { pixels: &usable[part.clone()], bins: Vec::new(), binned: None, sum: part.start == 0 };
+        if let Some(choice) = args.bin.filter(|_| levels.sum) {
+            let mut binned = cube.clone();
+            apply(&mut binned, choice, args.bin_band.as_deref())?;
+            if let Some(bins) = BinSums::of(&binned) {
+                levels.bins = bins.numbers();
+                levels.binned = Some((Some(binned), bins));
+            }
+        }
+        Ok(levels)
     }
-    Ok(done)
+
+    fn fit(
+        &self,
+        run: &CubeRun<'_>,
+        cube: &Cube,
+        journal: &mut Journal,
+        result: &mut ResultFile,
+        out: &Output,
+    ) -> Result<Done, FittingError> {
+        let mut done = fit_pixels(run, cube, self.pixels, journal, result)?;
+        if let Some((binned, bins)) = &self.binned {
+            done.add(fit_bins(run, (binned.as_ref().unwrap_or(cube), bins), &self.bins, journal, result)?);
+        }
+        if self.sum
+            && let Some(skipped) = fit_integrated(run, cube, journal, result)?
+        {
+            out.warn(format!("the summed light was not fitted: {}", skipped.sentence));
+        }
+        Ok(done)
+    }
 }
 
 /// The journal beside an output.

@@ -10,6 +10,7 @@ mod report;
 
 use std::path::PathBuf;
 
+use super::cube::bin::Choice;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -49,6 +50,12 @@ pub struct Args {
     models: library::ModelArgs,
     #[command(flatten)]
     how: choices::HowArgs,
+    /// Fit bins of a wanted signal-to-noise ratio beside the pixels: voronoi:20 or hexagon:20
+    #[arg(long, value_name = "KIND:RATIO", conflicts_with_all = ["observations", "join"])]
+    bin: Option<Choice>,
+    /// Band whose ratio counts for --bin [default: the middle one of all]
+    #[arg(long, value_name = "NAME", requires = "bin")]
+    bin_band: Option<String>,
     /// Replace outputs that exist
     #[arg(long)]
     force: bool,
