@@ -7,7 +7,6 @@ use pogson_sed::fit::{Convention, Options};
 use pogson_sed::library::{Band, Library};
 use pogson_sed::parameter::Parameter;
 
-use crate::cube::Cube;
 use crate::result::Facts;
 
 /// Options that bear on the numbers, as name and value.
@@ -31,44 +30,10 @@ pub fn options_in_words(options: &Options) -> BTreeMap<String, String> {
 }
 
 /// The parameters that fits with a library tell.
-fn parameters(library: &Library) -> Vec<Parameter> {
+pub fn parameters_of(library: &Library) -> Vec<Parameter> {
     match library.stellar.history {
         Some(_) => Parameter::all().collect(),
         None => Parameter::PAPER.to_vec(),
-    }
-}
-
-/// Facts of a cube's fits.
-///
-/// - `library`: arranged for the cube's bands, and `library_name` its name;
-/// - `cube_name`: see [`super::name_of_cube`];
-/// - `galaxy`: what to call the object where the cube does not.
-pub fn facts_of_cube(
-    cube: &Cube,
-    galaxy: &str,
-    redshift: f64,
-    library: &Library,
-    (library_name, cube_name): (&str, &str),
-    options: BTreeMap<String, String>,
-) -> Facts {
-    let mut header = Header::new();
-    cube.wcs.write_to(&mut header);
-    header.set("PIXAREA", cube.pixel_area_arcsec2, "[arcsec2] solid angle of a pixel at the middle");
-    if let Some(fwhm) = cube.psf_fwhm_arcsec {
-        header.set("PSFFWHM", fwhm, "[arcsec] FWHM that bands were brought to");
-    }
-    header.set("EBV", cube.ebv, "[mag] Galactic E(B-V) that was corrected for");
-    Facts {
-        galaxy: if cube.name.is_empty() { galaxy.to_owned() } else { cube.name.clone() },
-        redshift,
-        width: u32::try_from(cube.width).unwrap_or(u32::MAX),
-        height: u32::try_from(cube.height).unwrap_or(u32::MAX),
-        header,
-        bands: library.bands.clone(),
-        parameters: parameters(library),
-        library: library_name.to_owned(),
-        cube: cube_name.to_owned(),
-        options,
     }
 }
 

@@ -12,12 +12,12 @@ mod sums;
 mod table;
 
 pub use bands::{BandsError, arrange, filters_of};
-pub use facts::{facts_of_cube, facts_of_list, options_in_words};
+pub use facts::{facts_of_list, options_in_words, parameters_of};
 pub use list::{ListRun, fit_list};
-pub use name::{name_of_bytes, name_of_cube, name_of_library};
+pub use name::{name_of_bytes, name_of_library};
 pub use pixels::{CubeRun, fit_bins, fit_integrated, fit_pixels, zero_sigma};
 pub use skipped::{Skipped, by_reason};
-pub use sums::{BinSums, summed};
+pub use sums::{CubeBins, summed};
 pub use table::{TableRow, table};
 
 use pogson_image::fits::FitsError;

@@ -9,7 +9,7 @@ use pogson_sed::posterior::PixelFit;
 
 use super::ordered::in_order;
 use super::skipped::Skipped;
-use super::sums::{BinSums, summed};
+use super::sums::{CubeBins, summed};
 use super::{Done, FittingError};
 use crate::cube::Cube;
 use crate::result::journal::{Entry, Journal};
@@ -122,14 +122,14 @@ pub fn fit_pixels(
 
 /// Fits bins of a cube and adds them to `result`; those that it holds already are left alone.
 ///
-/// - `cube`: binned, and `bins` its sums;
+/// - `cube`: binned, and `bins` its bins;
 /// - `numbers`: of the bins.
 ///
 /// # Errors
 /// As [`fit_pixels`].
 pub fn fit_bins(
     run: &CubeRun<'_>,
-    (cube, bins): (&Cube, &BinSums),
+    (cube, bins): (&Cube, &CubeBins),
     numbers: &[usize],
     journal: &mut Journal,
     result: &mut ResultFile,

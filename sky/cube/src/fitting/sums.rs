@@ -4,18 +4,18 @@ use pogson_sed::observation::{Measurement, Observation};
 
 use crate::cube::{Cube, Layer, mask};
 
-/// Sums of all pixels of the bins of a cube that is binned, and which pixel stands for them.
+/// The bins of a cube that is binned: which pixel stands for each, and for how many.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BinSums {
+pub struct CubeBins {
     /// Number of each pixel's bin, row by row; -1 for pixels without.
     pub map: Vec<i32>,
     /// The pixel that stands for each bin and the number of its pixels; None for numbers without pixels.
     bins: Vec<Option<(usize, usize)>>,
 }
 
-impl BinSums {
+impl CubeBins {
     /// Of a cube that is binned; None if it is not.
-    pub fn of(cube: &Cube) -> Option<BinSums> {
+    pub fn of(cube: &Cube) -> Option<CubeBins> {
         let map = cube.bins.as_ref()?;
         let most = map.iter().copied().max().unwrap_or(-1).max(-1);
         let mut bins: Vec<Option<(usize, usize)>> = vec![None; (most + 1) as usize];
@@ -25,7 +25,7 @@ impl BinSums {
             let (first, pixels) = bin.unwrap_or((pixel, 0));
             *bin = Some((if stands { pixel } else { first }, pixels + 1));
         }
-        Some(BinSums { map: map.clone(), bins })
+        Some(CubeBins { map: map.clone(), bins })
     }
 
     /// Numbers of the bins that have pixels.
@@ -33,17 +33,15 @@ impl BinSums {
         (0..self.bins.len()).filter(|&number| self.bins[number].is_some()).collect()
     }
 
-    /// The summed light of a bin, with the uncertainty that its pixels have together: noise, calibration, the sky's level.
+    /// The mean light of a bin's pixels, with the uncertainty that they have together: noise, calibration, the sky's level.
     /// Nothing for a number without pixels.
     pub fn observation(&self, cube: &Cube, number: usize, redshift: f64) -> Observation {
-        let (pixel, pixels) = self.bins.get(number).copied().flatten().unwrap_or((usize::MAX, 0));
+        let (pixel, _) = self.bins.get(number).copied().flatten().unwrap_or((usize::MAX, 0));
         let mut observation = cube.observation(pixel, redshift);
         observation.name = format!("bin {number}");
-        let count = pixels as f64;
         for (band, layer) in observation.bands.iter_mut().zip(&cube.layers) {
-            if let Measurement::Flux { flux_jy, sigma_jy } = band {
-                *flux_jy *= count;
-                *sigma_jy = count * libm::hypot(*sigma_jy, layer.sky_sigma);
+            if let Measurement::Flux { sigma_jy, .. } = band {
+                *sigma_jy = libm::hypot(*sigma_jy, layer.sky_sigma);
             }
         }
         observation
@@ -53,7 +51,7 @@ impl BinSums {
 /// The summed light of all usable pixels of a cube, or of all bins of one that is binned. A band that lacks data in more than
 /// a hundredth of them is absent.
 pub fn summed(cube: &Cube, redshift: f64) -> Observation {
-    let Some(bins) = BinSums::of(cube) else { return cube.integrated(redshift) };
+    let Some(bins) = CubeBins::of(cube) else { return cube.integrated(redshift) };
     let members: Vec<(usize, usize)> = bins.bins.iter().copied().flatten().collect();
     let measure = |layer: &Layer| sum_of_bins(layer, &members);
     Observation { name: "integrated".to_owned(), redshift, bands: cube.layers.iter().map(measure).collect() }
@@ -103,22 +101,23 @@ mod tests {
     }
 
     #[test]
-    fn a_bin_has_the_flux_and_the_covariance_of_its_pixels() {
+    fn a_bin_has_the_mean_light_of_its_pixels_with_their_covariance() {
         let mut cube = small();
         // No pixel left out, and without data nowhere.
         cube.mask.fill(0);
         cube.layers.iter_mut().flat_map(|layer| &mut layer.sigma).for_each(|s| *s = if s.is_nan() { 1e-6 } else { *s });
         let bins = halves(&cube);
         let binned = cube.binned(&bins);
-        let sums = BinSums::of(&binned).unwrap();
+        let sums = CubeBins::of(&binned).unwrap();
         assert_eq!(sums.numbers(), [0, 1]);
         for number in [0, 1] {
             let members: Vec<usize> = (0..cube.pixels()).filter(|&k| bins.of_pixel[k] == number as i32).collect();
             let observation = sums.observation(&binned, number, 0.01);
             for (band, sum) in observation.bands.iter().zip(cube.sums(&members)) {
                 let (flux, sigma) = flux_of(*band);
-                assert!((flux / sum.flux_jy - 1.0).abs() < 1e-5, "{flux} {sum:?}");
-                assert!((sigma / sum.sigma_jy - 1.0).abs() < 1e-4, "{sigma} {sum:?}");
+                let count = members.len() as f64;
+                assert!((count * flux / sum.flux_jy - 1.0).abs() < 1e-5, "{flux} {sum:?}");
+                assert!((count * sigma / sum.sigma_jy - 1.0).abs() < 1e-4, "{sigma} {sum:?}");
             }
         }
         // The sum of both has the flux of all.
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn a_cube_that_is_not_binned_is_summed_over_its_usable_pixels() {
         let cube = small();
-        assert!(BinSums::of(&cube).is_none());
+        assert!(CubeBins::of(&cube).is_none());
         assert_eq!(summed(&cube, 0.01), cube.integrated(0.01));
     }
 }

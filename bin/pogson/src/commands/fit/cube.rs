@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use pogson_cube::Cube;
 use pogson_cube::fitting::{
-    BinSums, CubeRun, Done, FittingError, arrange, facts_of_cube, fit_bins, fit_integrated, fit_pixels, name_of_cube,
-    name_of_library, options_in_words, zero_sigma,
+    CubeBins, CubeRun, Done, FittingError, arrange, fit_bins, fit_integrated, fit_pixels, 
+    name_of_library, options_in_words, parameters_of, zero_sigma,
 };
 use pogson_cube::library_store::LibraryFile;
-use pogson_cube::result::ResultFile;
+use pogson_cube::result::{Facts, ResultFile};
 use pogson_cube::result::journal::Journal;
 use pogson_sed::fit::Fitter;
 use pogson_sed::library::Library;
@@ -57,7 +57,10 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
         words.insert("bins".to_owned(), format!("{choice:?} in {band}"));
     }
     let galaxy = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let facts = facts_of_cube(&cube, &galaxy, redshift, &library, (&name, &name_of_cube(&cube)), words);
+    let mut facts = Facts::of_cube(&cube, redshift, parameters_of(&library), name.clone(), words);
+    if facts.galaxy.is_empty() {
+        facts.galaxy = galaxy;
+    }
     let arithmetic = choices::word(&options);
     let fitter = Fitter::new(&library, options)?;
     drop(library);
@@ -141,15 +144,15 @@ fn models(cube: &Cube, redshift: f64, args: &Args, out: &Output) -> Result<(Libr
 struct Levels<'a> {
     pixels: &'a [usize],
     bins: Vec<usize>,
-    /// The binned cube where it is not the cube itself, and the sums of its bins.
-    binned: Option<(Option<Cube>, BinSums)>,
+    /// The binned cube where it is not the cube itself, and its bins.
+    binned: Option<(Option<Cube>, CubeBins)>,
     sum: bool,
 }
 
 impl<'a> Levels<'a> {
     /// By what the cube is and what is asked for. A binned cube's pixels are its bins.
     fn of(cube: &Cube, usable: &'a [usize], args: &Args) -> Result<Levels<'a>, Failure> {
-        if let Some(bins) = BinSums::of(cube) {
+        if let Some(bins) = CubeBins::of(cube) {
             if args.bin.is_some() {
                 return Err(Failure::usage("--bin: the cube is binned already; give it without --bin, or the cube before"));
             }
@@ -163,7 +166,7 @@ impl<'a> Levels<'a> {
         if let Some(choice) = args.bin.filter(|_| levels.sum) {
             let mut binned = cube.clone();
             apply(&mut binned, choice, args.bin_band.as_deref())?;
-            if let Some(bins) = BinSums::of(&binned) {
+            if let Some(bins) = CubeBins::of(&binned) {
                 levels.bins = bins.numbers();
                 levels.binned = Some((Some(binned), bins));
             }
