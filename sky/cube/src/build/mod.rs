@@ -129,8 +129,7 @@ pub fn build(request: &Request, watch: &dyn Watch) -> Result<(Cube, BuildReport)
     watch.stage("sky", inputs.len());
     // A first grid, for where images lie and what of them is read; its scale does not matter yet.
     let widest = inputs.iter().map(width::expected).fold(0.0, f64::max);
-    let first_scale = GridChoice { scale_arcsec: None, ..request.grid.clone() };
-    let field = Grid::choose(&inputs, &first_scale, widest)?;
+    let field = Grid::choose(&inputs, &wider(&request.grid), widest)?;
     let mut bands = Vec::new();
     for input in inputs {
         stop(watch)?;
@@ -213,6 +212,13 @@ fn check(request: &Request) -> Result<(), CubeError> {
         return bad("a usable pixel needs at least one band; give --min-bands 1 or more".into());
     }
     Ok(())
+}
+
+/// The grid on which the object is looked for: where a size is asked for, twice as wide and four arcminutes, for the sky begins
+/// where the object ends, not where the cube does.
+fn wider(choice: &GridChoice) -> GridChoice {
+    let more = |side: f64| 2.0 * side + 4.0 / 60.0;
+    GridChoice { size_deg: choice.size_deg.map(|(w, h)| (more(w), more(h))), scale_arcsec: None, ..choice.clone() }
 }
 
 fn stop(watch: &dyn Watch) -> Result<(), CubeError> {

@@ -7,7 +7,7 @@ use pogson_image::unit::{AB_ZERO_JY, Calibration, MagnitudeSystem, PhotometricSc
 use pogson_image::wcs::Wcs;
 use pogson_sed::library::Band;
 
-use super::spec::ImageSpec;
+use super::spec::{ImageSpec, Uncertainty};
 use crate::band::{KNOWN, SurveyBand, named, recognise};
 use crate::error::CubeError;
 
@@ -80,7 +80,11 @@ fn open_one(spec: &ImageSpec, units: &DustPedia) -> Result<Input, CubeError> {
     let (band, known) = band_of(spec, &header)?;
     let mut remarks = Vec::new();
     let scale = scale_of(spec, &header, known, units, &mut remarks)?;
-    Ok(Input { spec: spec.clone(), hdu, band, known, wcs, width, height, scale, header, remarks })
+    let mut spec = spec.clone();
+    if spec.uncertainty.is_none() {
+        spec.uncertainty = own_uncertainty(&file, hdu, (width, height));
+    }
+    Ok(Input { spec, hdu, band, known, wcs, width, height, scale, header, remarks })
 }
 
 /// The image and its coordinates.
@@ -100,6 +104,22 @@ fn place(file: &FitsFile, spec: &ImageSpec) -> Result<(usize, Wcs), CubeError> {
         }
     }
     Err(fault.unwrap_or_else(|| CubeError::image(&spec.path, "holds no image; give a FITS image of one band")))
+}
+
+/// Uncertainties in an extension of the image's own file, by its name and size.
+fn own_uncertainty(file: &FitsFile, image: usize, size: (usize, usize)) -> Option<Uncertainty> {
+    let fits = |k: &usize| file.hdus()[*k].axes() == [size.0, size.1];
+    (0..file.hdus().len()).filter(|k| *k != image && fits(k)).find_map(|k| {
+        let place = std::path::PathBuf::from(format!("[{k}]"));
+        match file.hdus()[k].name()?.trim().to_ascii_uppercase().as_str() {
+            "ERR" | "ERROR" | "SIGMA" | "RMS" | "UNC" | "UNCERT" | "UNCERTAINTY" | "STDDEV" => {
+                Some(Uncertainty::Sigma(place))
+            }
+            "VAR" | "VARIANCE" => Some(Uncertainty::Variance(place)),
+            "IVAR" | "INVVAR" => Some(Uncertainty::Weight(place)),
+            _ => None,
+        }
+    })
 }
 
 fn band_of(spec: &ImageSpec, header: &Header) -> Result<(Band, Option<&'static SurveyBand>), CubeError> {

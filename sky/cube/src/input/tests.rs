@@ -126,6 +126,26 @@ fn uncertainties_are_read_and_bad_ones_refused() {
 }
 
 #[test]
+fn an_extension_of_uncertainties_is_found_by_its_name() {
+    use pogson_image::fits::{Bitpix, FitsWriter, Options};
+    let dir = tempfile::tempdir().unwrap();
+    for (name, wanted) in [("ERR", Some(9.0)), ("VAR", Some(3.0)), ("IVAR", Some(1.0 / 3.0)), ("DQ", None)] {
+        let path = dir.path().join(format!("SDSS_r_{name}.fits"));
+        let mut file = FitsWriter::create(&path, Options::default()).unwrap();
+        let header = Header::from_text(&format!("{GRID}BUNIT = 'Jy'")).unwrap();
+        file.add_image(&header, &[8, 8], Bitpix::F32).unwrap();
+        file.write_rows_f32(0, 0, 0, &[2.0; 64]).unwrap();
+        let header = Header::from_text(&format!("EXTNAME = '{name}'")).unwrap();
+        file.add_image(&header, &[8, 8], Bitpix::F32).unwrap();
+        file.write_rows_f32(1, 0, 0, &[3.0; 64]).unwrap();
+        file.finish().unwrap();
+        let input = &open(&[ImageSpec::new(&path)]).unwrap()[0];
+        let loaded = input.load(Window { x: 0, y: 0, width: 8, height: 8 }).unwrap();
+        assert_eq!(loaded.variance.map(|v| v[0]), wanted, "{name}");
+    }
+}
+
+#[test]
 fn tables_say_the_same_in_both_forms() {
     let dir = tempfile::tempdir().unwrap();
     let toml = dir.path().join("bands.toml");
