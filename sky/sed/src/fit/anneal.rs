@@ -2,8 +2,7 @@
 //! on five models is five models' accident, and too narrow.
 //!
 //! The models' probabilities are raised to a power below 1, which asks the same question with errors that are larger by its
-//! root, until enough of them count: the coarseness of the library is carried as an error of the data. Stars and dust share
-//! one power, that of whichever needs more, for each is seen through the other.
+//! root, until enough of them count: the coarseness of the library is carried as an error of the data.
 
 use crate::fit::grid::Bins;
 

@@ -25,9 +25,12 @@ fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Par
         Convention::Mended => {
             let stars = Few::new(&tally.rows, &models.rows.prior);
             let dust = Few::new(&tally.columns, &models.columns.prior);
-            let power = stars.power().min(dust.power());
-            if power < 1.0 {
-                annealed_sums(models, outcome, &stars.annealed(power), &dust.annealed(power))
+            let (of_stars, of_dust) = (stars.power(), dust.power());
+            // Each is seen through the other, dust less so.
+            let joint = of_stars.min(of_dust);
+            if joint < 1.0 {
+                let of_dust = (joint * of_dust).sqrt();
+                annealed_sums(models, outcome, &stars.annealed(joint), &dust.annealed(of_dust))
             } else {
                 plain_sums(models, outcome)
             }
@@ -78,7 +81,7 @@ fn annealed_sums(models: &Models, outcome: &Outcome, stars: &Annealed, dust: &An
     let scaled = |parameter, value: &dyn Fn(usize) -> f64| (parameter, stars.bins(fine(parameter), value, tally.total));
     // Dust masses hang on both components: they are widened as the luminosity of dust is.
     let (_, plain) = binned_moments(fine(Parameter::DustLuminosity), &tally.luminosity);
-    let wider = (stars.moments(&luminosity).1 / plain.max(1e-12)).clamp(1.0, 9.0);
+    let wider = (stars.moments(&luminosity).1 / plain.max(1e-12)).clamp(1.0, 9.0).sqrt();
     let (_, variance) = binned_moments(fine(Parameter::DustMass), &tally.dust_mass);
     let sigma = (variance * (wider - 1.0)).sqrt();
     let dust_mass = gaussian(sigma, fine(Parameter::DustMass).step()).spread(&tally.dust_mass);
