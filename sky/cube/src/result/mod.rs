@@ -12,6 +12,7 @@ pub mod journal;
 mod layout;
 mod of_cube;
 mod read;
+pub mod run;
 mod write;
 
 pub use error::ResultError;
