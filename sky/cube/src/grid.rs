@@ -125,12 +125,6 @@ impl Grid {
         area.map_or(self.side_arcsec * self.side_arcsec, |sr| sr / pogson_image::unit::ARCSEC2_SR)
     }
 
-    /// A part of the grid as a grid of its own.
-    pub fn cut(&self, x: usize, y: usize, width: usize, height: usize) -> Option<Grid> {
-        let wcs = self.wcs.shifted(x as f64, y as f64, (width, height))?;
-        Some(Grid { wcs, width, height, side_arcsec: self.side_arcsec })
-    }
-
     /// How an image's pixels lie on the plane of the grid, near the middle of what they share: offsets in arcseconds
     /// along the grid's columns and rows.
     pub fn plane_of(&self, image: &Wcs) -> Plane {

@@ -93,7 +93,7 @@ impl Input {
         !self.wcs.has_distortion()
     }
 
-    /// Offsets of pixels on the tangent plane of a grid, see [`crate::grid`].
+    /// A window of a map of the image's size, from a file of its own or an extension.
     fn companion(&self, own: &FitsFile, place: &Path, window: Window) -> Result<Vec<f64>, CubeError> {
         let other;
         let (file, hdu) = match inside(place) {
