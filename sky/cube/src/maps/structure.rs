@@ -169,14 +169,14 @@ impl Structure {
             let additive = ADDITIVE.contains(parameter);
             let area = self.pixel_kpc2().filter(|_| additive);
             let unit = match (additive, area, parameter.unit()) {
-                (true, Some(_), unit) => format!("{unit} / kpc2").replace("solMass yr-1", "solMass / yr"),
-                (true, None, unit) => format!("{unit} / pix2").replace("solMass yr-1", "solMass / yr"),
+                (true, Some(_), unit) => format!("{unit} kpc-2"),
+                (true, None, unit) => format!("{unit} pix-2"),
                 // Logarithms have none.
                 (false, _, unit) => {
                     if parameter.is_logarithmic() {
                         String::new()
                     } else {
-                        unit.replace("Gyr-1", "1 / Gyr")
+                        unit.to_owned()
                     }
                 }
             };

@@ -158,17 +158,3 @@ fn one_pixel_of_each_bin_stands_for_the_bin() {
     assert_eq!((&bins.records[0].fit, &bins.records[1].fit), (&first, &second));
     assert_eq!(file.pixels.len(), 1);
 }
-
-/// Writes a made-up file for looks with other programs, where POGSON_MADE_UP names it.
-#[test]
-fn a_made_up_file_for_other_programs() {
-    let Some(path) = std::env::var_os("POGSON_MADE_UP") else {
-        println!("skipped: POGSON_MADE_UP names no file to write");
-        return;
-    };
-    let mut file = galaxy(60, 44, 1, 40);
-    let mut whole = record(&file.facts, 0, 0, 5, 40);
-    whole.observation.name = "the whole galaxy".into();
-    file.push_special(Special::Integrated, whole);
-    file.write(std::path::Path::new(&path), true).unwrap();
-}
