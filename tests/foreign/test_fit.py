@@ -176,7 +176,8 @@ def test_a_real_galaxy_goes_from_thirteen_raw_images_to_maps(pogson, shared, tmp
 
 def test_four_bands_with_far_infrared_are_fitted(pogson, shared, tmp_path):
     cube, result = tmp_path / "n.fits", tmp_path / "n.h5"
-    pogson("cube", shared / "data/galaxies/ngc5584", "-o", cube, "--min-bands", "4", "--redshift", "0.00546", "--scale", "18")
+    pogson("cube", shared / "data/galaxies/ngc5584", "-o", cube, "--min-bands", "4", "--redshift", "0.00546", "--scale", "24",
+           "--object-only")
     said = pogson.json("fit", cube, "-o", result, "--min-bands", "4", "--stellar", "10000", "--dust", "10000", "--distance", "22.5")
     assert said["fits"] > 20, said
     sums = totals(said)

@@ -93,7 +93,9 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     let facts = (arithmetic, fitter.models().pairs, name.as_str());
     let records = result.pixels.iter().chain(result.bins.iter().flat_map(|bins| &bins.records));
     let summary = Summary::new(records, &done, facts, &args.output, &clock);
-    summary.of_cube(&result).print(out)
+    // The sum over a part is not that over all.
+    let whole = args.how.pixels.is_none();
+    summary.of_cube(&result, whole).print(out)
 }
 
 /// The cube, with the bands that pixels need as asked for, and the object's redshift.

@@ -112,10 +112,12 @@ impl Summary {
         }
     }
 
-    /// With the object's redshift, and sums over pixels beside the fit of the summed light.
-    pub fn of_cube(mut self, result: &ResultFile) -> Summary {
+    /// With the object's redshift, and for a whole cube sums over pixels (bins where it has no pixels) beside the fit of the
+    /// summed light.
+    pub fn of_cube(mut self, result: &ResultFile, whole: bool) -> Summary {
         self.redshift = Some(result.facts.redshift);
-        for total in totals(result, Level::Pixels) {
+        let level = if result.pixels.is_empty() { Level::Bins } else { Level::Pixels };
+        for total in totals(result, level).into_iter().filter(|_| whole) {
             if let Some((of_summed_light, difference_dex)) = total.integrated.zip(total.difference_dex()) {
                 let sum = Sum { sum_of_pixels: total.medians, of_summed_light, difference_dex };
                 self.sums.insert(total.parameter.name(), sum);
