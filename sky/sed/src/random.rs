@@ -10,6 +10,8 @@ pub(crate) enum Purpose {
     Dust = 2,
     /// A mock observation.
     Mock = 3,
+    /// Draws from a posterior.
+    Posterior = 4,
 }
 
 /// A stream of random numbers: xoshiro256++ (Blackman & Vigna 2021, ACM TOMS 47, 36), seeded by SplitMix64.

@@ -63,7 +63,7 @@ fn check(names: &[&str], snr: f64, seed: u64) -> Result<(), TestCaseError> {
         prop_assert!(relative.abs() < 2e-5, "effective models of stars {relative:e}");
         let relative = fit.effective_dust / effective(&sums.dust, sums.total) - 1.0;
         prop_assert!(relative.abs() < 2e-5, "effective models of dust {relative:e}");
-        let evidence = (sums.total / fitter.models().pairs as f64).ln() - 0.5 * sums.chi2;
+        let evidence = libm::log(sums.total / fitter.models().pairs as f64) - 0.5 * sums.chi2;
         prop_assert!((fit.ln_evidence - evidence).abs() < 1e-5, "{} {evidence}", fit.ln_evidence);
         let off = off(&fitter, &fit, &sums);
         prop_assert!(off < 1e-5, "a bin is {off:e} off");
@@ -114,6 +114,27 @@ fn the_width_of_the_scale_is_in_the_default() {
         mass[3] - mass[1]
     };
     assert!(width(Options::default()) > width(Options::paper()));
+}
+
+#[test]
+fn draws_follow_the_marginals() {
+    for (names, options) in [(&FAR[..], Options::default()), (&OPTICAL, Options::default()), (&FAR, Options::paper())] {
+        let fitter = Fitter::new(&library(names, 1, 600), options).unwrap();
+        let observation = &observations(names, 3.0, 11, 1)[0];
+        let (fit, _, draws) = fitter.fit_and_draw(observation, 3000, (1, 2)).unwrap();
+        assert_eq!(draws.values.len(), 3000);
+        let covariance = draws.covariance();
+        for (k, marginal) in fit.marginals.iter().enumerate() {
+            assert_eq!(draws.parameters[k], marginal.parameter);
+            let below = draws.values.iter().filter(|draw| draw[k] < marginal.median()).count() as f64 / 3000.0;
+            assert!((below - 0.5).abs() < 0.1, "{:?}: {below} below the median", marginal.parameter);
+            assert!(covariance[k * draws.parameters.len() + k] >= 0.0);
+        }
+        // Mass, luminosity and mass of dust share their scale: ssfr is the difference of two of them.
+        let (ssfr, mass, sfr) = (4, 5, 15);
+        let off = draws.values.iter().map(|draw| (draw[sfr] - draw[mass] - draw[ssfr]).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-9, "{off}");
+    }
 }
 
 /// Prints a hash of fits; run again by the test below at other vector widths.

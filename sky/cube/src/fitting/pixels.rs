@@ -13,7 +13,7 @@ use super::sums::{CubeBins, summed};
 use super::{Done, FittingError};
 use crate::cube::Cube;
 use crate::result::journal::{Entry, Journal};
-use crate::result::{Bins, PixelRecord, ResultFile, Special, trimmed};
+use crate::result::{Bins, Draws, PixelRecord, ResultFile, Special, trimmed};
 
 /// What is fitted with what.
 #[derive(Clone, Copy)]
@@ -24,6 +24,8 @@ pub struct CubeRun<'a> {
     pub redshift: f64,
     /// For each band, the least standard deviation as a share of the flux; empty for none.
     pub band_floors: &'a [f64],
+    /// Draws from each posterior to keep; 0 for none.
+    pub draws: u32,
     /// Is told of fits as they are done.
     pub progress: &'a (dyn Fn(u64) + Sync),
     /// Ends the work after the fits that are begun.
@@ -31,19 +33,26 @@ pub struct CubeRun<'a> {
 }
 
 /// The outcome of one place.
-type Outcome = Result<(Observation, PixelFit, Effort), FitError>;
+type Outcome = Result<(Observation, PixelFit, Effort, Option<Draws>), FitError>;
 
 impl CubeRun<'_> {
     /// Fits what was measured; results keep it as it was before floors.
-    fn fit(&self, measured: Observation) -> Outcome {
+    ///
+    /// - `number`: of the place, which decides its random numbers.
+    fn fit(&self, measured: Observation, number: u64) -> Outcome {
         let mut floored = measured.clone();
         for (band, floor) in floored.bands.iter_mut().zip(self.band_floors) {
             if let Measurement::Flux { flux_jy, sigma_jy } = band {
                 *sigma_jy = sigma_jy.max(floor * *flux_jy);
             }
         }
-        let (fit, effort) = self.fitter.fit_with_effort(&floored)?;
-        Ok((measured, fit, effort))
+        if self.draws == 0 {
+            let (fit, effort) = self.fitter.fit_with_effort(&floored)?;
+            return Ok((measured, fit, effort, None));
+        }
+        let (fit, effort, draws) = self.fitter.fit_and_draw(&floored, self.draws, (1, number))?;
+        let values = draws.values.iter().flatten().map(|&value| value as f32).collect();
+        Ok((measured, fit, effort, Some(Draws { values, covariance: draws.covariance() })))
     }
 
     /// Fits places with rayon's threads, and hands the records to `keep` in order. The outcome does not depend on the number of
@@ -58,13 +67,16 @@ impl CubeRun<'_> {
         keep: &mut (dyn FnMut(PixelRecord) -> Result<(), FittingError> + Send),
     ) -> Result<Done, FittingError> {
         let mut done = Done::default();
-        let work = |k: usize| self.fit(observe(places[k].0));
+        let work = |k: usize| {
+            let (place, (x, y)) = places[k];
+            self.fit(observe(place), u64::from(y) << 32 | u64::from(x))
+        };
         let mut take = |k: usize, outcome: Outcome| -> Result<(), FittingError> {
             (self.progress)(1);
             let (place, (x, y)) = places[k];
             match outcome {
-                Ok((observation, fit, effort)) => {
-                    keep(PixelRecord { x, y, observation, fit, draws: None })?;
+                Ok((observation, fit, effort, draws)) => {
+                    keep(PixelRecord { x, y, observation, fit, draws })?;
                     done.fitted += 1;
                     done.effort.worked += effort.worked;
                     done.effort.tested += effort.tested;
@@ -166,9 +178,9 @@ pub fn fit_integrated(
     if result.special.contains_key(&Special::Integrated) {
         return Ok(None);
     }
-    match run.fit(summed(cube, run.redshift)) {
-        Ok((observation, fit, _)) => {
-            let record = PixelRecord { x: 0, y: 0, observation, fit, draws: None };
+    match run.fit(summed(cube, run.redshift), u64::MAX) {
+        Ok((observation, fit, _, draws)) => {
+            let record = PixelRecord { x: 0, y: 0, observation, fit, draws };
             journal.append(Entry::Special(Special::Integrated), &record)?;
             result.push_special(Special::Integrated, record);
             journal.sync()?;

@@ -14,6 +14,7 @@
 mod anneal;
 mod bound;
 mod decoupled;
+mod draws;
 pub mod grid;
 mod kernel;
 mod likelihood;
@@ -28,6 +29,7 @@ mod sweep;
 mod tally;
 mod weigh;
 
+pub use draws::PosteriorDraws;
 pub use models::{Convention, Models, ModelsError};
 pub use naive::{NaiveSums, naive};
 pub use paper::paper_distance_cm;
@@ -38,7 +40,7 @@ use crate::library::{Library, SOLAR_LUMINOSITY};
 use crate::observation::{Measurement, Observation};
 use crate::posterior::PixelFit;
 use summary::{Facts, Reading, summarise};
-use sweep::sweep;
+use sweep::{Outcome, sweep};
 
 /// How to fit.
 #[derive(Debug, Clone, PartialEq)]
@@ -199,9 +201,31 @@ impl Fitter {
     /// # Errors
     /// As [`Fitter::fit`].
     pub fn fit_with_effort(&self, observation: &Observation) -> Result<(PixelFit, Effort), FitError> {
-        let paper = self.options.convention == Convention::Paper;
         let data = self.data(observation)?;
         let outcome = sweep(&self.models, &data, self.options.neglect);
+        Ok((self.summarise(observation, &data, &outcome), Effort { worked: outcome.worked, tested: outcome.tested }))
+    }
+
+    /// Fits one pixel and draws from its posterior: `count` draws of all parameters, by the stream of `seed` and `number`.
+    /// Draws are of the library's own pairs, also where few of them count.
+    ///
+    /// # Errors
+    /// As [`Fitter::fit`].
+    pub fn fit_and_draw(
+        &self,
+        observation: &Observation,
+        count: u32,
+        (seed, number): (u64, u64),
+    ) -> Result<(PixelFit, Effort, PosteriorDraws), FitError> {
+        let data = self.data(observation)?;
+        let outcome = sweep(&self.models, &data, self.options.neglect);
+        let draws = draws::draw(&self.models, &data, &outcome, count, (seed, number));
+        let effort = Effort { worked: outcome.worked, tested: outcome.tested };
+        Ok((self.summarise(observation, &data, &outcome), effort, draws))
+    }
+
+    fn summarise(&self, observation: &Observation, data: &[Datum], outcome: &Outcome) -> PixelFit {
+        let paper = self.options.convention == Convention::Paper;
         let mean_chi2 = outcome.reference + outcome.tally.chi2 / outcome.tally.total;
         // The significance of the light with the models that count.
         let t = (outcome.signal - mean_chi2).max(1.0).sqrt();
@@ -212,8 +236,7 @@ impl Fitter {
             ln_common: if paper { 0.0 } else { 0.5 * libm::log(2.0 * std::f64::consts::PI) - libm::log(t) },
             reading: if paper { Reading::Centre } else { Reading::Line },
         };
-        let effort = Effort { worked: outcome.worked, tested: outcome.tested };
-        Ok((summarise(&self.models, &outcome, &facts), effort))
+        summarise(&self.models, outcome, &facts)
     }
 
     /// Lsun/Hz of the library for each Jy of the observation.

@@ -38,6 +38,9 @@ pub struct HowArgs {
     /// from 0. Sums over all pixels belong to the part that begins at 0
     #[arg(long, value_name = "A..B")]
     pub pixels: Option<Places>,
+    /// Draws from each pixel's posterior to keep, with their covariance: for corner plots; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub draws: u32,
     /// Begin anew, where an interrupted run would go on
     #[arg(long)]
     pub restart: bool,

@@ -76,7 +76,7 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     }
     let progress = out.progress("fits", (levels.pixels.len() + levels.bins.len()) as u64, Unit::Fits);
     let (advance, stop) = (|count| progress.add(count), out.interrupt_flag());
-    let run = CubeRun { fitter: &fitter, redshift, band_floors: &floors, progress: &advance, stop: &stop };
+    let run = CubeRun { fitter: &fitter, redshift, band_floors: &floors, draws: args.how.draws, progress: &advance, stop: &stop };
     let done = levels.fit(&run, &cube, &mut journal, &mut result, out);
     drop(progress);
     let fits = |result: &ResultFile| result.pixels.len() + result.bins.as_ref().map_or(0, |bins| bins.records.len());
