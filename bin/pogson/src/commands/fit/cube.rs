@@ -52,6 +52,7 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     for (band, floor) in library.bands.iter().zip(&floors).filter(|(_, floor)| **floor > 0.0) {
         words.insert(format!("floor {}", band.name), format!("{floor:?}"));
     }
+    words.insert("draws".to_owned(), args.how.draws.to_string());
     if let Some(choice) = &args.bin {
         let band = args.bin_band.as_deref().unwrap_or("the middle one");
         words.insert("bins".to_owned(), format!("{choice:?} in {band}"));
