@@ -14,8 +14,8 @@ const BIN: i32 = 1 << FRACTION;
 /// Bits of the phase of a group, and of a library's table.
 const PHASE: i32 = 6;
 const TABLE_PHASE: i32 = 4;
-/// Ranks of one step of a library's table.
-const STEP: usize = 256;
+/// Steps of ranks of a library's table.
+const STEPS: usize = 200;
 
 /// `log10` of mass per luminosity of each dust model, in order of f_mu.
 pub(crate) struct Masses {
@@ -24,6 +24,8 @@ pub(crate) struct Masses {
     /// The lowest bin, and how many bins there are from there.
     first: i32,
     bins: usize,
+    /// Ranks of a step of the table.
+    step: usize,
     /// For each step of ranks and each phase, how many models before that rank lie below that phase, by bin; the last phase
     /// counts all.
     table: Vec<u16>,
@@ -66,7 +68,8 @@ impl Masses {
         let position: Vec<i32> = places.iter().map(|place| libm::floor(place * f64::from(BIN)) as i32).collect();
         let low = position.iter().copied().min().unwrap_or(0) >> FRACTION;
         let high = position.iter().copied().max().unwrap_or(0) >> FRACTION;
-        let mut masses = Masses { position, first: low, bins: (high - low) as usize + 1, table: Vec::new() };
+        let (bins, step) = ((high - low) as usize + 1, position.len().div_ceil(STEPS).max(1));
+        let mut masses = Masses { position, first: low, bins, step, table: Vec::new() };
         if with_table {
             masses.table = masses.make_table();
         }
@@ -82,7 +85,7 @@ impl Masses {
         let phases = 1 << TABLE_PHASE;
         let row = (phases + 1) * self.bins;
         let mut counts = vec![0u16; row];
-        let mut table = Vec::with_capacity((self.position.len() / STEP + 2) * row);
+        let mut table = Vec::with_capacity((self.position.len() / self.step + 2) * row);
         let mut push = |counts: &[u16]| {
             let mut running = vec![0u16; self.bins];
             for phase in 0..=phases {
@@ -93,7 +96,7 @@ impl Masses {
             }
         };
         push(&counts);
-        for block in self.position.chunks(STEP) {
+        for block in self.position.chunks(self.step) {
             for &position in block {
                 let phase = (position >> (FRACTION - TABLE_PHASE)) & (phases as i32 - 1);
                 let bin = (position >> FRACTION) - self.first;
@@ -106,7 +109,8 @@ impl Masses {
     }
 
     /// Adds `p` for each model of `ranks`, moved by `offset` bins, to `bins`, whose first is bin `self.first` plus the whole
-    /// part of the offset. Window and offset are rounded: to 256 models and to a sixteenth of a bin.
+    /// part of the offset. Window and offset are rounded: to a two hundredth
+    /// of all models and to a sixteenth of a bin.
     pub(crate) fn add_by_table(
         &self,
         bins: &mut [f64],
@@ -115,10 +119,11 @@ impl Masses {
         p: f64,
         buffer: &mut [Vec<f32>; 2],
     ) {
-        let steps = self.position.len().div_ceil(STEP);
-        let step = |rank: usize| if rank >= self.position.len() { steps } else { (rank + STEP / 2) / STEP };
+        let size = self.step;
+        let steps = self.position.len().div_ceil(size);
+        let step = |rank: usize| if rank >= self.position.len() { steps } else { (rank + size / 2) / size };
         let (low, high) = (step(ranks.start), step(ranks.end));
-        let real = |step: usize| (step * STEP).min(self.position.len());
+        let real = |step: usize| (step * size).min(self.position.len());
         let counted = real(high) - real(low);
         if counted == 0 {
             return;
