@@ -7,12 +7,13 @@ use std::sync::atomic::AtomicBool;
 
 use pogson_image::fits::FitsError;
 use pogson_image::fits::output::Output;
-use pogson_sed::fit::{Effort, FitError, Fitter};
+use pogson_sed::fit::FitError;
 use pogson_sed::magphys::fit_text;
 use pogson_sed::observation::Observation;
-use pogson_sed::posterior::PixelFit;
 
+use super::how::{Fitted, How};
 use super::ordered::in_order;
+use super::redshift_text::redshift_text;
 use super::skipped::Skipped;
 use super::{Done, FittingError};
 use crate::result::PixelRecord;
@@ -23,8 +24,8 @@ use crate::result::journal::{Entry, Journal};
 pub struct ListRun<'a> {
     /// All objects of the list.
     pub observations: &'a [Observation],
-    /// A library made ready for their bands.
-    pub fitter: &'a Fitter,
+    /// Libraries made ready for their bands.
+    pub how: How<'a>,
     /// Folder of the results.
     pub folder: &'a Path,
     /// Whether files that are there may be replaced.
@@ -36,9 +37,14 @@ impl ListRun<'_> {
     pub fn file(folder: &Path, place: usize) -> PathBuf {
         folder.join(format!("{}.fit", place + 1))
     }
+
+    /// The file of the posterior of its redshift, where that is found: its number and `.redshift.csv`.
+    pub fn redshift_file(folder: &Path, place: usize) -> PathBuf {
+        folder.join(format!("{}.redshift.csv", place + 1))
+    }
 }
 
-/// Fits objects with rayon's threads, writes `N.fit` for each (N from 1), and adds it to the journal and to `records`. Those
+/// Fits objects with rayon's threads, writes `N.fit` for each (N from 1; where redshifts are found, `N.redshift.csv` too), and adds it to the journal and to `records`. Those
 /// that `records` holds already and whose files are there are left alone.
 ///
 /// - `places`: of the objects, from 0;
@@ -55,24 +61,37 @@ pub fn fit_list(
     progress: &(dyn Fn(u64) + Sync),
     stop: &AtomicBool,
 ) -> Result<Done, FittingError> {
-    let there = |place: usize| records.contains_key(&place) && ListRun::file(run.folder, place).exists();
+    let redshift = |place: usize| match run.how {
+        How::Known(_) => None,
+        How::Grid(_) => Some(ListRun::redshift_file(run.folder, place)),
+    };
+    let there = |place: usize| {
+        records.contains_key(&place)
+            && ListRun::file(run.folder, place).exists()
+            && redshift(place).is_none_or(|path| path.exists())
+    };
     let left: Vec<usize> = places.iter().copied().filter(|&place| !there(place)).collect();
     let mut done = Done { kept: places.len() - left.len(), ..Done::default() };
     progress(done.kept as u64);
-    let bands = &run.fitter.models().bands;
-    let work = |k: usize| -> Result<Result<(PixelFit, Effort), FitError>, FitsError> {
+    let bands = run.how.bands();
+    let work = |k: usize| -> Result<Result<Fitted, FitError>, FitsError> {
         let observation = &run.observations[left[k]];
-        let outcome = run.fitter.fit_with_effort(observation);
-        if let Ok((fit, _)) = &outcome {
-            write_text(&ListRun::file(run.folder, left[k]), &fit_text(observation, bands, fit), run.overwrite)?;
+        let outcome = run.how.fit(observation, None);
+        if let Ok(Fitted { fit, redshift: posterior, .. }) = &outcome {
+            let found = posterior.as_ref().map(|_| Observation { redshift: fit.redshift, ..observation.clone() });
+            let text = fit_text(found.as_ref().unwrap_or(observation), bands, fit);
+            write_text(&ListRun::file(run.folder, left[k]), &text, run.overwrite)?;
+            if let (Some(posterior), Some(path)) = (posterior, redshift(left[k])) {
+                write_text(&path, &redshift_text(posterior), run.overwrite)?;
+            }
         }
         Ok(outcome)
     };
-    let mut take = |k: usize, outcome: Result<Result<(PixelFit, Effort), FitError>, FitsError>| {
+    let mut take = |k: usize, outcome: Result<Result<Fitted, FitError>, FitsError>| {
         progress(1);
         let place = left[k];
         match outcome? {
-            Ok((fit, effort)) => {
+            Ok(Fitted { fit, effort, .. }) => {
                 let observation = run.observations[place].clone();
                 let record = PixelRecord { x: place as u32, y: 0, observation, fit, draws: None };
                 if !records.contains_key(&place) {

@@ -3,19 +3,23 @@
 
 mod bands;
 mod facts;
+mod how;
 mod list;
 mod name;
 mod ordered;
 mod pixels;
+mod redshift_text;
 mod skipped;
 mod sums;
 mod table;
 
 pub use bands::{BandsError, arrange, filters_of};
 pub use facts::{facts_of_list, options_in_words, parameters_of};
+pub use how::How;
 pub use list::{ListRun, fit_list};
 pub use name::{name_of_bytes, name_of_library};
 pub use pixels::{CubeRun, fit_bins, fit_integrated, fit_pixels, zero_sigma};
+pub use redshift_text::{RedshiftTextError, read_redshift};
 pub use skipped::{Skipped, by_reason};
 pub use sums::{CubeBins, summed};
 pub use table::{TableRow, table};

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
-use pogson_sed::fit::{Effort, FitError, Fitter};
+use pogson_sed::fit::{Effort, FitError, PosteriorDraws};
 use pogson_sed::observation::{Measurement, Observation};
 use pogson_sed::posterior::PixelFit;
 
+use super::how::{Fitted, How};
 use super::ordered::in_order;
 use super::skipped::Skipped;
 use super::sums::{CubeBins, summed};
@@ -18,9 +19,9 @@ use crate::result::{Bins, Draws, PixelRecord, ResultFile, Special, trimmed};
 /// What is fitted with what.
 #[derive(Clone, Copy)]
 pub struct CubeRun<'a> {
-    /// A library made ready, arranged for the cube's bands.
-    pub fitter: &'a Fitter,
-    /// Redshift of the object.
+    /// Libraries made ready, arranged for the cube's bands.
+    pub how: How<'a>,
+    /// Redshift of the object, where it is known; what stands for it where it is to be found.
     pub redshift: f64,
     /// For each band, the least standard deviation as a share of the flux; empty for none.
     pub band_floors: &'a [f64],
@@ -46,13 +47,13 @@ impl CubeRun<'_> {
                 *sigma_jy = sigma_jy.max(floor * *flux_jy);
             }
         }
-        if self.draws == 0 {
-            let (fit, effort) = self.fitter.fit_with_effort(&floored)?;
-            return Ok((measured, fit, effort, None));
-        }
-        let (fit, effort, draws) = self.fitter.fit_and_draw(&floored, self.draws, (1, number))?;
-        let values = draws.values.iter().flatten().map(|&value| value as f32).collect();
-        Ok((measured, fit, effort, Some(Draws { values, covariance: draws.covariance() })))
+        let draws = (self.draws > 0).then_some((self.draws, (1, number)));
+        let Fitted { fit, effort, draws, .. } = self.how.fit(&floored, draws)?;
+        let kept = |draws: PosteriorDraws| Draws {
+            values: draws.values.iter().flatten().map(|&value| value as f32).collect(),
+            covariance: draws.covariance(),
+        };
+        Ok((measured, fit, effort, draws.map(kept)))
     }
 
     /// Fits places with rayon's threads, and hands the records to `keep` in order. The outcome does not depend on the number of

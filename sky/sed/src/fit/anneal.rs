@@ -15,6 +15,8 @@ const LEAST: f64 = 0.02;
 pub(crate) struct Few {
     /// Place, logarithm of the likelihood over the best, number of compatible partners.
     logs: Vec<(u32, f64, f64)>,
+    /// Logarithm of the best likelihood.
+    most: f64,
 }
 
 /// Models with annealed probabilities, which sum to 1.
@@ -29,7 +31,7 @@ impl Few {
         let most = sums.iter().zip(prior).map(|(p, n)| p / n.max(1.0)).fold(0.0, f64::max);
         let of = |(model, (&p, &n)): (usize, (&f64, &f64))| (model as u32, libm::log(p / n / most), n);
         let logs = sums.iter().zip(prior).enumerate().filter(|(_, (p, n))| **p > 0.0 && **n > 0.0).map(of).collect();
-        Few { logs }
+        Few { logs, most: libm::log(most) }
     }
 
     /// The greatest power of 1 or less with which enough models count.
@@ -52,6 +54,12 @@ impl Few {
             if effective(middle) >= ENOUGH { low = middle } else { high = middle }
         }
         low
+    }
+
+    /// Logarithm of the sum of likelihoods raised to `power`, each counted with its partners.
+    pub(crate) fn ln_sum(&self, power: f64) -> f64 {
+        let sum: f64 = self.logs.iter().map(|&(_, likelihood, prior)| prior * libm::exp(power * likelihood)).sum();
+        power * self.most + libm::log(sum)
     }
 
     /// The models at `power`.

@@ -23,6 +23,7 @@ mod math;
 mod models;
 mod naive;
 mod paper;
+mod redshift;
 mod scale_width;
 mod summary;
 mod sweep;
@@ -33,13 +34,14 @@ pub use draws::PosteriorDraws;
 pub use models::{Convention, Models, ModelsError};
 pub use naive::{NaiveSums, naive};
 pub use paper::paper_distance_cm;
+pub use redshift::{RedshiftError, RedshiftFit, RedshiftFitter, RedshiftPosterior};
 pub use weigh::Datum;
 
 use crate::cosmology::{MPC_CM, luminosity_distance_mpc};
 use crate::library::{Library, SOLAR_LUMINOSITY};
 use crate::observation::{Measurement, Observation};
 use crate::posterior::PixelFit;
-use summary::{Facts, Reading, summarise};
+use summary::{Facts, Gathered, Reading, gather, read};
 use sweep::{Outcome, sweep};
 
 /// How to fit.
@@ -225,6 +227,17 @@ impl Fitter {
     }
 
     fn summarise(&self, observation: &Observation, data: &[Datum], outcome: &Outcome) -> PixelFit {
+        read(&self.models.axes, self.gather(observation, data, outcome), self.reading())
+    }
+
+    fn reading(&self) -> Reading {
+        match self.options.convention {
+            Convention::Paper => Reading::Centre,
+            Convention::Mended => Reading::Line,
+        }
+    }
+
+    fn gather(&self, observation: &Observation, data: &[Datum], outcome: &Outcome) -> Gathered {
         let paper = self.options.convention == Convention::Paper;
         let mean_chi2 = outcome.reference + outcome.tally.chi2 / outcome.tally.total;
         // The significance of the light with the models that count.
@@ -234,9 +247,8 @@ impl Fitter {
             jy_per_light: 1.0 / self.light_per_jy(observation),
             width: (!paper).then_some(t),
             ln_common: if paper { 0.0 } else { 0.5 * libm::log(2.0 * std::f64::consts::PI) - libm::log(t) },
-            reading: if paper { Reading::Centre } else { Reading::Line },
         };
-        summarise(&self.models, outcome, &facts)
+        gather(&self.models, outcome, &facts)
     }
 
     /// Lsun/Hz of the library for each Jy of the observation.

@@ -1,7 +1,7 @@
 //! From a pixel's sums to what is said of it.
 
 use crate::fit::anneal::{Annealed, Few};
-use crate::fit::grid::{Axis, Bins};
+use crate::fit::grid::{Axes, Axis, Bins};
 use crate::fit::models::{Alone, Convention, Models};
 use crate::fit::scale_width::{Kernel, gaussian};
 use crate::fit::sweep::Outcome;
@@ -156,44 +156,57 @@ pub(crate) struct Facts {
     pub width: Option<f64>,
     /// Factor of the likelihood that all pairs share, as a logarithm.
     pub ln_common: f64,
-    pub reading: Reading,
+}
+
+/// What a fit with one library, or several, gathered.
+pub(crate) struct Gathered {
+    /// Fine bins of every parameter, in order, as shares of `total`.
+    pub sums: Vec<(Parameter, Vec<f64>)>,
+    pub total: f64,
+    pub best: BestFit,
+    pub ln_evidence: f64,
+    pub effective_stellar: f64,
+    pub effective_dust: f64,
+    pub bands_used: u32,
+    pub redshift: f64,
+}
+
+/// The sums and the best pair of a pixel.
+pub(crate) fn gather(models: &Models, outcome: &Outcome, facts: &Facts) -> Gathered {
+    let tally = &outcome.tally;
+    let sums = fine_sums(models, outcome, facts.width);
+    Gathered {
+        best: best_fit(models, outcome, facts.jy_per_light, &sums),
+        sums,
+        total: tally.total,
+        ln_evidence: libm::log(tally.total / models.pairs as f64) - 0.5 * outcome.reference + facts.ln_common,
+        effective_stellar: effective(&tally.rows, tally.total),
+        effective_dust: effective(&tally.columns, tally.total),
+        bands_used: facts.bands_used,
+        redshift: models.redshift,
+    }
 }
 
 /// What is said of the pixel.
-pub(crate) fn summarise(models: &Models, outcome: &Outcome, facts: &Facts) -> PixelFit {
-    let tally = &outcome.tally;
-    let sums = fine_sums(models, outcome, facts.width);
-    let marginals: Vec<Marginal> = sums
-        .iter()
-        .map(|(parameter, sums)| marginal(*parameter, models.axes.of(*parameter), sums, tally.total, facts.reading))
-        .collect();
-    let best = best_fit(models, outcome, facts.jy_per_light, &sums);
-    let effective_stellar = effective(&tally.rows, tally.total);
-    let effective_dust = effective(&tally.columns, tally.total);
+pub(crate) fn read(axes: &Axes, gathered: Gathered, reading: Reading) -> PixelFit {
+    let Gathered { sums, total, best, ln_evidence, effective_stellar, effective_dust, bands_used, redshift } = gathered;
+    let marginals: Vec<Marginal> =
+        sums.iter().map(|(parameter, sums)| marginal(*parameter, axes.of(*parameter), sums, total, reading)).collect();
     let mut flags = 0;
     if effective_stellar.min(effective_dust) < 100.0 {
         flags |= flag::FEW_MODELS;
     }
-    if best.chi2 > improbable(facts.bands_used.saturating_sub(1)) {
+    if best.chi2 > improbable(bands_used.saturating_sub(1)) {
         flags |= flag::POOR_FIT;
     }
     let at_edge = |(parameter, sums): &(Parameter, Vec<f64>)| {
-        let last = models.axes.of(*parameter).fine.len() - 1;
-        hangs_on_scale(*parameter) && (sums[0] > 0.16 * tally.total || sums[last] > 0.16 * tally.total)
+        let last = axes.of(*parameter).fine.len() - 1;
+        hangs_on_scale(*parameter) && (sums[0] > 0.16 * total || sums[last] > 0.16 * total)
     };
     if sums.iter().any(at_edge) {
         flags |= flag::AT_EDGE;
     }
-    PixelFit {
-        best,
-        marginals,
-        ln_evidence: libm::log(tally.total / models.pairs as f64) - 0.5 * outcome.reference + facts.ln_common,
-        effective_stellar,
-        effective_dust,
-        bands_used: facts.bands_used,
-        redshift: models.redshift,
-        flags,
-    }
+    PixelFit { best, marginals, ln_evidence, effective_stellar, effective_dust, bands_used, redshift, flags }
 }
 
 fn hangs_on_scale(parameter: Parameter) -> bool {

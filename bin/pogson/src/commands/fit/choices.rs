@@ -7,6 +7,7 @@ use pogson_sed::library::Band;
 
 use crate::arguments::models::positive;
 use crate::arguments::places::Places;
+use crate::arguments::redshifts::Redshifts;
 use crate::failure::Failure;
 
 /// The fewest fluxes that MAGPHYS fits.
@@ -16,9 +17,12 @@ const PAPER_BANDS: usize = 4;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Fitting")]
 pub struct HowArgs {
-    /// Redshift of the cube's object [default: the cube's]
-    #[arg(long, value_name = "Z", allow_hyphen_values = true, conflicts_with = "observations")]
-    pub redshift: Option<f64>,
+    /// Redshift of the cube's object, or a range A..B:STEP over which each pixel's is found [default: the cube's]
+    #[arg(long, value_name = "Z|A..B:STEP", allow_hyphen_values = true, conflicts_with = "observations")]
+    pub redshift: Option<ObjectRedshift>,
+    /// Find the redshifts of a list's objects over a range; those in the list do not count
+    #[arg(long, value_name = "A..B:STEP", requires = "observations", conflicts_with_all = ["sfh", "ir", "zlibs"])]
+    pub photo_z: Option<Redshifts>,
     /// Luminosity distance in Mpc [default: by the redshift, H0 70, Omega_m 0.3]
     #[arg(long, value_name = "MPC", value_parser = positive)]
     pub distance: Option<f64>,
@@ -44,6 +48,31 @@ pub struct HowArgs {
     /// Begin anew, where an interrupted run would go on
     #[arg(long)]
     pub restart: bool,
+}
+
+/// The most redshifts over which one is found: a library each is held.
+const MOST_REDSHIFTS: usize = 200;
+
+/// A redshift that is known, or those over which it is found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ObjectRedshift {
+    /// Known.
+    Known(f64),
+    /// To be found.
+    Range(Redshifts),
+}
+
+impl FromStr for ObjectRedshift {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ObjectRedshift, String> {
+        match text.contains("..") || text.contains(',') {
+            true => text.parse().map(ObjectRedshift::Range),
+            false => text.trim().parse().map(ObjectRedshift::Known).map_err(|_| {
+                format!("'{text}' is no redshift; write a number, or a range such as 0.01..0.1:0.005")
+            }),
+        }
+    }
 }
 
 /// A band and its least uncertainty.
@@ -85,6 +114,30 @@ impl HowArgs {
     /// Whether a redshift tells a distance, where none is given.
     pub fn has_distance(&self, redshift: f64) -> bool {
         self.distance.is_some() || redshift > 0.0 || self.paper
+    }
+
+    /// The redshifts over which one is to be found, if it is.
+    ///
+    /// # Errors
+    /// Too many, or one that tells no distance.
+    pub fn range(&self) -> Result<Option<&[f64]>, Failure> {
+        let (option, redshifts) = match (&self.redshift, &self.photo_z) {
+            (Some(ObjectRedshift::Range(Redshifts(all))), _) => ("--redshift", all),
+            (_, Some(Redshifts(all))) => ("--photo-z", all),
+            _ => return Ok(None),
+        };
+        if redshifts.len() > MOST_REDSHIFTS {
+            let count = redshifts.len();
+            return Err(Failure::usage(format!(
+                "{option}: {count} redshifts are more than the {MOST_REDSHIFTS} that a fit holds; take wider steps"
+            )));
+        }
+        match redshifts.iter().find(|z| !self.has_distance(**z)) {
+            Some(z) => Err(Failure::usage(format!(
+                "{option}: redshift {z} tells no distance; begin above 0, or give --distance MPC"
+            ))),
+            None => Ok(Some(redshifts)),
+        }
     }
 
     /// Floors by band; empty if there are none.

@@ -15,6 +15,7 @@ use pogson_sed::fit::Fitter;
 use pogson_sed::library::Library;
 
 use super::library::{WITHIN, paper_redshift};
+use super::redshift_grid::{Ready, grid, words as in_words};
 use super::report::{Clock, Summary, warn_of_skipped};
 use super::super::cube::bin::apply;
 use super::{Args, choices};
@@ -46,10 +47,25 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     let levels = Levels::of(&cube, &usable, args)?;
     let options = args.how.options(cube.min_bands);
     let floors = args.how.band_floors(&cube.bands())?;
-    let (library, name) = models(&cube, redshift, args, out)?;
-    out.go_on()?;
+    let range = args.how.range()?;
+    let (ready, name, parameters) = match range {
+        Some(redshifts) => {
+            let (fitter, name, parameters) = grid(&args.models, redshifts, &cube.bands(), &options, out)?;
+            (Ready::Grid(fitter), name, parameters)
+        }
+        None => {
+            let (library, name) = models(&cube, redshift, args, out)?;
+            out.go_on()?;
+            let parameters = parameters_of(&library);
+            (Ready::Known(Box::new(Fitter::new(&library, options.clone())?)), name, parameters)
+        }
+    };
+    let how = ready.how();
     let mut words = options_in_words(&options);
-    for (band, floor) in library.bands.iter().zip(&floors).filter(|(_, floor)| **floor > 0.0) {
+    if let Some(redshifts) = range {
+        words.insert("redshifts".to_owned(), in_words(redshifts));
+    }
+    for (band, floor) in cube.bands().iter().zip(&floors).filter(|(_, floor)| **floor > 0.0) {
         words.insert(format!("floor {}", band.name), format!("{floor:?}"));
     }
     words.insert("draws".to_owned(), args.how.draws.to_string());
@@ -58,13 +74,11 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
         words.insert("bins".to_owned(), format!("{choice:?} in {band}"));
     }
     let galaxy = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let mut facts = Facts::of_cube(&cube, redshift, parameters_of(&library), name.clone(), words);
+    let mut facts = Facts::of_cube(&cube, redshift, parameters, name.clone(), words);
     if facts.galaxy.is_empty() {
         facts.galaxy = galaxy;
     }
     let arithmetic = choices::word(&options);
-    let fitter = Fitter::new(&library, options)?;
-    drop(library);
 
     let beside = journal_of(&args.output);
     if args.how.restart {
@@ -77,7 +91,7 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     }
     let progress = out.progress("fits", (levels.pixels.len() + levels.bins.len()) as u64, Unit::Fits);
     let (advance, stop) = (|count| progress.add(count), out.interrupt_flag());
-    let run = CubeRun { fitter: &fitter, redshift, band_floors: &floors, draws: args.how.draws, progress: &advance, stop: &stop };
+    let run = CubeRun { how, redshift, band_floors: &floors, draws: args.how.draws, progress: &advance, stop: &stop };
     let done = levels.fit(&run, &cube, &mut journal, &mut result, out);
     drop(progress);
     let fits = |result: &ResultFile| result.pixels.len() + result.bins.as_ref().map_or(0, |bins| bins.records.len());
@@ -91,7 +105,7 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     }
     result.write(&args.output, args.force)?;
     journal.remove()?;
-    let facts = (arithmetic, fitter.models().pairs, name.as_str());
+    let facts = (arithmetic, how.pairs(), name.as_str());
     let records = result.pixels.iter().chain(result.bins.iter().flat_map(|bins| &bins.records));
     let summary = Summary::new(records, &done, facts, &args.output, &clock);
     // The sum over a part is not that over all.
@@ -115,7 +129,16 @@ fn open(path: &Path, args: &Args) -> Result<(Cube, f64), Failure> {
         cube.min_bands = bands as usize;
         cube.mark_few_bands();
     }
-    let redshift = args.how.redshift.or(cube.redshift);
+    if let Some(redshifts) = args.how.range()? {
+        // Results are of one object: what is told of it, or the middle.
+        let middle = redshifts.get(redshifts.len() / 2).copied().unwrap_or(0.0);
+        let redshift = cube.redshift.unwrap_or(middle);
+        return Ok((cube, redshift));
+    }
+    let redshift = match args.how.redshift {
+        Some(choices::ObjectRedshift::Known(redshift)) => Some(redshift),
+        _ => cube.redshift,
+    };
     let redshift =
         redshift.ok_or_else(|| Failure::usage(format!("{}: has no redshift; give --redshift Z", path.display())))?;
     if !(-0.01..=20.0).contains(&redshift) {

@@ -5,20 +5,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pogson_cube::fitting::{
-    Done, ListRun, Skipped, TableRow, facts_of_list, fit_list, name_of_bytes, options_in_words, table,
+    Done, How, ListRun, RedshiftTextError, Skipped, TableRow, facts_of_list, fit_list, name_of_bytes, options_in_words, read_redshift, table,
 };
 use pogson_cube::result::PixelRecord;
 use pogson_cube::result::journal::Journal;
 use pogson_cube::text_file;
 use pogson_image::fits::FitsError;
 use pogson_image::fits::output::Output as File;
-use pogson_sed::fit::{Fitter, Options};
+use pogson_sed::fit::{Fitter, Options, RedshiftFitter, RedshiftPosterior};
 use pogson_sed::library::Band;
 use pogson_sed::magphys::{Filter, ZeroSigma, read_filters, read_observations};
 use pogson_sed::observation::{Measurement, Observation};
 
 use super::cube::{SYNC, interrupted, refuse_existing};
 use super::list_models::ListModels;
+use super::redshift_grid::{grid, words as in_words};
 use super::report::{Clock, Summary, warn_of_skipped};
 use super::{Args, choices};
 use crate::failure::Failure;
@@ -71,7 +72,7 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let part = args.how.places(list.observations.len(), "objects")?;
     let options = args.how.options(args.how.min_bands.map_or(MIN_BANDS, |bands| bands as usize));
     let (places, far) = with_distance(&list, part.clone(), args);
-    let models = ListModels::new(args, &list.bands, &list.observations, &places)?;
+    let models = Libraries::new(args, &list, &places, &options, out)?;
 
     let stem = if args.how.pixels.is_some() { format!("fits_{}-{}", part.start, part.end) } else { "fits".to_owned() };
     let (beside, csv) = (args.output.join(format!("{stem}.journal")), args.output.join(format!("{stem}.csv")));
@@ -80,11 +81,15 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     }
     let begun = beside.exists();
     // What stands there is this run's own where its journal does.
-    let mut outputs = places.iter().map(|&place| ListRun::file(&args.output, place)).chain([csv.clone()]);
+    let redshift_file = |place: usize| models.grid().then(|| ListRun::redshift_file(&args.output, place));
+    let mut outputs = places.iter().filter_map(|&place| redshift_file(place)).chain(places.iter().map(|&place| ListRun::file(&args.output, place))).chain([csv.clone()]);
     outputs.try_for_each(|path| refuse_existing(&path, args.force || begun || args.how.restart))?;
     std::fs::create_dir_all(&args.output).map_err(|e| Failure::io(&args.output, &e))?;
-    let facts =
-        facts_of_list(list.observations.len(), &list.bands, (&models.name, &list.name), options_in_words(&options));
+    let mut words = options_in_words(&options);
+    if let Some(redshifts) = args.how.range()? {
+        words.insert("redshifts".to_owned(), in_words(redshifts));
+    }
+    let facts = facts_of_list(list.observations.len(), &list.bands, (models.name(), &list.name), words);
     let (mut journal, held) = Journal::open(&beside, &facts, SYNC)?;
     let mut records: BTreeMap<usize, PixelRecord> =
         held.result.pixels.into_iter().map(|record| (record.x as usize, record)).collect();
@@ -92,20 +97,32 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let progress = out.progress("fits", places.len() as u64, Unit::Fits);
     let mut done = Done { skipped: far, ..Done::default() };
     let mut pairs = 0;
-    for (redshift, places) in models.groups() {
-        let fitter = fitter(&models, *redshift, &list, &options, out)?;
-        pairs = pairs.max(fitter.models().pairs);
-        let overwrite = args.force || begun || args.how.restart;
-        let run = ListRun { observations: &list.observations, fitter: &fitter, folder: &args.output, overwrite };
-        let advance = |count| progress.add(count);
+    let overwrite = args.force || begun || args.how.restart;
+    let advance = |count| progress.add(count);
+    let mut fit = |how: How<'_>, places: &[usize]| -> Result<(), Failure> {
+        pairs = pairs.max(how.pairs());
+        let run = ListRun { observations: &list.observations, how, folder: &args.output, overwrite };
         let fitted = fit_list(&run, places, &mut journal, &mut records, &advance, &out.interrupt_flag());
         done.add(fitted.map_err(|error| interrupted(error, &beside, records.len(), part.len()))?);
+        Ok(())
+    };
+    match &models {
+        Libraries::Grid(fitter, _) => fit(How::Grid(fitter), &places)?,
+        Libraries::Known(models) => {
+            for (redshift, places) in models.groups() {
+                fit(How::Known(&fitter(models, *redshift, &list, &options, out)?), places)?;
+            }
+        }
     }
     drop(progress);
     done.skipped.sort_by_key(|skipped| skipped.place);
     warn_of_skipped(&done, out);
-    let rows: Vec<TableRow<'_>> =
-        records.iter().map(|(place, record)| TableRow { number: place + 1, record }).collect();
+    let redshifts = records.keys().filter_map(|&place| Some((place, read_redshift(&redshift_file(place)?))));
+    let redshifts = redshifts
+        .map(|(place, read)| Ok((place, read?)))
+        .collect::<Result<BTreeMap<usize, RedshiftPosterior>, RedshiftTextError>>()?;
+    let row = |(place, record): (&usize, _)| TableRow { number: place + 1, record, redshift: redshifts.get(place) };
+    let rows: Vec<TableRow<'_>> = records.iter().map(row).collect();
     if rows.is_empty() {
         journal.remove()?;
         return Err(Failure::in_file(
@@ -113,10 +130,46 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
             format!("none of {} objects could be fitted; the warnings say why", part.len()),
         ));
     }
-    write(&csv, &table(&rows), args.force || begun || args.how.restart)?;
+    write(&csv, &table(&rows), overwrite)?;
     journal.remove()?;
-    let facts = (choices::word(&options), pairs, models.name.as_str());
-    Summary::new(records.values(), &done, facts, &args.output, &clock).print(out)
+    let facts = (choices::word(&options), pairs, models.name());
+    let summary = Summary::new(records.values(), &done, facts, &args.output, &clock);
+    summary.of_redshifts(&rows).print(out)
+}
+
+/// Models for all objects.
+enum Libraries<'a> {
+    /// Of objects whose redshifts are known.
+    Known(ListModels<'a>),
+    /// At all redshifts of a range, and what names them.
+    Grid(RedshiftFitter, String),
+}
+
+impl<'a> Libraries<'a> {
+    fn new(
+        args: &'a Args,
+        list: &List,
+        places: &[usize],
+        options: &Options,
+        out: &Output,
+    ) -> Result<Libraries<'a>, Failure> {
+        let Some(redshifts) = args.how.range()? else {
+            return Ok(Libraries::Known(ListModels::new(args, &list.bands, &list.observations, places)?));
+        };
+        let (fitter, name, _) = grid(&args.models, redshifts, &list.bands, options, out)?;
+        Ok(Libraries::Grid(fitter, name))
+    }
+
+    fn grid(&self) -> bool {
+        matches!(self, Libraries::Grid(..))
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Libraries::Known(models) => &models.name,
+            Libraries::Grid(_, name) => name,
+        }
+    }
 }
 
 fn fitter(
@@ -173,7 +226,7 @@ fn in_order(path: &Path, table: &[Filter]) -> Result<(), Failure> {
 /// Places whose objects have a distance, and those that have none.
 fn with_distance(list: &List, part: std::ops::Range<usize>, args: &Args) -> (Vec<usize>, Vec<Skipped>) {
     let (places, far): (Vec<usize>, Vec<usize>) =
-        part.partition(|&place| args.how.has_distance(list.observations[place].redshift));
+        part.partition(|&place| args.how.photo_z.is_some() || args.how.has_distance(list.observations[place].redshift));
     let skipped = far.into_iter().map(|place| {
         let Observation { name, redshift, .. } = &list.observations[place];
         let sentence = format!("{name}: redshift {redshift} tells no distance; give --distance");

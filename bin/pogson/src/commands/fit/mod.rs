@@ -6,6 +6,7 @@ mod join;
 mod library;
 mod list;
 mod list_models;
+mod redshift_grid;
 mod report;
 
 use std::path::PathBuf;
@@ -31,7 +32,9 @@ Examples:
   pogson fit ngc5584.fits --pixels 0..5000 -o part1.h5        one part, on one machine
   pogson fit ngc5584.fits --pixels 5000.. -o part2.h5         the other, on another
   pogson fit --join part1.h5 part2.h5 -o ngc5584.h5
+  pogson fit ngc5584.fits --redshift 0.002..0.02:0.002 -o ngc5584.h5      the redshift is to be found
   pogson fit --observations observations.dat --filters filters.dat -o fits
+  pogson fit --observations observations.dat --filters filters.dat --photo-z 0.01..0.3:0.01 -o fits
   pogson fit --observations observations.dat --filters filters.dat --sfh starformhist_cb07_z0.0100.lbr \\
       --ir infrared_dce08_z0.0100.lbr --paper -o fits")]
 pub struct Args {

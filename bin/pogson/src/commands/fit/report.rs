@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use pogson_cube::fitting::{Done, by_reason};
+use pogson_cube::fitting::{Done, TableRow, by_reason};
 use pogson_cube::result::{PixelRecord, ResultFile};
 use pogson_cube::maps::{Level, totals};
 use pogson_sed::posterior::flag;
@@ -50,6 +50,16 @@ struct Sum {
     difference_dex: f64,
 }
 
+/// An object's redshift that was found.
+#[derive(Debug, Serialize)]
+struct Redshift {
+    number: usize,
+    name: String,
+    z_best: f64,
+    z_mean: f64,
+    z_sigma: f64,
+}
+
 /// The summary, as `--json` prints it.
 #[derive(Debug, Serialize)]
 pub struct Summary {
@@ -72,6 +82,8 @@ pub struct Summary {
     pairs_worked: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     sums: BTreeMap<&'static str, Sum>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    redshifts: Vec<Redshift>,
     seconds: f64,
     cpu_seconds: f64,
 }
@@ -107,6 +119,7 @@ impl Summary {
             pairs,
             pairs_worked: done.effort.worked,
             sums: BTreeMap::new(),
+            redshifts: Vec::new(),
             seconds: clock.begun.elapsed().as_secs_f64(),
             cpu_seconds: cpu_seconds(),
         }
@@ -123,6 +136,17 @@ impl Summary {
                 self.sums.insert(total.parameter.name(), sum);
             }
         }
+        self
+    }
+
+    /// With the redshifts that were found.
+    pub fn of_redshifts(mut self, rows: &[TableRow<'_>]) -> Summary {
+        let found = |row: &TableRow<'_>| {
+            let z = row.redshift?;
+            let name = row.record.observation.name.clone();
+            Some(Redshift { number: row.number, name, z_best: z.best(), z_mean: z.mean(), z_sigma: z.sigma() })
+        };
+        self.redshifts = rows.iter().filter_map(found).collect();
         self
     }
 
