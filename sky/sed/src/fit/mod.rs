@@ -23,6 +23,7 @@ mod math;
 mod models;
 mod naive;
 mod paper;
+mod prior;
 mod redshift;
 mod scale_width;
 mod summary;
@@ -34,6 +35,7 @@ pub use draws::PosteriorDraws;
 pub use models::{Convention, Models, ModelsError};
 pub use naive::{NaiveSums, naive};
 pub use paper::paper_distance_cm;
+pub use prior::Range;
 pub use redshift::{RedshiftError, RedshiftFit, RedshiftFitter, RedshiftPosterior};
 pub use weigh::Datum;
 
@@ -59,6 +61,8 @@ pub struct Options {
     pub neglect: f64,
     /// Luminosity distance in Mpc, where it is not to follow from the redshift.
     pub distance_mpc: Option<f64>,
+    /// Ranges that stellar models have to lie in.
+    pub ranges: Vec<Range>,
 }
 
 impl Default for Options {
@@ -70,6 +74,7 @@ impl Default for Options {
             min_bands: 4,
             neglect: 1e-9,
             distance_mpc: None,
+            ranges: Vec::new(),
         }
     }
 }
@@ -176,7 +181,10 @@ impl Fitter {
     /// # Errors
     /// [`ModelsError`]: a library whose columns do not fit together.
     pub fn new(library: &Library, options: Options) -> Result<Fitter, ModelsError> {
-        let models = Models::new(library, options.tolerance, options.convention)?;
+        let mut models = Models::new(library, options.tolerance, options.convention)?;
+        if !options.ranges.is_empty() {
+            models.restrict(&options.ranges)?;
+        }
         Ok(Fitter { models, options })
     }
 

@@ -131,6 +131,17 @@ pub enum ModelsError {
         /// What stands there.
         value: f64,
     },
+    /// A range of what the stellar models do not tell.
+    #[error(
+        "a range of {parameter} cannot be held: it is not one of the parameters that the library's stellar models decide; leave it out"
+    )]
+    RangeOf {
+        /// Name of the parameter.
+        parameter: &'static str,
+    },
+    /// No stellar model within the ranges.
+    #[error("no stellar model of the library lies within the ranges and has dust models to go with; widen the ranges")]
+    EmptyRange,
 }
 
 impl Models {
@@ -313,7 +324,7 @@ impl Columns {
 
 impl Columns {
     /// Counts the stellar models whose windows hold each column.
-    fn count_rows(&mut self, windows: &[(u32, u32)]) {
+    pub(crate) fn count_rows(&mut self, windows: &[(u32, u32)]) {
         let mut steps = vec![0i64; self.count + 1];
         for &(low, high) in windows {
             steps[low as usize] += 1;

@@ -137,7 +137,9 @@ impl Sweep<'_> {
         let mut order: Vec<(f32, u32)> = if self.weighed.star_bands {
             self.order(f32::INFINITY)
         } else {
-            (0..rows).step_by(rows.div_ceil(SCOUTS)).map(|row| (0.0, row as u32)).collect()
+            let paired = |row: &usize| self.models.rows.window[*row].0 < self.models.rows.window[*row].1;
+            let rows: Vec<usize> = (0..rows).filter(paired).collect();
+            rows.iter().step_by(rows.len().div_ceil(SCOUTS).max(1)).map(|&row| (0.0, row as u32)).collect()
         };
         if order.len() > SCOUTS {
             order.select_nth_unstable_by(SCOUTS, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

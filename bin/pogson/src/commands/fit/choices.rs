@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use pogson_sed::fit::{Convention, Options};
+use pogson_sed::fit::{Convention, Options, Range};
 use pogson_sed::library::Band;
+use pogson_sed::parameter::Parameter;
 
 use crate::arguments::models::positive;
 use crate::arguments::places::Places;
@@ -38,6 +39,9 @@ pub struct HowArgs {
     /// Bands that a fit needs [default: the cube's, or 4 for a list]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub min_bands: Option<u32>,
+    /// Range that a stellar parameter has to lie in; may be given several times: metallicity=0.3..1.2
+    #[arg(long, value_name = "NAME=A..B")]
+    pub prior: Vec<PriorRange>,
     /// A part alone: A..B, from A and before B. Counts the usable pixels of the cube row by row, or the objects of the list,
     /// from 0. Sums over all pixels belong to the part that begins at 0
     #[arg(long, value_name = "A..B")]
@@ -91,6 +95,32 @@ impl FromStr for BandFloor {
     }
 }
 
+/// A range of a parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct PriorRange(Range);
+
+impl FromStr for PriorRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PriorRange, String> {
+        let form = || "write the parameter, =, and a range: metallicity=0.3..1.2".to_owned();
+        let (name, range) = text.split_once('=').ok_or_else(form)?;
+        let (low, high) = range.split_once("..").ok_or_else(form)?;
+        let name = name.trim();
+        let parameter = Parameter::all().find(|parameter| parameter.name() == name);
+        let parameter = parameter.ok_or_else(|| {
+            let names: Vec<&str> = Parameter::all().map(Parameter::name).collect();
+            format!("'{name}' is none of {}", names.join(", "))
+        })?;
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0);
+        let (low, high) = number(low).zip(number(high)).ok_or_else(form)?;
+        if low > high {
+            return Err(format!("the range '{range}' runs backwards"));
+        }
+        Ok(PriorRange(Range { parameter, low, high }))
+    }
+}
+
 fn share(text: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>().ok().filter(|v| (0.0..=10.0).contains(v));
     value.ok_or_else(|| "a share of 0 to 10 is wanted, such as 0.05".to_owned())
@@ -107,6 +137,7 @@ impl HowArgs {
             // Bands without a flux above 0 do not count for MAGPHYS.
             min_bands: if self.paper { min_bands.min(PAPER_BANDS) } else { min_bands },
             distance_mpc: self.distance,
+            ranges: self.prior.iter().map(|prior| prior.0).collect(),
             ..base
         }
     }
