@@ -83,6 +83,12 @@ proptest! {
 }
 
 #[test]
+fn pixels_of_dust_alone_keep_their_bins() {
+    // No starlight tells a row's scale: its reference comes from the best pair's luminosity.
+    check(&DUST, 16.014906424625636, 182).unwrap();
+}
+
+#[test]
 fn missing_bands_and_upper_limits_leave_the_rest_as_if_they_were_not() {
     let fitter = Fitter::new(&library(&FAR, 1, 300), Options::default()).unwrap();
     let mut observation = observations(&FAR, 10.0, 3, 1).remove(0);

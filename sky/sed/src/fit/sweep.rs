@@ -183,9 +183,15 @@ impl Sweep<'_> {
         for (slot, band) in mixed.iter_mut().zip(&weighed.mixed) {
             *slot = band.factor * rows.flux[band.band][row];
         }
-        // A scale near the row's: that of the bands with its light, else that of the best pair so far.
+        // A scale near the row's: that of the bands with its light, else the one that gives the best pair's dust luminosity.
         let (a, c) = (weighed.a[row], weighed.c[row]);
-        let scale = if a > 0.0 && c > 0.0 { a / c } else { 1.0 };
+        let scale = match (a > 0.0 && c > 0.0, self.best.scale > 0.0) {
+            (true, _) => a / c,
+            (false, true) => {
+                self.best.scale * rows.luminosity[self.best.row] / (rows.luminosity[row] * weighed.mass_unit)
+            }
+            (false, false) => 1.0,
+        };
         let log = libm::log10(scale * weighed.mass_unit);
         let axes = &models.axes;
         let offset = |parameter, log| Offset::new(&axes.of(parameter).fine, log);
