@@ -12,7 +12,6 @@ pub mod journal;
 mod layout;
 mod of_cube;
 mod read;
-pub mod run;
 mod write;
 
 pub use error::ResultError;
