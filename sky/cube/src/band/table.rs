@@ -165,8 +165,9 @@ mod tests {
         for band in &KNOWN {
             let filter = pogson_sed::filter::find(band.name).unwrap();
             assert_eq!(filter.name, band.name);
+            // The table's are sums by trapezoids (sedpy), the filter's integrals of straight pieces.
             assert!(
-                (filter.pivot() * 1e-4 / band.wavelength_um - 1.0).abs() < 2e-4,
+                (filter.pivot() * 1e-4 / band.wavelength_um - 1.0).abs() < 1e-3,
                 "{}: {}",
                 band.name,
                 filter.pivot()
