@@ -1,13 +1,22 @@
 //! The fit of a pixel against every compatible pair of a library.
 //!
-//! ```no_run
-//! # fn library() -> pogson_sed::library::Library { unimplemented!() }
-//! # fn observation() -> pogson_sed::observation::Observation { unimplemented!() }
+//! ```
 //! use pogson_sed::fit::{Fitter, Options};
+//! use pogson_sed::library::{Band, Library};
+//! use pogson_sed::mock::{MockRecipe, draw};
+//! use pogson_sed::{build::Builder, filter::find, ssp::embedded};
 //!
-//! let fitter = Fitter::new(&library(), Options::default())?;
-//! let fit = fitter.fit(&observation())?;
-//! println!("log10 of the stellar mass: {:.2}", fit.marginals[5].median());
+//! let names = ["SDSS_u", "SDSS_g", "SDSS_r", "SDSS_i", "SDSS_z"];
+//! let filters = names.map(|name| find(name).expect("an embedded filter"));
+//! let bands = filters.map(|f| Band { name: f.name.clone(), wavelength_um: f.pivot() / 1e4, id: 0 }).to_vec();
+//! let builder = Builder::new(embedded(), &bands, &filters, 0.01, 1)?;
+//! let library = Library { redshift: 0.01, bands: bands.clone(), stellar: builder.stellar(0..200), dust: builder.dust(0..200) };
+//! let recipe = MockRecipe { count: 1, snr: 10.0, seed: 1, mass: (1e6, 1e6), distance_mpc: 43.158 };
+//! let observation = &draw(&library, &recipe)?[0].observation;
+//!
+//! let fit = Fitter::new(&library, Options::default())?.fit(observation)?;
+//! // Marginals are in the order of `Parameter::all`: the sixth is log10 of the stellar mass, 6 here.
+//! assert!((fit.marginals[5].median() - 6.0).abs() < 0.5);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
