@@ -1,19 +1,32 @@
-//! One row against all its compatible columns: the innermost loops.
+//! One row against a slice of its compatible columns: the innermost loops.
 //!
-//! A test in single precision, `num^2 >= k den`, finds pairs below the threshold without a division; only leaves of 16 with
-//! such pairs are worked out. Where the total is large, `S - num^2 / den` cancels, and these are worked out in double
-//! precision.
+//! A leaf of 64 pairs goes through in stages, each a plain loop that becomes vectors at any width. A test in single
+//! precision, `num^2 >= k den`, finds pairs below the threshold without a division; only leaves with such pairs are worked
+//! out. Where the total is large, `S - num^2 / den` cancels, and these are worked out in double precision.
 #![allow(clippy::needless_range_loop, reason = "lanes over several arrays at once")]
 
 use crate::fit::bound::{Leaves, RowBound, bounds};
 use crate::fit::likelihood::Likelihood;
 use crate::fit::math::{exp2, log10};
-use crate::fit::models::{Columns, LEAF};
-use crate::fit::tally::{Offsets, Tally, keys};
+use crate::fit::models::{Columns, LEAF, SLICE};
+use crate::fit::tally::{Dusts, Offsets, RowTally, keys};
 use crate::fit::weigh::Weighed;
 
 /// The most mixed bands that have kernels of their own.
 pub(crate) const MOST_MIXED: usize = 12;
+/// Leaves in a slice.
+const LEAVES: usize = SLICE / LEAF;
+
+/// What a row is swept for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Aim {
+    /// The least chi2 alone.
+    Least,
+    /// The columns whose chi2, above the reference, is below this.
+    Below(f32),
+    /// All sums, and the least chi2.
+    Sums,
+}
 
 /// A row and what its sweep needs of the pixel.
 pub(crate) struct Row<'a> {
@@ -29,9 +42,6 @@ pub(crate) struct Row<'a> {
     pub mixed: [f64; MOST_MIXED],
     /// First and one past the last rank.
     pub window: (u32, u32),
-    /// Leaves to look at.
-    pub first_leaf: usize,
-    pub leaf_count: usize,
     /// Pairs above this chi2, in units of the total, are left out.
     pub threshold: f32,
     /// Reference chi2, not in units of the total.
@@ -44,39 +54,51 @@ pub(crate) struct Row<'a> {
     pub likelihood: Likelihood,
     /// Whether to work in double precision.
     pub wide: bool,
-    /// Look for the least chi2 alone.
-    pub scout: bool,
     /// Whether means of scales are wanted.
     pub means: bool,
 }
 
 /// What a sweep found.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Found {
-    /// Sum of probabilities.
-    pub total: f64,
-    /// Sum of probability times chi2 above the reference.
-    pub chi2: f64,
-    /// Sum of probability times log10 of the scale over the reference scale.
-    pub log: f64,
+    /// The least chi2 above the reference, in the order of whole numbers ([`ordered`]).
+    pub least: i32,
+    /// Sums of probability times chi2 above the reference, and times log10 of the scale over the reference scale, by lane.
+    pub chi2: [f32; LEAF],
+    pub log: [f32; LEAF],
     /// Pairs that were worked out.
     pub worked: u64,
     /// Pairs that were tested.
     pub tested: u64,
 }
 
-/// The least chi2 that was seen, above the reference, and where: candidates to be looked at in double precision.
-pub(crate) struct Candidates {
-    /// Pairs below this are candidates.
-    pub below: f32,
-    /// Column of each.
-    pub columns: Vec<u32>,
+impl Found {
+    pub(crate) fn nothing() -> Found {
+        Found { least: i32::MAX, chi2: [0.0; LEAF], log: [0.0; LEAF], worked: 0, tested: 0 }
+    }
+
+    /// The least chi2 above the reference; infinite where no pair passed.
+    pub(crate) fn least(&self) -> f32 {
+        if self.least == i32::MAX { f32::INFINITY } else { from_ordered(self.least) }
+    }
 }
 
-/// What of a pair does not hang on its precision: chi2 above the reference, and the scale over the row's reference.
-struct Pairs {
-    chi2: [f32; 16],
-    ratio: [f32; 16],
+/// Where a row's sweep leaves its sums.
+pub(crate) struct Sums<'a> {
+    pub row: &'a mut RowTally,
+    pub columns: &'a mut [f64],
+    pub dusts: &'a mut Dusts,
+}
+
+/// A whole number for each float, in the same order: vectors find the least of whole numbers, but not of floats.
+#[inline(always)]
+fn ordered(x: f32) -> i32 {
+    let bits = x.to_bits() as i32;
+    bits ^ ((bits >> 31) & i32::MAX)
+}
+
+fn from_ordered(bits: i32) -> f32 {
+    f32::from_bits((bits ^ ((bits >> 31) & i32::MAX)) as u32)
 }
 
 #[inline(always)]
@@ -88,20 +110,24 @@ fn single<const M: usize>(values: &[f64; MOST_MIXED]) -> [f32; M] {
     out
 }
 
-/// `N` values from `at`; the columns are padded to whole leaves, so that there are so many.
+/// A leaf of values from `at`; the columns are padded to whole leaves, so that there are so many.
 #[inline(always)]
-fn part<T, const N: usize>(values: &[T], at: usize) -> &[T; N] {
+fn leaf_of<T>(values: &[T], at: usize) -> &[T; LEAF] {
     match values[at..].first_chunk() {
         Some(chunk) => chunk,
         None => unreachable!("columns are padded to whole leaves"),
     }
 }
 
-/// `num`, `den` and whether each pair passes, for a leaf of columns from `at`.
-struct Leaf {
+/// The pairs in hand: lane by lane.
+struct Hand {
     num: [f32; LEAF],
     den: [f32; LEAF],
+    /// All bits where a pair passes, else none.
     live: [u32; LEAF],
+    chi2: [f32; LEAF],
+    /// The scale over the row's reference.
+    ratio: [f32; LEAF],
 }
 
 /// Which columns a row looks at, and how.
@@ -111,18 +137,15 @@ struct Test<const M: usize> {
     luminosity: f32,
     mixed: [f32; M],
     k: f32,
-    low: i32,
-    span: u32,
 }
 
 #[inline(always)]
-fn test<const M: usize>(test: &Test<M>, weighed: &Weighed, columns: &Columns, at: usize, leaf: &mut Leaf) {
-    let b: &[f32; LEAF] = part(&weighed.b_single, at);
-    let e: &[f32; LEAF] = part(&weighed.e_single, at);
-    let rank: &[i32; LEAF] = part(&columns.rank, at);
+fn test<const M: usize>(test: &Test<M>, weighed: &Weighed, at: usize, hand: &mut Hand) {
+    let b: &[f32; LEAF] = leaf_of(&weighed.b_single, at);
+    let e: &[f32; LEAF] = leaf_of(&weighed.e_single, at);
     let mut flux: [&[f32; LEAF]; M] = [&[0.0; LEAF]; M];
     for (slot, mixed) in flux.iter_mut().zip(&weighed.mixed) {
-        *slot = part(&mixed.columns, at);
+        *slot = leaf_of(&mixed.columns, at);
     }
     for i in 0..LEAF {
         let num = test.luminosity.mul_add(b[i], test.a);
@@ -132,72 +155,54 @@ fn test<const M: usize>(test: &Test<M>, weighed: &Weighed, columns: &Columns, at
         }
         let den = test.luminosity.mul_add(den, test.c);
         let num = if num > 0.0 { num } else { 0.0 };
-        let inside = (rank[i].wrapping_sub(test.low) as u32) < test.span;
-        leaf.num[i] = num;
-        leaf.den[i] = den;
-        leaf.live[i] = u32::from(num * num >= test.k * den) & u32::from(inside);
+        hand.num[i] = num;
+        hand.den[i] = den;
+        hand.live[i] = u32::from((num * num >= test.k * den) & (den > 0.0)).wrapping_neg();
     }
 }
 
-/// The least of 16, by halves.
+/// Works out a leaf in double precision.
 #[inline(always)]
-fn least_of(mut values: [f32; 16]) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            values[i] = if values[i + half] < values[i] { values[i + half] } else { values[i] };
-        }
-    }
-    values[0]
-}
-
-/// Works out 16 pairs in double precision.
-#[inline(always)]
-fn wide<const M: usize>(row: &Row, at: usize) -> Pairs {
+fn wide<const M: usize>(row: &Row, at: usize, hand: &mut Hand) {
     let weighed = row.weighed;
-    let b: &[f64; 16] = part(&weighed.b, at);
-    let e: &[f64; 16] = part(&weighed.e, at);
-    let (mut num, mut den) = ([0.0f64; 16], [0.0f64; 16]);
-    for i in 0..16 {
-        num[i] = row.luminosity.mul_add(b[i], row.a);
-        den[i] = row.luminosity * e[i];
+    let b: &[f64; LEAF] = leaf_of(&weighed.b, at);
+    let e: &[f64; LEAF] = leaf_of(&weighed.e, at);
+    let mut flux: [&[f64; LEAF]; M] = [&[0.0; LEAF]; M];
+    for (slot, mixed) in flux.iter_mut().zip(&weighed.mixed) {
+        *slot = leaf_of(&mixed.columns_double, at);
     }
-    for (band, mixed) in weighed.mixed.iter().enumerate().take(M) {
-        let flux: &[f64; 16] = part(&mixed.columns_double, at);
-        for i in 0..16 {
-            den[i] = row.mixed[band].mul_add(flux[i], den[i]);
-        }
-    }
-    let mut pairs = Pairs { chi2: [0.0; 16], ratio: [0.0; 16] };
     let excess = weighed.total - row.reference;
     let per_scale = 1.0 / row.scale;
-    for i in 0..16 {
-        let den = row.luminosity.mul_add(den[i], row.c);
-        let num = if num[i] > 0.0 { num[i] } else { 0.0 };
+    for i in 0..LEAF {
+        let num = row.luminosity.mul_add(b[i], row.a);
+        let mut den = row.luminosity * e[i];
+        for band in 0..M {
+            den = row.mixed[band].mul_add(flux[band][i], den);
+        }
+        let den = row.luminosity.mul_add(den, row.c);
+        let num = if num > 0.0 { num } else { 0.0 };
         let scale = num / den;
-        pairs.chi2[i] = (-(weighed.total * num)).mul_add(scale, excess) as f32;
-        pairs.ratio[i] = (scale * per_scale) as f32;
+        hand.chi2[i] = (-(weighed.total * num)).mul_add(scale, excess) as f32;
+        hand.ratio[i] = (scale * per_scale) as f32;
     }
-    pairs
 }
 
-/// Works out 16 pairs in single precision from `num` and `den`.
+/// Works out a leaf in single precision from `num` and `den`.
 #[inline(always)]
-fn narrow(row: &Row, num: &[f32; 16], den: &[f32; 16]) -> Pairs {
+fn narrow(row: &Row, hand: &mut Hand) {
     let total = row.weighed.total as f32;
     let excess = (row.weighed.total - row.reference) as f32;
     let per_scale = (1.0 / row.scale) as f32;
-    let mut pairs = Pairs { chi2: [0.0; 16], ratio: [0.0; 16] };
-    for i in 0..16 {
-        let scale = num[i] / den[i];
-        pairs.chi2[i] = (-(total * num[i])).mul_add(scale, excess);
-        pairs.ratio[i] = scale * per_scale;
+    for i in 0..LEAF {
+        let scale = hand.num[i] / hand.den[i];
+        hand.chi2[i] = (-(total * hand.num[i])).mul_add(scale, excess);
+        hand.ratio[i] = scale * per_scale;
     }
-    pairs
 }
 
-/// The body of a row's sweep for `M` mixed bands.
+/// The body of a row's sweep over a slice for `M` mixed bands.
 #[inline(always)]
-fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidates, bounds_of: &mut [f32]) -> Found {
+fn sweep<const M: usize>(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, below: &mut Vec<u32>, found: &mut Found) {
     let (weighed, columns) = (row.weighed, row.columns);
     let asked = Test {
         a: row.a as f32,
@@ -206,100 +211,110 @@ fn sweep<const M: usize>(row: &Row, tally: &mut Tally, candidates: &mut Candidat
         mixed: single::<M>(&row.mixed),
         // chi2 / S <= t is num^2 >= (1 - t) den; a margin covers the rounding of single precision.
         k: 1.0 - row.threshold - 1e-6,
-        low: row.window.0 as i32,
-        span: row.window.1 - row.window.0,
     };
-    let mut tested = Leaf { num: [0.0; LEAF], den: [0.0; LEAF], live: [0; LEAF] };
-    let likelihood = row.likelihood;
-    let bounds_of = &mut bounds_of[..row.leaf_count];
-    bounds(row.bound, row.leaves, row.first_leaf, bounds_of);
+    let mut hand = Hand { num: [0.0; LEAF], den: [0.0; LEAF], live: [0; LEAF], chi2: [0.0; LEAF], ratio: [0.0; LEAF] };
+    let first_leaf = slice * LEAVES;
+    let count = LEAVES.min(row.leaves.left.len() - first_leaf);
+    let mut bounds_of = [0.0f32; LEAVES];
+    bounds(row.bound, row.leaves, first_leaf, &mut bounds_of[..count]);
     let limit = row.threshold + 1e-6;
-    let mut found = Found::default();
-    let mut lanes_total = [0.0f64; 16];
-    let mut lanes_chi2 = [0.0f64; 16];
-    let mut lanes_log = [0.0f64; 16];
-    for leaf in 0..row.leaf_count {
+    // Ranks lie in their slice; those of the first and last slice may be outside the window, and padding is.
+    let ranks = (slice * SLICE) as u32..((slice + 1) * SLICE) as u32;
+    let inside = row.window.0 <= ranks.start && ranks.end <= row.window.1;
+    let (low, span) = (row.window.0 as i32, row.window.1 - row.window.0);
+    let likelihood = row.likelihood;
+    for leaf in 0..count {
         if bounds_of[leaf] > limit {
             continue;
         }
-        let start = (row.first_leaf + leaf) * LEAF;
+        let at = (first_leaf + leaf) * LEAF;
         found.tested += LEAF as u64;
-        test::<M>(&asked, weighed, columns, start, &mut tested);
-        for group in 0..LEAF / 16 {
-            let at = start + group * 16;
-            let live: &[u32; 16] = part(&tested.live, group * 16);
-            if live.iter().fold(0, |any, bit| any | bit) == 0 {
-                continue;
+        test::<M>(&asked, weighed, at, &mut hand);
+        if !inside {
+            let rank: &[i32; LEAF] = leaf_of(&columns.rank, at);
+            for i in 0..LEAF {
+                hand.live[i] &= u32::from((rank[i].wrapping_sub(low) as u32) < span).wrapping_neg();
             }
-            found.worked += 16;
-            let pairs = if row.wide {
-                wide::<M>(row, at)
-            } else {
-                narrow(row, part(&tested.num, group * 16), part(&tested.den, group * 16))
-            };
-            let mut least = [f32::INFINITY; 16];
-            for i in 0..16 {
-                least[i] = if live[i] != 0 { pairs.chi2[i] } else { f32::INFINITY };
+        }
+        let mut any = 0;
+        for i in 0..LEAF {
+            any |= hand.live[i];
+        }
+        if any == 0 {
+            continue;
+        }
+        found.worked += LEAF as u64;
+        if row.wide {
+            wide::<M>(row, at, &mut hand);
+        } else {
+            narrow(row, &mut hand);
+        }
+        let mut least = i32::MAX;
+        for i in 0..LEAF {
+            let chi2 = ordered(hand.chi2[i]);
+            let chi2 = if hand.live[i] != 0 { chi2 } else { i32::MAX };
+            least = if chi2 < least { chi2 } else { least };
+        }
+        found.least = if least < found.least { least } else { found.least };
+        match aim {
+            Aim::Least => {}
+            Aim::Below(limit) => {
+                let passes = |i: &usize| hand.live[*i] != 0 && hand.chi2[*i] < limit;
+                below.extend((0..LEAF).filter(passes).map(|i| (at + i) as u32));
             }
-            let least = least_of(least);
-            if least < candidates.below {
-                for i in 0..16 {
-                    if live[i] != 0 && pairs.chi2[i] < candidates.below {
-                        candidates.columns.push((at + i) as u32);
+            Aim::Sums => {
+                let (mut p, mut log) = ([0.0f32; LEAF], [0.0f32; LEAF]);
+                for i in 0..LEAF {
+                    let above = hand.chi2[i];
+                    let value = exp2(above * likelihood.square.mul_add(above, likelihood.linear));
+                    p[i] = f32::from_bits(value.to_bits() & hand.live[i]);
+                }
+                for i in 0..LEAF {
+                    let ratio = if hand.ratio[i] > 1e-30 { hand.ratio[i] } else { 1e-30 };
+                    log[i] = log10(ratio);
+                }
+                let column = &mut sums.columns[at..at + LEAF];
+                for i in 0..LEAF {
+                    column[i] += f64::from(p[i]);
+                }
+                for i in 0..LEAF {
+                    // Dead pairs may hold what is no number.
+                    let chi2 = f32::from_bits(hand.chi2[i].to_bits() & hand.live[i]);
+                    found.chi2[i] = p[i].mul_add(chi2, found.chi2[i]);
+                }
+                if row.means {
+                    for i in 0..LEAF {
+                        found.log[i] = p[i].mul_add(log[i], found.log[i]);
                     }
                 }
+                let keys = keys(
+                    &row.offsets,
+                    row.last_dust_bin,
+                    &log,
+                    leaf_of(&columns.mass_bin, at),
+                    leaf_of(&columns.mass_part, at),
+                );
+                sums.row.add(&keys, &p);
+                sums.dusts.add(&keys, &p);
             }
-            if row.scout {
-                continue;
-            }
-            let (mut p, mut log) = ([0.0f32; 16], [0.0f32; 16]);
-            for i in 0..16 {
-                let above = pairs.chi2[i];
-                let value = exp2(above * likelihood.square.mul_add(above, likelihood.linear));
-                p[i] = if live[i] != 0 { value } else { 0.0 };
-                let ratio = if pairs.ratio[i] > 1e-30 { pairs.ratio[i] } else { 1e-30 };
-                log[i] = log10(ratio);
-            }
-            let column = &mut tally.columns[at..at + 16];
-            let mut double = [0.0f64; 16];
-            for i in 0..16 {
-                double[i] = f64::from(p[i]);
-                column[i] += double[i];
-                lanes_total[i] += double[i];
-                lanes_chi2[i] = double[i].mul_add(f64::from(pairs.chi2[i]), lanes_chi2[i]);
-            }
-            if row.means {
-                for i in 0..16 {
-                    lanes_log[i] = double[i].mul_add(f64::from(log[i]), lanes_log[i]);
-                }
-            }
-            let keys =
-                keys(&row.offsets, row.last_dust_bin, &log, part(&columns.mass_bin, at), part(&columns.mass_part, at));
-            tally.add(&keys, &double);
         }
     }
-    for lane in 0..16 {
-        found.total += lanes_total[lane];
-        found.chi2 += lanes_chi2[lane];
-        found.log += lanes_log[lane];
-    }
-    found
 }
 
 /// A kernel for each number of mixed bands.
 macro_rules! kernels {
     ($($name:ident = $count:literal),*) => {
         $(pogson_lanes::lanes! {
-            fn $name(row: &Row, tally: &mut Tally, candidates: &mut Candidates, bounds_of: &mut [f32]) -> Found {
-                sweep::<$count>(row, tally, candidates, bounds_of)
+            fn $name(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, below: &mut Vec<u32>, found: &mut Found) {
+                sweep::<$count>(row, slice, aim, sums, below, found)
             }
         })*
 
-        /// Sweeps a row.
-        pub(crate) fn sweep_row(row: &Row, tally: &mut Tally, candidates: &mut Candidates, bounds_of: &mut [f32]) -> Found {
+        /// Sweeps a row over a slice of columns; `below` gains the columns of [`Aim::Below`].
+        pub(crate) fn sweep_slice(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, below: &mut Vec<u32>, found: &mut Found) {
             match row.weighed.mixed.len() {
-                $($count => $name(row, tally, candidates, bounds_of),)*
-                _ => Found::default(),
+                $($count => $name(row, slice, aim, sums, below, found),)*
+                _ => {}
             }
         }
     };

@@ -2,10 +2,10 @@
 
 use crate::fit::bound::{Leaves, RowBound, least_over_slices};
 use crate::fit::decoupled;
-use crate::fit::kernel::{Candidates, MOST_MIXED, Row, sweep_row};
+use crate::fit::kernel::{Aim, Found, MOST_MIXED, Row, Sums, sweep_slice};
 use crate::fit::likelihood::Likelihood;
 use crate::fit::models::{Convention, LEAF, Models, SLICE};
-use crate::fit::tally::{Offset, Offsets, Tally};
+use crate::fit::tally::{Dusts, Offset, Offsets, RowTally, Tally};
 use crate::fit::weigh::{Datum, Weighed};
 use crate::parameter::Parameter;
 
@@ -13,6 +13,8 @@ use crate::parameter::Parameter;
 const WIDE_ABOVE: f64 = 300.0;
 /// Rows that are looked at first, for a reference chi2.
 const SCOUTS: usize = 256;
+/// Rows that go through the columns together, slice by slice, so that a slice is in the cache for all but the first.
+const BATCH: usize = 8;
 
 /// The best pair so far, in double precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,6 +62,12 @@ pub(crate) fn pair(models: &Models, data: &[Datum], row: usize, column: usize) -
     (chi2, scale)
 }
 
+/// Where a batch of rows is summed before it is handed on.
+struct Hands {
+    rows: [RowTally; BATCH],
+    dusts: Dusts,
+}
+
 struct Sweep<'a> {
     models: &'a Models,
     data: &'a [Datum],
@@ -67,7 +75,6 @@ struct Sweep<'a> {
     leaves: Leaves,
     slices: Leaves,
     best: Best,
-    bounds: Vec<f32>,
     worked: u64,
     tested: u64,
 }
@@ -82,9 +89,8 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], neglect: f64) -> Outcome {
     }
     let leaves = Leaves::new(&weighed, LEAF, models.columns.count);
     let slices = Leaves::new(&weighed, SLICE, models.columns.count);
-    let bounds = vec![0.0; leaves.left.len()];
     let best = Best { row: 0, column: 0, chi2: f64::INFINITY, scale: 0.0 };
-    let mut sweep = Sweep { models, data, weighed, leaves, slices, best, bounds, worked: 0, tested: 0 };
+    let mut sweep = Sweep { models, data, weighed, leaves, slices, best, worked: 0, tested: 0 };
     sweep.run(neglect)
 }
 
@@ -100,7 +106,8 @@ impl Sweep<'_> {
             self.models.rows.model.len(),
             self.models.columns.model.len(),
         );
-        self.scout(&mut tally);
+        let mut hands = Hands { rows: std::array::from_fn(|_| RowTally::new()), dusts: Dusts::new() };
+        self.scout(&mut hands, &mut tally);
         let reference = self.best.chi2;
         let mut reference_now = reference;
         // What each pair may add at most without being missed.
@@ -108,19 +115,24 @@ impl Sweep<'_> {
         let threshold = |total: f64, reference: f64| reference - 2.0 * libm::log(per_pair * total.max(1e-300));
         let mut order = self.order((threshold(1.0, reference) / self.weighed.total) as f32);
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        for (least, row) in order {
+        let mut rest = &order[..];
+        while let Some(&(least, _)) = rest.first() {
             let limit = threshold(tally.total, reference_now) / self.weighed.total;
             if f64::from(least) > limit + 1e-6 {
                 break;
             }
-            self.row(row as usize, limit, reference_now, &mut tally, false);
+            // The first row alone tells how far others have to be looked at.
+            let size = if tally.total == 0.0 { 1 } else { BATCH.min(rest.len()) };
+            let (batch, after) = rest.split_at(size);
+            let rows: Vec<usize> = batch.iter().map(|&(_, row)| row as usize).collect();
+            self.rows(&rows, limit, reference_now, &mut hands, &mut tally);
+            rest = after;
             if self.best.chi2 < reference_now - 40.0 {
                 let likelihood = Likelihood::new(self.models.convention, self.weighed.total, self.best.chi2);
                 tally.rescale(likelihood.of(reference_now - self.best.chi2));
                 reference_now = self.best.chi2;
             }
         }
-        tally.finish();
         Outcome {
             tally,
             best: self.best,
@@ -132,7 +144,7 @@ impl Sweep<'_> {
     }
 
     /// Rows with the least bound, or evenly spread ones where none is known, for the best chi2 to begin with.
-    fn scout(&mut self, tally: &mut Tally) {
+    fn scout(&mut self, hands: &mut Hands, tally: &mut Tally) {
         let rows = self.models.rows.model.len();
         let mut order: Vec<(f32, u32)> = if self.weighed.star_bands {
             self.order(f32::INFINITY)
@@ -148,7 +160,10 @@ impl Sweep<'_> {
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for (_, row) in order {
             let limit = if self.best.chi2.is_finite() { self.best.chi2 / self.weighed.total } else { 2.0 };
-            self.row(row as usize, limit, 0.0, tally, true);
+            let row = row as usize;
+            let job = self.job(row, limit, 0.0);
+            let found = self.run_through(&job, Aim::Least, hands, tally).0;
+            self.candidates(row, limit, 0.0, found.least(), hands, tally);
         }
     }
 
@@ -169,16 +184,69 @@ impl Sweep<'_> {
         order
     }
 
-    /// Sweeps one row; `limit` is in units of the total.
-    fn row(&mut self, row: usize, limit: f64, reference: f64, tally: &mut Tally, scout: bool) {
-        let (models, weighed) = (self.models, &self.weighed);
-        let rows = &models.rows;
-        let window = rows.window[row];
-        if window.0 >= window.1 {
+    /// One row alone over all its slices; the columns of [`Aim::Below`].
+    fn run_through(&self, job: &Row, aim: Aim, hands: &mut Hands, tally: &mut Tally) -> (Found, Vec<u32>) {
+        let (mut found, mut below) = (Found::nothing(), Vec::new());
+        let [row, ..] = &mut hands.rows;
+        let mut sums = Sums { row, columns: &mut tally.columns, dusts: &mut hands.dusts };
+        for slice in slices_of(job.window) {
+            sweep_slice(job, slice, aim, &mut sums, &mut below, &mut found);
+        }
+        (found, below)
+    }
+
+    /// Sums the pairs of up to [`BATCH`] rows; `limit` is in units of the total.
+    fn rows(&mut self, rows: &[usize], limit: f64, reference: f64, hands: &mut Hands, tally: &mut Tally) {
+        let jobs: Vec<Row> = rows.iter().map(|&row| self.job(row, limit, reference)).collect();
+        let mut found = [Found::nothing(); BATCH];
+        let first = jobs.iter().map(|job| slices_of(job.window).start).min().unwrap_or(0);
+        let last = jobs.iter().map(|job| slices_of(job.window).end).max().unwrap_or(0);
+        for slice in first..last {
+            let each = jobs.iter().zip(&mut hands.rows).zip(&mut found);
+            for ((job, row), found) in each.filter(|((job, _), _)| slices_of(job.window).contains(&slice)) {
+                let mut sums = Sums { row, columns: &mut tally.columns, dusts: &mut hands.dusts };
+                sweep_slice(job, slice, Aim::Sums, &mut sums, &mut Vec::new(), found);
+            }
+        }
+        for (((job, found), &row), sums) in jobs.iter().zip(&found).zip(rows).zip(&mut hands.rows) {
+            let total = sums.flush(&job.offsets, tally);
+            let sum = |lanes: &[f32; LEAF]| lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>();
+            let log = libm::log10(job.scale * self.weighed.mass_unit);
+            tally.rows[row] += total;
+            tally.total += total;
+            tally.chi2 += sum(&found.chi2);
+            tally.row_logs[row] += sum(&found.log) + log * total;
+        }
+        hands.dusts.flush(tally);
+        drop(jobs);
+        for (found, &row) in found.iter().zip(rows) {
+            self.worked += found.worked;
+            self.tested += found.tested;
+            self.candidates(row, limit, reference, found.least(), hands, tally);
+        }
+    }
+
+    /// Looks in double precision at the pairs of a row that may be the best, where there are any.
+    ///
+    /// - `least`: the least chi2 above `reference` that single precision found.
+    fn candidates(&mut self, row: usize, limit: f64, reference: f64, least: f32, hands: &mut Hands, tally: &mut Tally) {
+        let margin = if self.weighed.total > WIDE_ABOVE { 1e-4 } else { 1e-4 + 1e-6 * self.weighed.total };
+        let margin = margin + 1e-6 * f64::from(least).abs();
+        let best = self.best.chi2 - reference;
+        if f64::from(least) >= best + margin || least == f32::INFINITY {
             return;
         }
-        let first_leaf = (window.0 as usize / SLICE) * (SLICE / LEAF);
-        let last_leaf = (((window.1 as usize - 1) / SLICE + 1) * (SLICE / LEAF)).min(self.leaves.left.len());
+        let below = best.min(f64::from(least)) + margin;
+        let columns = self.run_through(&self.job(row, limit, reference), Aim::Below(below as f32), hands, tally).1;
+        for column in columns {
+            self.consider(row, column as usize);
+        }
+    }
+
+    /// What a row's sweep needs; `limit` is in units of the total.
+    fn job(&self, row: usize, limit: f64, reference: f64) -> Row<'_> {
+        let (models, weighed) = (self.models, &self.weighed);
+        let rows = &models.rows;
         let mut mixed = [0.0; MOST_MIXED];
         for (slot, band) in mixed.iter_mut().zip(&weighed.mixed) {
             *slot = band.factor * rows.flux[band.band][row];
@@ -195,14 +263,7 @@ impl Sweep<'_> {
         let log = libm::log10(scale * weighed.mass_unit);
         let axes = &models.axes;
         let offset = |parameter, log| Offset::new(&axes.of(parameter).fine, log);
-        let offsets = Offsets {
-            mass: offset(Parameter::StellarMass, log),
-            luminosity: offset(Parameter::DustLuminosity, log + rows.log_luminosity[row]),
-            sfr: offset(Parameter::Sfr, log + rows.log_ssfr[row]),
-            dust: offset(Parameter::DustMass, log + rows.log_luminosity[row]),
-        };
-        let wide = weighed.total > WIDE_ABOVE;
-        let job = Row {
+        Row {
             weighed,
             columns: &models.columns,
             leaves: &self.leaves,
@@ -211,34 +272,20 @@ impl Sweep<'_> {
             c,
             luminosity: weighed.luminosity[row],
             mixed,
-            window,
-            first_leaf,
-            leaf_count: last_leaf - first_leaf,
+            window: rows.window[row],
             threshold: limit as f32,
             reference,
             scale,
-            offsets,
+            offsets: Offsets {
+                mass: offset(Parameter::StellarMass, log),
+                luminosity: offset(Parameter::DustLuminosity, log + rows.log_luminosity[row]),
+                sfr: offset(Parameter::Sfr, log + rows.log_ssfr[row]),
+                dust: offset(Parameter::DustMass, log + rows.log_luminosity[row]),
+            },
             likelihood: Likelihood::new(models.convention, weighed.total, reference),
             last_dust_bin: axes.of(Parameter::DustMass).fine.len() as i32 - 1,
-            wide,
-            scout,
+            wide: weighed.total > WIDE_ABOVE,
             means: models.convention == Convention::Mended,
-        };
-        let margin = if wide { 1e-4 } else { 1e-4 + 1e-6 * weighed.total };
-        let below = if self.best.chi2.is_finite() { self.best.chi2 - reference + margin } else { f64::MAX };
-        let mut candidates = Candidates { below: below as f32, columns: Vec::new() };
-        let found = sweep_row(&job, tally, &mut candidates, &mut self.bounds);
-        self.worked += found.worked;
-        self.tested += found.tested;
-        if !scout {
-            tally.flush(&offsets);
-            tally.rows[row] += found.total;
-            tally.total += found.total;
-            tally.chi2 += found.chi2;
-            tally.row_logs[row] += found.log + log * found.total;
-        }
-        for column in candidates.columns {
-            self.consider(row, column as usize);
         }
     }
 
@@ -252,4 +299,9 @@ impl Sweep<'_> {
             self.best = Best { row, column, chi2, scale };
         }
     }
+}
+
+/// The slices that a window of ranks reaches into.
+fn slices_of(window: (u32, u32)) -> std::ops::Range<usize> {
+    if window.0 >= window.1 { 0..0 } else { window.0 as usize / SLICE..(window.1 as usize - 1) / SLICE + 1 }
 }

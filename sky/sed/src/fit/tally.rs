@@ -6,6 +6,7 @@
 )]
 
 use crate::fit::grid::Bins;
+use crate::fit::models::LEAF;
 
 /// Bins on each side of a row's reference that its own histogram of scales reaches.
 const REACH: i32 = 2048;
@@ -60,18 +61,27 @@ pub(crate) struct Tally {
     pub total: f64,
     /// `sum p (chi2 - reference)`, for the mean chi2.
     pub chi2: f64,
-    /// The row in hand: by scale and by the sides of edges of the other two.
-    scales: Box<[[f64; COPIES]; SCALES]>,
-    low: [i32; 16],
-    high: [i32; 16],
-    /// Dust masses not yet in `dust_mass`.
-    dusts: Box<[[f64; COPIES]; DUSTS]>,
 }
 
-/// The keys of 16 pairs: sub-bin of scale, bin of dust mass.
+/// The probability of one row by scale and by the sides of edges of luminosity and star formation rate. Single precision
+/// holds a row's few thousand pairs.
+pub(crate) struct RowTally {
+    scales: Box<[[f32; COPIES]; SCALES]>,
+    low: i32,
+    high: i32,
+}
+
+/// The probability of a few rows by dust mass.
+pub(crate) struct Dusts {
+    bins: Box<[[f32; COPIES]; DUSTS]>,
+    low: i32,
+    high: i32,
+}
+
+/// The keys of a leaf's pairs: sub-bin of scale, bin of dust mass.
 pub(crate) struct Keys {
-    pub scale: [i32; 16],
-    pub dust: [i32; 16],
+    pub scale: [i32; LEAF],
+    pub dust: [i32; LEAF],
 }
 
 /// `floor` for `x` within 2^21 of 0, for lanes. Adding 1.5 * 2^23 rounds to the nearest whole number and leaves it in the
@@ -83,39 +93,39 @@ fn floor(x: f32) -> i32 {
     ((x - HALF) + ROUND).to_bits() as i32 - ROUND.to_bits() as i32
 }
 
-/// The keys of pairs whose scale is `10^log` times the row's reference.
+/// The keys of a leaf's pairs whose scale is `10^log` times the row's reference.
 #[inline(always)]
 pub(crate) fn keys(
     offsets: &Offsets,
     last_dust: i32,
-    log: &[f32; 16],
-    mass_bin: &[i32; 16],
-    mass_part: &[f32; 16],
+    log: &[f32; LEAF],
+    mass_bin: &[i32; LEAF],
+    mass_part: &[f32; LEAF],
 ) -> Keys {
     // A bin of luminosity begins within a bin of mass: before it counts as the bin below.
     let below = i32::from(offsets.luminosity.part < offsets.mass.part);
     let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part) + 1;
-    let (mut mass, mut luminosity, mut sfr) = ([0i32; 16], [0i32; 16], [0i32; 16]);
-    let mut dust = [0i32; 16];
-    for i in 0..16 {
+    let (mut mass, mut luminosity, mut sfr) = ([0i32; LEAF], [0i32; LEAF], [0i32; LEAF]);
+    let mut dust = [0i32; LEAF];
+    for i in 0..LEAF {
         mass[i] = floor(log[i].mul_add(offsets.mass.scale, offsets.mass.part)).max(1 - REACH).min(REACH - 2);
     }
-    for i in 0..16 {
+    for i in 0..LEAF {
         luminosity[i] = floor(log[i].mul_add(offsets.luminosity.scale, offsets.luminosity.part));
     }
-    for i in 0..16 {
+    for i in 0..LEAF {
         sfr[i] = floor(log[i].mul_add(offsets.sfr.scale, offsets.sfr.part));
     }
-    for i in 0..16 {
+    for i in 0..LEAF {
         dust[i] = floor(log[i].mul_add(offsets.dust.scale, offsets.dust.part + mass_part[i]));
     }
-    let mut keys = Keys { scale: [0; 16], dust: [0; 16] };
-    for i in 0..16 {
+    let mut keys = Keys { scale: [0; LEAF], dust: [0; LEAF] };
+    for i in 0..LEAF {
         let side = (luminosity[i] - mass[i] + below).max(0).min(1);
         let step = (sfr[i] - mass[i] + below_sfr).max(0).min(3);
         keys.scale[i] = (mass[i] + REACH) * PARTS + side * 4 + step;
     }
-    for i in 0..16 {
+    for i in 0..LEAF {
         keys.dust[i] = (offsets.dust.bin + mass_bin[i] + dust[i]).max(0).min(last_dust);
     }
     keys
@@ -133,58 +143,6 @@ impl Tally {
             row_logs: vec![0.0; rows],
             total: 0.0,
             chi2: 0.0,
-            scales: boxed(),
-            low: [i32::MAX; 16],
-            high: [i32::MIN; 16],
-            dusts: boxed(),
-        }
-    }
-
-    /// Adds 16 pairs.
-    #[inline(always)]
-    pub(crate) fn add(&mut self, keys: &Keys, p: &[f64; 16]) {
-        for i in 0..16 {
-            let key = keys.scale[i];
-            self.low[i] = if key < self.low[i] { key } else { self.low[i] };
-            self.high[i] = if key > self.high[i] { key } else { self.high[i] };
-        }
-        for i in 0..16 {
-            self.scales[keys.scale[i] as usize % SCALES][i % COPIES] += p[i];
-            self.dusts[keys.dust[i] as usize % DUSTS][i % COPIES] += p[i];
-        }
-    }
-
-    /// Hands the row in hand on to the pixel's histograms.
-    pub(crate) fn flush(&mut self, offsets: &Offsets) {
-        let low = self.low.iter().copied().fold(i32::MAX, i32::min);
-        let high = self.high.iter().copied().fold(i32::MIN, i32::max);
-        if low > high {
-            return;
-        }
-        let below = i32::from(offsets.luminosity.part < offsets.mass.part);
-        let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part);
-        for key in low..=high {
-            let [a, b, c, d] = std::mem::take(&mut self.scales[key as usize % SCALES]);
-            let p = (a + b) + (c + d);
-            if p == 0.0 {
-                continue;
-            }
-            let mass = key / PARTS - REACH;
-            let luminosity = mass + (key % PARTS) / 4 - below;
-            let sfr = mass + key % 4 - below_sfr - 1;
-            put(&mut self.mass, offsets.mass.bin + mass, p);
-            put(&mut self.luminosity, offsets.luminosity.bin + luminosity, p);
-            put(&mut self.sfr, offsets.sfr.bin + sfr, p);
-        }
-        self.low = [i32::MAX; 16];
-        self.high = [i32::MIN; 16];
-    }
-
-    /// Hands on the dust masses; to be called when all rows are done.
-    pub(crate) fn finish(&mut self) {
-        for (bin, copies) in self.dust_mass.iter_mut().zip(self.dusts.iter_mut()) {
-            let [a, b, c, d] = std::mem::take(copies);
-            *bin += (a + b) + (c + d);
         }
     }
 
@@ -199,7 +157,6 @@ impl Tally {
 
     /// Multiplies all by `factor`, when the reference chi2 moves.
     pub(crate) fn rescale(&mut self, factor: f64) {
-        self.finish();
         let parts = [
             &mut self.mass,
             &mut self.luminosity,
@@ -219,8 +176,85 @@ impl Tally {
     }
 }
 
+impl RowTally {
+    pub(crate) fn new() -> RowTally {
+        RowTally { scales: boxed(), low: i32::MAX, high: i32::MIN }
+    }
+
+    /// Adds a leaf's pairs.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, keys: &Keys, p: &[f32; LEAF]) {
+        for i in 0..LEAF {
+            self.scales[keys.scale[i] as usize % SCALES][i % COPIES] += p[i];
+        }
+        (self.low, self.high) = reached((self.low, self.high), &keys.scale);
+    }
+
+    /// Hands the row on to the pixel's histograms, and tells its sum.
+    pub(crate) fn flush(&mut self, offsets: &Offsets, tally: &mut Tally) -> f64 {
+        let below = i32::from(offsets.luminosity.part < offsets.mass.part);
+        let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part);
+        let mut sum = 0.0;
+        for key in self.low..=self.high {
+            let p = taken(&mut self.scales[key as usize % SCALES]);
+            if p == 0.0 {
+                continue;
+            }
+            sum += p;
+            let mass = key / PARTS - REACH;
+            let luminosity = mass + (key % PARTS) / 4 - below;
+            let sfr = mass + key % 4 - below_sfr - 1;
+            put(&mut tally.mass, offsets.mass.bin + mass, p);
+            put(&mut tally.luminosity, offsets.luminosity.bin + luminosity, p);
+            put(&mut tally.sfr, offsets.sfr.bin + sfr, p);
+        }
+        (self.low, self.high) = (i32::MAX, i32::MIN);
+        sum
+    }
+}
+
+impl Dusts {
+    pub(crate) fn new() -> Dusts {
+        Dusts { bins: boxed(), low: i32::MAX, high: i32::MIN }
+    }
+
+    /// Adds a leaf's pairs.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, keys: &Keys, p: &[f32; LEAF]) {
+        for i in 0..LEAF {
+            self.bins[keys.dust[i] as usize % DUSTS][i % COPIES] += p[i];
+        }
+        (self.low, self.high) = reached((self.low, self.high), &keys.dust);
+    }
+
+    /// Hands the dust masses on to the pixel's histogram.
+    pub(crate) fn flush(&mut self, tally: &mut Tally) {
+        for key in self.low..=self.high {
+            let p = taken(&mut self.bins[key as usize % DUSTS]);
+            put(&mut tally.dust_mass, key, p);
+        }
+        (self.low, self.high) = (i32::MAX, i32::MIN);
+    }
+}
+
+/// The range of keys with those of a leaf.
+#[inline(always)]
+fn reached((mut low, mut high): (i32, i32), keys: &[i32; LEAF]) -> (i32, i32) {
+    for i in 0..LEAF {
+        low = if keys[i] < low { keys[i] } else { low };
+        high = if keys[i] > high { keys[i] } else { high };
+    }
+    (low, high)
+}
+
+/// The sum of all copies, which are zeroed.
+fn taken(copies: &mut [f32; COPIES]) -> f64 {
+    let [a, b, c, d] = std::mem::take(copies).map(f64::from);
+    (a + b) + (c + d)
+}
+
 /// Zeros on the heap.
-fn boxed<const N: usize>() -> Box<[[f64; COPIES]; N]> {
+fn boxed<const N: usize>() -> Box<[[f32; COPIES]; N]> {
     match vec![[0.0; COPIES]; N].into_boxed_slice().try_into() {
         Ok(zeros) => zeros,
         Err(_) => Box::new([[0.0; COPIES]; N]),
