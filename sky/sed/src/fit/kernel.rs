@@ -9,7 +9,7 @@ use crate::fit::bound::{Leaves, RowBound, bounds};
 use crate::fit::likelihood::Likelihood;
 use crate::fit::math::{exp2, log10};
 use crate::fit::models::{Columns, LEAF, SLICE};
-use crate::fit::tally::{Dusts, Offsets, RowTally, keys};
+use crate::fit::tally::{Dusts, Offsets, RowTally, add, keys};
 use crate::fit::weigh::Weighed;
 
 /// The most mixed bands that have kernels of their own.
@@ -294,8 +294,7 @@ fn sweep<const M: usize>(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, bel
                     leaf_of(&columns.mass_bin, at),
                     leaf_of(&columns.mass_part, at),
                 );
-                sums.row.add(&keys, &p);
-                sums.dusts.add(&keys, &p);
+                add(sums.row, sums.dusts, &keys, &p);
             }
         }
     }

@@ -66,14 +66,14 @@ pub(crate) struct Tally {
 /// The probability of one row by scale and by the sides of edges of luminosity and star formation rate. Single precision
 /// holds a row's few thousand pairs.
 pub(crate) struct RowTally {
-    scales: Box<[[f32; COPIES]; SCALES]>,
+    scales: Box<[f32; SCALES * COPIES]>,
     low: i32,
     high: i32,
 }
 
 /// The probability of a few rows by dust mass.
 pub(crate) struct Dusts {
-    bins: Box<[[f32; COPIES]; DUSTS]>,
+    bins: Box<[f32; DUSTS * COPIES]>,
     low: i32,
     high: i32,
 }
@@ -181,22 +181,13 @@ impl RowTally {
         RowTally { scales: boxed(), low: i32::MAX, high: i32::MIN }
     }
 
-    /// Adds a leaf's pairs.
-    #[inline(always)]
-    pub(crate) fn add(&mut self, keys: &Keys, p: &[f32; LEAF]) {
-        for i in 0..LEAF {
-            self.scales[keys.scale[i] as usize % SCALES][i % COPIES] += p[i];
-        }
-        (self.low, self.high) = reached((self.low, self.high), &keys.scale);
-    }
-
     /// Hands the row on to the pixel's histograms, and tells its sum.
     pub(crate) fn flush(&mut self, offsets: &Offsets, tally: &mut Tally) -> f64 {
         let below = i32::from(offsets.luminosity.part < offsets.mass.part);
         let below_sfr = i32::from(offsets.sfr.part < offsets.mass.part);
         let mut sum = 0.0;
         for key in self.low..=self.high {
-            let p = taken(&mut self.scales[key as usize % SCALES]);
+            let p = taken(&mut *self.scales, key as usize);
             if p == 0.0 {
                 continue;
             }
@@ -218,22 +209,29 @@ impl Dusts {
         Dusts { bins: boxed(), low: i32::MAX, high: i32::MIN }
     }
 
-    /// Adds a leaf's pairs.
-    #[inline(always)]
-    pub(crate) fn add(&mut self, keys: &Keys, p: &[f32; LEAF]) {
-        for i in 0..LEAF {
-            self.bins[keys.dust[i] as usize % DUSTS][i % COPIES] += p[i];
-        }
-        (self.low, self.high) = reached((self.low, self.high), &keys.dust);
-    }
-
     /// Hands the dust masses on to the pixel's histogram.
     pub(crate) fn flush(&mut self, tally: &mut Tally) {
         for key in self.low..=self.high {
-            let p = taken(&mut self.bins[key as usize % DUSTS]);
+            let p = taken(&mut *self.bins, key as usize);
             put(&mut tally.dust_mass, key, p);
         }
         (self.low, self.high) = (i32::MAX, i32::MIN);
+    }
+}
+
+/// Adds a leaf's pairs to their row and to the dust masses.
+#[inline(always)]
+pub(crate) fn add(row: &mut RowTally, dusts: &mut Dusts, keys: &Keys, p: &[f32; LEAF]) {
+    (row.low, row.high) = reached((row.low, row.high), &keys.scale);
+    (dusts.low, dusts.high) = reached((dusts.low, dusts.high), &keys.dust);
+    let (mut scale, mut dust) = ([0usize; LEAF], [0usize; LEAF]);
+    for i in 0..LEAF {
+        scale[i] = keys.scale[i] as u32 as usize * COPIES + i % COPIES;
+        dust[i] = keys.dust[i] as u32 as usize * COPIES + i % COPIES;
+    }
+    for i in 0..LEAF {
+        row.scales[scale[i] % (SCALES * COPIES)] += p[i];
+        dusts.bins[dust[i] % (DUSTS * COPIES)] += p[i];
     }
 }
 
@@ -247,17 +245,19 @@ fn reached((mut low, mut high): (i32, i32), keys: &[i32; LEAF]) -> (i32, i32) {
     (low, high)
 }
 
-/// The sum of all copies, which are zeroed.
-fn taken(copies: &mut [f32; COPIES]) -> f64 {
-    let [a, b, c, d] = std::mem::take(copies).map(f64::from);
-    (a + b) + (c + d)
+/// The sum of a bin's copies, which are zeroed.
+fn taken(bins: &mut [f32], bin: usize) -> f64 {
+    let copies = &mut bins[bin * COPIES..(bin + 1) * COPIES];
+    let sum = copies.iter().map(|&p| f64::from(p)).sum();
+    copies.fill(0.0);
+    sum
 }
 
 /// Zeros on the heap.
-fn boxed<const N: usize>() -> Box<[[f32; COPIES]; N]> {
-    match vec![[0.0; COPIES]; N].into_boxed_slice().try_into() {
+fn boxed<const N: usize>() -> Box<[f32; N]> {
+    match vec![0.0; N].into_boxed_slice().try_into() {
         Ok(zeros) => zeros,
-        Err(_) => Box::new([[0.0; COPIES]; N]),
+        Err(_) => Box::new([0.0; N]),
     }
 }
 
