@@ -6,4 +6,4 @@ set -euo pipefail
 here=$(dirname "$0")
 python3 "$here/mosaic.py" "$@"
 python3 "$here/rates.py"
-python3 "$here/fit.py" --pixels 100
+python3 "$here/fit.py" --pixels 20

@@ -1,12 +1,14 @@
-//! CPU time of fits: `fit_rate FILTERS OBSERVATIONS SFH IR paper|default FIRST COUNT [DIR]` with MAGPHYS's text forms.
+//! CPU time of fits: `fit_rate FILTERS OBSERVATIONS SFH IR paper|default|naive FIRST COUNT [DIR]` with MAGPHYS's text forms.
+//!
+//! `naive` is the plain loop over all pairs in double precision, band by band.
 #![allow(clippy::unwrap_used, reason = "a measurement")]
 
 use std::fs::File;
 use std::io::BufReader;
 use std::time::Instant;
 
-use pogson_sed::fit::{Fitter, Options};
-use pogson_sed::library::Library;
+use pogson_sed::fit::{Effort, Fitter, Options, naive};
+use pogson_sed::library::{Library, Light};
 use pogson_sed::magphys::{ZeroSigma, fit_text, read_filters, read_ir, read_observations, read_sfh};
 
 /// CPU seconds of this thread, by the kernel's scheduler.
@@ -32,10 +34,19 @@ fn main() {
     let (first, count): (usize, usize) = (args[6].parse().unwrap(), args[7].parse().unwrap());
     let output = args.get(8);
     let mut times = Vec::new();
+    let mut sum = Effort::default();
     for observation in observations.iter().skip(first).take(count) {
         let begun = cpu_seconds();
+        if args[5] == "naive" {
+            let sums = naive(fitter.models(), &fitter.data(observation).unwrap());
+            times.push(cpu_seconds() - begun);
+            println!("{} {:.4} s chi2 {:.4} best {:?}", observation.name, times[times.len() - 1], sums.chi2, sums.best);
+            continue;
+        }
         let (fit, effort) = fitter.fit_with_effort(observation).unwrap();
         times.push(cpu_seconds() - begun);
+        sum.worked += effort.worked;
+        sum.tested += effort.tested;
         if let Some(output) = output {
             let place = observations.iter().position(|other| std::ptr::eq(other, observation)).unwrap() + 1;
             std::fs::write(format!("{output}/{place}.fit"), fit_text(observation, &library.bands, &fit)).unwrap();
@@ -56,5 +67,8 @@ fn main() {
         }
     }
     times.sort_by(f64::total_cmp);
-    println!("median {:.5} s, worst {:.5} s", times[times.len() / 2], times[times.len() - 1]);
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    println!("median {:.5} s, worst {:.5} s, mean {mean:.5} s", times[times.len() / 2], times[times.len() - 1]);
+    let mixed = fitter.models().light.iter().filter(|light| **light == Light::Both).count();
+    println!("tested {} and worked {} pairs, {mixed} mixed bands", sum.tested, sum.worked);
 }
