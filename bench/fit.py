@@ -10,18 +10,21 @@ arithmetics, and beside them
   peers    MAGPHYS's published cost (77 to 87 CPU s a pixel for 50,000 x 50,000 models in 12 bands); FAST++ where it is installed
 
 A pixel's time is of the fit alone; the library has been made ready before. CPU times are of the thread or process, so that other
-work on the machine matters little; the wall times of `threads` want an idle one, and are the best of several turns.
+work on the machine matters little; the wall times of `threads` want an idle one.
 
 usage: POGSON_BIN=target/release/pogson bench/fit.py [--pixels 1000] [--models 50000] [--parts rates,naive,...] [--sets far-IR]
 """
 import argparse
+import glob
 import json
 import os
 import re
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 
 OPTICAL = "GALEX_FUV GALEX_NUV SDSS_u SDSS_g SDSS_r SDSS_i SDSS_z".split()
 NEAR = OPTICAL + ["WISE_W1", "WISE_W2"]
@@ -140,28 +143,42 @@ def report_rates(sets, few, args, peak):
     return rates
 
 
+def by_thread(command):
+    """Runs a command; what it prints, and the CPU seconds of its first thread and of all others (to 20 ms)."""
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    spent = {}
+    while child.poll() is None:
+        for thread in glob.glob(f"/proc/{child.pid}/task/*"):
+            try:
+                with open(f"{thread}/schedstat") as file:
+                    spent[os.path.basename(thread)] = float(file.read().split()[0]) * 1e-9
+            except OSError:
+                pass
+        time.sleep(0.02)
+    if child.returncode != 0:
+        sys.exit(f"{command[0]} ended with {child.returncode}")
+    first = spent.pop(str(child.pid), 0.0)
+    return child.stdout.read(), first, sum(spent.values())
+
+
 def report_threads(bands, args):
-    """Wall time of a list with one thread and two; the best of several turns of each, one after the other."""
+    """A list with one thread and two: wall times, the best of several turns of each, one after the other; and CPU times."""
     count = args.thread_pixels
     command = [args.pogson, "fit", "--observations", bands.mocks(12.5, count), "--filters", f"{bands.folder}/filters.dat"]
-    command += ["--library", bands.library, "-o", f"{bands.folder}/fits", "--force", "--restart", "--json"]
-
-    def seconds(threads, *more):
-        done = subprocess.run([*command, *more, "--threads", str(threads)], check=True, capture_output=True, text=True)
-        said = json.loads(done.stdout)
-        return said["seconds"], said["cpu_seconds"]
-
-    walls = {1: [], 2: []}
-    spent = {1: [], 2: []}
+    command += ["--library", bands.library, "-o", f"{bands.folder}/fits", "--force", "--restart", "--json", "--quiet"]
+    found = {1: [], 2: []}
     for _ in range(args.turns):
-        for threads in (1, 2):
-            wall, used = seconds(threads)
-            walls[threads].append(wall)
-            spent[threads].append(used)
-    start = min(seconds(1, "--pixels", "0..1")[0] for _ in range(2))
-    rows = [[str(t), f"{min(walls[t]):.2f}", f"{min(spent[t]):.2f}", f"{min(walls[1]) / min(walls[t]):.3f}"] for t in (1, 2)]
-    table([f"threads, {count} pixels, {bands.name}, S/N 12.5", "wall s", "CPU s", "times one thread"], rows)
-    print(f"Of these {start:.2f} s are the library made ready and the first pixel, by one thread.")
+        for threads in found:
+            text, first, others = by_thread([*command, "--threads", str(threads)])
+            found[threads].append((json.loads(text)["seconds"], first, others))
+    best = {threads: [min(column) for column in zip(*turns)] for threads, turns in found.items()}
+    rows = []
+    for threads, (wall, first, others) in best.items():
+        rows.append([str(threads), f"{wall:.2f}", f"{best[1][0] / wall:.3f}", f"{first:.2f}", f"{others:.2f}"])
+    heads = ["wall s", "times one thread", "CPU s of the first thread", "of the workers"]
+    table([f"threads, {count} pixels, {bands.name}, S/N 12.5", *heads], rows)
+    (_, first, one), (_, second, two) = best[1], best[2]
+    print(f"By CPU time two threads are {(first + one) / (second + two / 2):.3f} times one where both have a core to themselves.")
 
 
 def main():
