@@ -39,9 +39,17 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
     let likelihood = Likelihood::new(models.convention, weighed.total, best.chi2);
     let above = |row: usize| weighed.total * left_of(weighed, row) - best.chi2;
     let count = |row: usize| f64::from(rows.window[row].1 - rows.window[row].0);
-    let all: Vec<f64> = (0..rows.model.len()).map(|row| likelihood.of(above(row))).collect();
+    // The best alone gives the sum at least its own pairs: what is so far above it that all such pairs stay below
+    // `neglect` of these needs no power of two.
+    let rest = models.pairs.max(1) as f64 / (neglect * count(best.row).max(1.0));
+    let far = 2.0 * libm::log(Likelihood::EXCESS * rest.max(1.0));
+    let of = |row: usize| {
+        let above = above(row);
+        if above > far { 0.0 } else { likelihood.of(above) }
+    };
+    let all: Vec<f64> = (0..rows.model.len()).map(of).collect();
     let total: f64 = all.iter().enumerate().map(|(row, p)| p * count(row)).sum();
-    let least = neglect * total / models.pairs.max(1) as f64;
+    let least = (neglect * total / models.pairs.max(1) as f64).max(f64::MIN_POSITIVE);
     let mut steps = vec![0.0f64; models.columns.count + 1];
     let mut members = Vec::new();
     let mut worked = 0.0;

@@ -48,17 +48,22 @@ fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Par
 /// The sums as they were gathered.
 fn plain_sums(models: &Models, outcome: &Outcome) -> Vec<(Parameter, Vec<f64>)> {
     let tally = &outcome.tally;
-    let alone = |of: &Alone, probability: &[f64]| {
+    // Most stellar models have no share, and are passed over once for all parameters.
+    let members = |probability: &[f64]| -> Vec<(u32, f64)> {
+        probability.iter().enumerate().filter(|(_, p)| **p > 0.0).map(|(model, &p)| (model as u32, p)).collect()
+    };
+    let alone = |of: &Alone, members: &[(u32, f64)]| {
         // MAGPHYS's clip of sSFR lets bins lie beyond the axis.
         let longest = of.bin.iter().max().map_or(0, |&bin| usize::from(bin) + 1);
         let mut bins = vec![0.0; models.axes.of(of.parameter).fine.len().max(longest)];
-        for (&bin, p) in of.bin.iter().zip(probability) {
-            bins[usize::from(bin)] += p;
+        for &(model, p) in members {
+            bins[usize::from(of.bin[model as usize])] += p;
         }
         (of.parameter, bins)
     };
-    let rows = models.rows.alone.iter().map(|of| alone(of, &tally.rows));
-    let columns = models.columns.alone.iter().map(|of| alone(of, &tally.columns));
+    let (of_stars, of_dust) = (members(&tally.rows), members(&tally.columns));
+    let rows = models.rows.alone.iter().map(|of| alone(of, &of_stars));
+    let columns = models.columns.alone.iter().map(|of| alone(of, &of_dust));
     let scaled = [
         (Parameter::StellarMass, tally.mass.clone()),
         (Parameter::DustLuminosity, tally.luminosity.clone()),

@@ -52,7 +52,7 @@ pub(crate) struct Weighed {
     pub mass_unit: f64,
     /// Whether there are bands of starlight alone.
     pub star_bands: bool,
-    /// Whether any band holds dust's light.
+    /// Whether any band holds dust's light; without it, sums over dust models and bounds are empty.
     pub any_dust: bool,
 }
 
@@ -96,14 +96,18 @@ impl Weighed {
         let (rows, columns) = (&models.rows, &models.columns);
         let total: f64 = data.iter().map(|datum| datum.light * datum.light * datum.weight).sum();
         let light = |datum: &Datum| models.light[datum.band];
+        let has = |wanted: Light| data.iter().any(|datum| light(datum) == wanted);
+        let any_dust = has(Light::Dust) || has(Light::Both);
         let zeros = |count: usize| vec![0.0; count];
-        let (n_rows, n_columns) = (rows.model.len(), columns.model.len());
+        // Without dust's light the sums over dust models are nothing, and stay empty.
+        let (n_rows, n_columns) = (rows.model.len(), if any_dust { columns.model.len() } else { 0 });
 
         let (mut a, mut c) = (zeros(n_rows), zeros(n_rows));
         for datum in data.iter().filter(|datum| light(datum) == Light::Stars) {
             add(&mut a, &mut c, &rows.flux[datum.band], datum);
         }
-        let (mut a_pure, mut c_pure) = (a.clone(), c.clone());
+        // What is left by starlight alone bounds pairs; where nothing but starlight is, there are no pairs.
+        let (mut a_pure, mut c_pure) = if any_dust { (a.clone(), c.clone()) } else { (Vec::new(), Vec::new()) };
         for datum in data.iter().filter(|datum| light(datum) == Light::Both) {
             add(&mut a, &mut c, &rows.flux[datum.band], datum);
         }
@@ -117,7 +121,7 @@ impl Weighed {
         }
 
         let root = total.sqrt();
-        let (star_unit, dust_unit) = (unit_of(&c), unit_of(&e[..columns.count]));
+        let (star_unit, dust_unit) = (unit_of(&c), unit_of(&e[..columns.count.min(n_columns)]));
         let (star_sum, dust_sum) = (star_unit / root, dust_unit / root);
         let (star_square, dust_square) = (star_unit * star_unit, dust_unit * dust_unit);
         scale(&mut a, star_sum);
@@ -151,7 +155,6 @@ impl Weighed {
             })
             .collect();
         let per_unit = star_unit / dust_unit;
-        let has = |wanted: Light| data.iter().any(|datum| light(datum) == wanted);
         Weighed {
             total,
             left_by_stars,
@@ -163,10 +166,10 @@ impl Weighed {
             luminosity_by_dust,
             e_pure: singles(&e_pure),
             mixed,
-            luminosity: rows.luminosity.iter().map(|l| l * per_unit).collect(),
+            luminosity: if any_dust { rows.luminosity.iter().map(|l| l * per_unit).collect() } else { Vec::new() },
             mass_unit: star_unit * root,
             star_bands: has(Light::Stars),
-            any_dust: has(Light::Dust) || has(Light::Both),
+            any_dust,
             a,
             c,
             b,
