@@ -113,6 +113,12 @@ impl Parameter {
         }
     }
 
+    /// Whether it is proportional to a pixel's scale.
+    pub fn hangs_on_scale(self) -> bool {
+        use Parameter::{DustLuminosity, DustMass, Sfr, StellarMass};
+        matches!(self, StellarMass | DustLuminosity | Sfr | DustMass)
+    }
+
     /// Whether histograms and percentiles are of the value's log10.
     pub fn is_logarithmic(self) -> bool {
         use Parameter::*;

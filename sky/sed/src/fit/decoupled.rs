@@ -7,8 +7,10 @@
 
 use std::ops::Range;
 
+use crate::fit::kernel::TWO_LN_2;
 use crate::fit::likelihood::Likelihood;
 use crate::fit::models::{Convention, Models};
+use crate::fit::prior::NEVER;
 use crate::fit::sweep::{Best, Outcome, pair};
 use crate::fit::tally::{Offset, Offsets, Tally};
 use crate::fit::weigh::{Datum, Weighed};
@@ -36,16 +38,18 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
         models.columns.model.len(),
     );
     let best = best(models, data, weighed);
-    let likelihood = Likelihood::new(models.convention, weighed.total, best.chi2);
-    let above = |row: usize| weighed.total * left_of(weighed, row) - best.chi2;
+    let (reference, penalty) =
+        if best.penalty < 0.5 * f64::from(NEVER) { (best.chi2, best.penalty) } else { (best.chi2, 0.0) };
+    let likelihood = Likelihood::new(models.convention, weighed.total, reference);
+    let above = |row: usize| weighed.total * left_of(weighed, row) - reference;
     let count = |row: usize| f64::from(rows.window[row].1 - rows.window[row].0);
     // The best alone gives the sum at least its own pairs: what is so far above it that all such pairs stay below
     // `neglect` of these needs no power of two.
     let rest = models.pairs.max(1) as f64 / (neglect * count(best.row).max(1.0));
     let far = 2.0 * libm::log(Likelihood::EXCESS * rest.max(1.0));
     let of = |row: usize| {
-        let above = above(row);
-        if above > far { 0.0 } else { likelihood.of(above) }
+        let (above, taken) = (above(row), penalty_of(models, weighed, row) - penalty);
+        if above + f64::from(TWO_LN_2) * taken > far { 0.0 } else { likelihood.of(above) * libm::exp2(-taken) }
     };
     let all: Vec<f64> = (0..rows.model.len()).map(of).collect();
     let total: f64 = all.iter().enumerate().map(|(row, p)| p * count(row)).sum();
@@ -75,7 +79,7 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
     spread(&mut tally.columns, &steps, &models.columns.rank);
     // Differences of sums may fall a rounding short of nothing.
     tally.columns.iter_mut().for_each(|p| *p = p.max(0.0));
-    Outcome { tally, best, reference: best.chi2, signal: weighed.total, worked: worked as u64, tested: models.pairs }
+    Outcome { tally, best, reference, penalty, signal: weighed.total, worked: worked as u64, tested: models.pairs }
 }
 
 fn offsets(models: &Models, weighed: &Weighed, row: usize) -> Offsets {
@@ -103,13 +107,21 @@ fn left_of(weighed: &Weighed, row: usize) -> f64 {
     if a > 0.0 && c > 0.0 { (1.0 - a * a / c).max(0.0) } else { 1.0 }
 }
 
-/// The row that leaves least, with the first of its columns in the library's order.
+/// What priors take of the row at its best scale; no prior tells dust models apart here.
+fn penalty_of(models: &Models, weighed: &Weighed, row: usize) -> f64 {
+    if models.has_priors() { models.penalty_of(row, 0, libm::exp10(log_mass(weighed, row))) } else { 0.0 }
+}
+
+/// The row that leaves least, by chi2 and priors, with the first of its columns in the library's order.
 fn best(models: &Models, data: &[Datum], weighed: &Weighed) -> Best {
     let rows = &models.rows;
     let counts = |row: &usize| rows.window[*row].0 < rows.window[*row].1;
-    let least = (0..rows.model.len()).filter(counts).map(|row| left_of(weighed, row)).fold(f64::INFINITY, f64::min);
-    let near = (0..rows.model.len()).filter(counts).filter(|&row| left_of(weighed, row) <= least + 1e-9);
-    let mut best = Best { row: 0, column: 0, chi2: f64::INFINITY, scale: 0.0 };
+    let per_total = f64::from(TWO_LN_2) / weighed.total;
+    let score = |row: usize| left_of(weighed, row) + per_total * penalty_of(models, weighed, row);
+    let scores: Vec<f64> = (0..rows.model.len()).map(score).collect();
+    let least = (0..rows.model.len()).filter(counts).map(|row| scores[row]).fold(f64::INFINITY, f64::min);
+    let near = (0..rows.model.len()).filter(counts).filter(|&row| scores[row] <= least + 1e-9);
+    let mut best = Best::NONE;
     for row in near {
         let (low, high) = rows.window[row];
         let first = (0..models.columns.model.len())
@@ -117,8 +129,10 @@ fn best(models: &Models, data: &[Datum], weighed: &Weighed) -> Best {
             .min_by_key(|&column| models.columns.model[column]);
         let Some(column) = first else { continue };
         let (chi2, scale) = pair(models, data, row, column);
-        if chi2 < best.chi2 || (chi2 == best.chi2 && rows.model[row] < rows.model[best.row]) {
-            best = Best { row, column, chi2, scale };
+        let pair = Best { row, column, chi2, scale, penalty: models.penalty_of(row, column, scale) };
+        let (score, least) = (pair.score(), best.score());
+        if score < least || (score == least && rows.model[row] < rows.model[best.row]) {
+            best = pair;
         }
     }
     best

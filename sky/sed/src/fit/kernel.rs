@@ -9,11 +9,14 @@ use crate::fit::bound::{Leaves, RowBound, bounds};
 use crate::fit::likelihood::Likelihood;
 use crate::fit::math::{exp2, log10};
 use crate::fit::models::{Columns, LEAF, SLICE};
+use crate::fit::prior::OfScale;
 use crate::fit::tally::{Dusts, Offsets, RowTally, add, keys};
 use crate::fit::weigh::Weighed;
 
 /// The most mixed bands that have kernels of their own.
 pub(crate) const MOST_MIXED: usize = 12;
+/// What a penalty of 1 is in chi2.
+pub(crate) const TWO_LN_2: f32 = 2.0 * std::f32::consts::LN_2;
 /// Leaves in a slice.
 const LEAVES: usize = SLICE / LEAF;
 
@@ -52,16 +55,28 @@ pub(crate) struct Row<'a> {
     pub offsets: Offsets,
     pub last_dust_bin: i32,
     pub likelihood: Likelihood,
+    /// What priors take, where there are any.
+    pub priors: Option<Priors<'a>>,
     /// Whether to work in double precision.
     pub wide: bool,
     /// Whether means of scales are wanted.
     pub means: bool,
 }
 
+/// What priors take from a row's pairs, as `-log2` of their weights.
+pub(crate) struct Priors<'a> {
+    /// From the row, above the reference pair's.
+    pub row: f32,
+    /// From each column; empty for nothing.
+    pub columns: &'a [f32],
+    /// By the scale.
+    pub scale: OfScale,
+}
+
 /// What a sweep found.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
-    /// The least chi2 above the reference, in the order of whole numbers ([`ordered`]).
+    /// The least chi2, with `2 ln 2` times what priors take, above the reference's, in the order of whole numbers ([`ordered`]).
     pub least: i32,
     /// Sums of probability times chi2 above the reference, and times log10 of the scale over the reference scale, by lane.
     pub chi2: [f32; LEAF],
@@ -77,7 +92,7 @@ impl Found {
         Found { least: i32::MAX, chi2: [0.0; LEAF], log: [0.0; LEAF], worked: 0, tested: 0 }
     }
 
-    /// The least chi2 above the reference; infinite where no pair passed.
+    /// The least chi2 and penalty above the reference's; infinite where no pair passed.
     pub(crate) fn least(&self) -> f32 {
         if self.least == i32::MAX { f32::INFINITY } else { from_ordered(self.least) }
     }
@@ -128,6 +143,18 @@ struct Hand {
     chi2: [f32; LEAF],
     /// The scale over the row's reference.
     ratio: [f32; LEAF],
+    /// log10 of it.
+    log: [f32; LEAF],
+    /// What priors take.
+    penalty: [f32; LEAF],
+}
+
+impl Hand {
+    #[inline(always)]
+    fn new() -> Hand {
+        let none = [0.0; LEAF];
+        Hand { num: none, den: none, live: [0; LEAF], chi2: none, ratio: none, log: none, penalty: none }
+    }
 }
 
 /// Which columns a row looks at, and how.
@@ -200,6 +227,21 @@ fn narrow(row: &Row, hand: &mut Hand) {
     }
 }
 
+/// Works out what priors take from a leaf.
+#[inline(always)]
+fn penalise(priors: &Priors, columns: &Columns, at: usize, hand: &mut Hand) {
+    let mass: &[f64; LEAF] = leaf_of(&columns.log_mass, at);
+    for i in 0..LEAF {
+        hand.penalty[i] = priors.row + priors.scale.penalty(hand.log[i], mass[i] as f32);
+    }
+    if !priors.columns.is_empty() {
+        let taken: &[f32; LEAF] = leaf_of(priors.columns, at);
+        for i in 0..LEAF {
+            hand.penalty[i] += taken[i];
+        }
+    }
+}
+
 /// The body of a row's sweep over a slice for `M` mixed bands.
 #[inline(always)]
 fn sweep<const M: usize>(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, below: &mut Vec<u32>, found: &mut Found) {
@@ -212,7 +254,7 @@ fn sweep<const M: usize>(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, bel
         // chi2 / S <= t is num^2 >= (1 - t) den; a margin covers the rounding of single precision.
         k: 1.0 - row.threshold - 1e-6,
     };
-    let mut hand = Hand { num: [0.0; LEAF], den: [0.0; LEAF], live: [0; LEAF], chi2: [0.0; LEAF], ratio: [0.0; LEAF] };
+    let mut hand = Hand::new();
     let first_leaf = slice * LEAVES;
     let count = LEAVES.min(row.leaves.left.len() - first_leaf);
     let mut bounds_of = [0.0f32; LEAVES];
@@ -249,30 +291,44 @@ fn sweep<const M: usize>(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, bel
         } else {
             narrow(row, &mut hand);
         }
+        if aim == Aim::Sums || row.priors.is_some() {
+            for i in 0..LEAF {
+                let ratio = if hand.ratio[i] > 1e-30 { hand.ratio[i] } else { 1e-30 };
+                hand.log[i] = log10(ratio);
+            }
+        }
         let mut least = i32::MAX;
-        for i in 0..LEAF {
-            let chi2 = ordered(hand.chi2[i]);
-            let chi2 = if hand.live[i] != 0 { chi2 } else { i32::MAX };
-            least = if chi2 < least { chi2 } else { least };
+        if let Some(priors) = &row.priors {
+            penalise(priors, columns, at, &mut hand);
+            for i in 0..LEAF {
+                let score = ordered(hand.penalty[i].mul_add(TWO_LN_2, hand.chi2[i]));
+                let score = if hand.live[i] != 0 { score } else { i32::MAX };
+                least = if score < least { score } else { least };
+            }
+        } else {
+            for i in 0..LEAF {
+                let score = ordered(hand.chi2[i]);
+                let score = if hand.live[i] != 0 { score } else { i32::MAX };
+                least = if score < least { score } else { least };
+            }
         }
         found.least = if least < found.least { least } else { found.least };
         match aim {
             Aim::Least => {}
             Aim::Below(limit) => {
-                let passes = |i: &usize| hand.live[*i] != 0 && hand.chi2[*i] < limit;
+                let passes =
+                    |i: &usize| hand.live[*i] != 0 && hand.penalty[*i].mul_add(TWO_LN_2, hand.chi2[*i]) < limit;
                 below.extend((0..LEAF).filter(passes).map(|i| (at + i) as u32));
             }
             Aim::Sums => {
-                let (mut p, mut log) = ([0.0f32; LEAF], [0.0f32; LEAF]);
+                let mut p = [0.0f32; LEAF];
                 for i in 0..LEAF {
                     let above = hand.chi2[i];
-                    let value = exp2(above * likelihood.square.mul_add(above, likelihood.linear));
+                    let taken = hand.penalty[i];
+                    let value = exp2(above.mul_add(likelihood.square.mul_add(above, likelihood.linear), -taken));
                     p[i] = f32::from_bits(value.to_bits() & hand.live[i]);
                 }
-                for i in 0..LEAF {
-                    let ratio = if hand.ratio[i] > 1e-30 { hand.ratio[i] } else { 1e-30 };
-                    log[i] = log10(ratio);
-                }
+                let log = &hand.log;
                 let column = &mut sums.columns[at..at + LEAF];
                 for i in 0..LEAF {
                     column[i] += f64::from(p[i]);
@@ -290,7 +346,7 @@ fn sweep<const M: usize>(row: &Row, slice: usize, aim: Aim, sums: &mut Sums, bel
                 let keys = keys(
                     &row.offsets,
                     row.last_dust_bin,
-                    &log,
+                    log,
                     leaf_of(&columns.mass_bin, at),
                     leaf_of(&columns.mass_part, at),
                 );

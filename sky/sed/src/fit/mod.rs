@@ -44,7 +44,7 @@ pub use draws::PosteriorDraws;
 pub use models::{Convention, Models, ModelsError};
 pub use naive::{NaiveSums, naive};
 pub use paper::paper_distance_cm;
-pub use prior::Range;
+pub use prior::{Form, Prior};
 pub use redshift::{RedshiftError, RedshiftFit, RedshiftFitter, RedshiftPosterior};
 pub use weigh::Datum;
 
@@ -70,8 +70,8 @@ pub struct Options {
     pub neglect: f64,
     /// Luminosity distance in Mpc, where it is not to follow from the redshift.
     pub distance_mpc: Option<f64>,
-    /// Ranges that stellar models have to lie in.
-    pub ranges: Vec<Range>,
+    /// What is known of parameters, beyond how often the library has them.
+    pub priors: Vec<Prior>,
 }
 
 impl Default for Options {
@@ -83,7 +83,7 @@ impl Default for Options {
             min_bands: 4,
             neglect: 1e-9,
             distance_mpc: None,
-            ranges: Vec::new(),
+            priors: Vec::new(),
         }
     }
 }
@@ -157,6 +157,12 @@ pub enum FitError {
         /// Of the observation.
         name: String,
     },
+    /// Priors that no pair of models meets with a scale that fits the light.
+    #[error("{name}: no pair of models that fits the light lies within the priors; widen them")]
+    OutsidePriors {
+        /// Of the observation.
+        name: String,
+    },
     /// More bands with both stars' and dust's light than there are kernels for.
     #[error("{name}: {found} bands lie between 2.5 and 10 um, more than the {most} that a fit takes; leave some out")]
     TooManyMixed {
@@ -191,8 +197,8 @@ impl Fitter {
     /// [`ModelsError`]: a library whose columns do not fit together.
     pub fn new(library: &Library, options: Options) -> Result<Fitter, ModelsError> {
         let mut models = Models::new(library, options.tolerance, options.convention)?;
-        if !options.ranges.is_empty() {
-            models.restrict(&options.ranges)?;
+        if !options.priors.is_empty() {
+            models.weigh(&options.priors)?;
         }
         Ok(Fitter { models, options })
     }
@@ -221,7 +227,7 @@ impl Fitter {
     /// As [`Fitter::fit`].
     pub fn fit_with_effort(&self, observation: &Observation) -> Result<(PixelFit, Effort), FitError> {
         let data = self.data(observation)?;
-        let outcome = sweep(&self.models, &data, self.options.neglect);
+        let outcome = self.sweep(observation, &data)?;
         Ok((self.summarise(observation, &data, &outcome), Effort { worked: outcome.worked, tested: outcome.tested }))
     }
 
@@ -237,10 +243,20 @@ impl Fitter {
         (seed, number): (u64, u64),
     ) -> Result<(PixelFit, Effort, PosteriorDraws), FitError> {
         let data = self.data(observation)?;
-        let outcome = sweep(&self.models, &data, self.options.neglect);
+        let outcome = self.sweep(observation, &data)?;
         let draws = draws::draw(&self.models, &data, &outcome, count, (seed, number));
         let effort = Effort { worked: outcome.worked, tested: outcome.tested };
         Ok((self.summarise(observation, &data, &outcome), effort, draws))
+    }
+
+    /// Sums over all pairs.
+    fn sweep(&self, observation: &Observation, data: &[Datum]) -> Result<Outcome, FitError> {
+        let outcome = sweep(&self.models, data, self.options.neglect);
+        if outcome.tally.total > 0.0 {
+            Ok(outcome)
+        } else {
+            Err(FitError::OutsidePriors { name: observation.name.clone() })
+        }
     }
 
     fn summarise(&self, observation: &Observation, data: &[Datum], outcome: &Outcome) -> PixelFit {

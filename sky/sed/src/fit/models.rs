@@ -2,6 +2,7 @@
 
 use crate::fit::grid::Axes;
 use crate::fit::masses::Masses;
+use crate::fit::prior::Scaled;
 use crate::library::{Band, Library, Light};
 use crate::parameter::Parameter;
 
@@ -26,6 +27,10 @@ pub struct Models {
     pub axes: Axes,
     /// Number of compatible pairs.
     pub pairs: u64,
+    /// Sum of their weights before any data; their number, where no prior weighs them.
+    pub(crate) weight: f64,
+    /// Priors on what hangs on the scale.
+    pub(crate) scaled: Scaled,
     /// Dust masses in order of f_mu.
     pub(crate) masses: Masses,
     /// Whose arithmetic is followed.
@@ -50,8 +55,10 @@ pub(crate) struct Rows {
     pub window: Vec<(u32, u32)>,
     /// Parameters that depend on the stellar model alone: value and fine bin of each.
     pub alone: Vec<Alone>,
-    /// Number of compatible dust models.
+    /// Number of compatible dust models, by their weights and its own.
     pub prior: Vec<f64>,
+    /// `-log2` of its weight; empty where no prior weighs.
+    pub penalty: Vec<f32>,
 }
 
 /// Dust models in slices of f_mu, padded to whole leaves.
@@ -70,8 +77,10 @@ pub(crate) struct Columns {
     pub log_mass: Vec<f64>,
     /// Parameters that depend on the dust model alone.
     pub alone: Vec<Alone>,
-    /// Number of compatible stellar models.
+    /// Number of compatible stellar models, by their weights and its own.
     pub prior: Vec<f64>,
+    /// `-log2` of its weight; empty where no prior weighs.
+    pub penalty: Vec<f32>,
     /// Number of models without padding.
     pub count: usize,
 }
@@ -131,17 +140,21 @@ pub enum ModelsError {
         /// What stands there.
         value: f64,
     },
-    /// A range of what the stellar models do not tell.
-    #[error(
-        "a range of {parameter} cannot be held: it is not one of the parameters that the library's stellar models decide; leave it out"
-    )]
-    RangeOf {
+    /// A prior of what the library does not tell.
+    #[error("a prior of {parameter} cannot be held: the library's models do not tell it; build one with histories")]
+    PriorOf {
         /// Name of the parameter.
         parameter: &'static str,
     },
-    /// No stellar model within the ranges.
-    #[error("no stellar model of the library lies within the ranges and has dust models to go with; widen the ranges")]
-    EmptyRange,
+    /// A prior that is none.
+    #[error("the prior of {parameter} is none: a range has to run upwards, and a Gaussian to have a width above 0")]
+    Prior {
+        /// Name of the parameter.
+        parameter: &'static str,
+    },
+    /// No pair of models that the priors allow.
+    #[error("no pair of the library's models lies within the priors; widen them")]
+    EmptyPrior,
 }
 
 impl Models {
@@ -159,24 +172,26 @@ impl Models {
         let by_f_mu = sorted_by(&library.dust.f_mu);
         let sorted: Vec<f64> = by_f_mu.iter().map(|&model| library.dust.f_mu[model as usize]).collect();
         let rows = Rows::new(library, &sorted, tolerance, &axes, convention);
-        let mut columns = Columns::new(library, &by_f_mu, &light, &axes);
-        columns.count_rows(&rows.window);
+        let columns = Columns::new(library, &by_f_mu, &light, &axes);
         let scale = axes.of(Parameter::DustMass).fine.scale();
         let places: Vec<f64> =
             by_f_mu.iter().map(|&model| libm::log10(library.dust.mass[model as usize]) * scale).collect();
         let masses = Masses::new(&places, convention == Convention::Mended);
-        let pairs = rows.window.iter().map(|&(low, high)| u64::from(high - low)).sum();
-        Ok(Models {
+        let mut models = Models {
             bands: library.bands.clone(),
             light,
             redshift: library.redshift,
             rows,
             columns,
             axes,
-            pairs,
+            pairs: 0,
+            weight: 0.0,
+            scaled: Scaled::new(),
             masses,
             convention,
-        })
+        };
+        models.count();
+        Ok(models)
     }
 
     /// Number of stellar models.
@@ -256,7 +271,8 @@ impl Rows {
             log_luminosity: luminosity.iter().map(|&l| libm::log10(l)).collect(),
             luminosity,
             log_ssfr,
-            prior: window.iter().map(|&(low, high)| f64::from(high - low)).collect(),
+            prior: vec![0.0; window.len()],
+            penalty: Vec::new(),
             window,
             alone,
             model,
@@ -314,29 +330,11 @@ impl Columns {
             mass_bin: places.iter().map(|place| place.floor() as i32).collect(),
             mass_part: places.iter().map(|place| (place - place.floor()) as f32).collect(),
             prior: vec![0.0; padded],
+            penalty: Vec::new(),
             log_mass,
             alone,
             count,
             model,
-        }
-    }
-}
-
-impl Columns {
-    /// Counts the stellar models whose windows hold each column.
-    pub(crate) fn count_rows(&mut self, windows: &[(u32, u32)]) {
-        let mut steps = vec![0i64; self.count + 1];
-        for &(low, high) in windows {
-            steps[low as usize] += 1;
-            steps[high as usize] -= 1;
-        }
-        let mut running = 0;
-        for step in &mut steps {
-            running += *step;
-            *step = running;
-        }
-        for (prior, &rank) in self.prior.iter_mut().zip(&self.rank) {
-            *prior = steps.get(rank as usize).map_or(0.0, |&count| count as f64);
         }
     }
 }

@@ -4,14 +4,14 @@ use crate::fit::models::Models;
 use crate::fit::sweep::pair;
 use crate::fit::weigh::Datum;
 
-/// Sums over all compatible pairs, relative to the best.
+/// Sums over all compatible pairs, as priors weigh them, relative to the best.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NaiveSums {
-    /// The least chi2.
+    /// The best pair's chi2; without priors the least.
     pub chi2: f64,
     /// Stellar and dust model of it, places in the library.
     pub best: (u32, u32),
-    /// Sum of `exp(-(chi2 - least) / 2)`.
+    /// Sum of `exp(-(chi2 - least) / 2)`, with priors by their weight.
     pub total: f64,
     /// The same for each stellar model, by place in the library.
     pub stellar: Vec<f64>,
@@ -25,18 +25,23 @@ pub struct NaiveSums {
 pub fn naive(models: &Models, data: &[Datum]) -> NaiveSums {
     use crate::parameter::Parameter;
     let (rows, columns) = (&models.rows, &models.columns);
-    let mut chi2 = f64::INFINITY;
+    let (mut least, mut chi2) = (f64::INFINITY, f64::INFINITY);
     let mut best = (0, 0);
+    let score = |row: usize, column: usize| {
+        let (chi2, scale) = pair(models, data, row, column);
+        let taken = 2.0 * std::f64::consts::LN_2 * models.penalty_of(row, column, scale);
+        (chi2 + taken, chi2, scale)
+    };
     let each = |row: usize| {
         let (low, high) = rows.window[row];
         (0..columns.model.len()).filter(move |&column| (low as i32..high as i32).contains(&columns.rank[column]))
     };
     for row in 0..rows.model.len() {
         for column in each(row) {
-            let (value, _) = pair(models, data, row, column);
+            let (score, value, _) = score(row, column);
             let place = (rows.model[row], columns.model[column]);
-            if value < chi2 || (value == chi2 && place < best) {
-                (chi2, best) = (value, place);
+            if score < least || (score == least && place < best) {
+                (least, chi2, best) = (score, value, place);
             }
         }
     }
@@ -52,8 +57,8 @@ pub fn naive(models: &Models, data: &[Datum]) -> NaiveSums {
     };
     for row in 0..rows.model.len() {
         for column in each(row) {
-            let (value, scale) = pair(models, data, row, column);
-            let p = libm::exp(-0.5 * (value - chi2));
+            let (score, _, scale) = score(row, column);
+            let p = libm::exp(-0.5 * (score - least));
             sums.total += p;
             sums.stellar[rows.model[row] as usize] += p;
             sums.dust[columns.model[column] as usize] += p;

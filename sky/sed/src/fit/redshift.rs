@@ -11,7 +11,7 @@ use crate::fit::anneal::Few;
 use crate::fit::draws::{self, PosteriorDraws};
 use crate::fit::models::Convention;
 use crate::fit::summary::{Gathered, read};
-use crate::fit::sweep::{Outcome, sweep};
+use crate::fit::sweep::Outcome;
 use crate::fit::{Effort, FitError, Fitter};
 use crate::observation::Observation;
 use crate::parameter::Parameter;
@@ -174,7 +174,7 @@ impl RedshiftFitter {
         for fitter in &self.fitters {
             let observation = Observation { redshift: fitter.models.redshift, ..observation.clone() };
             let data = fitter.data(&observation)?;
-            let outcome = sweep(&fitter.models, &data, fitter.options.neglect);
+            let outcome = fitter.sweep(&observation, &data)?;
             effort.worked += outcome.worked;
             effort.tested += outcome.tested;
             let gathered = fitter.gather(&observation, &data, &outcome);
@@ -203,8 +203,8 @@ fn evidences(fitter: &Fitter, outcome: &Outcome, gathered: &Gathered) -> (f64, [
     let stars = Few::new(&tally.rows, &models.rows.prior);
     let dust = Few::new(&tally.columns, &models.columns.prior);
     // At power 1 this is the evidence itself.
-    let common = gathered.ln_evidence - libm::log(tally.total) + 0.5 * outcome.reference;
-    let of = |power: f64| stars.ln_sum(power) - 0.5 * power * outcome.reference + common;
+    let common = gathered.ln_evidence - libm::log(tally.total) - outcome.ln_reference();
+    let of = |power: f64| stars.ln_sum(power) + power * outcome.ln_reference() + common;
     (stars.power().min(dust.power()), POWERS.map(of))
 }
 

@@ -37,7 +37,7 @@ fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Par
         }
     };
     if let Some(t) = width {
-        for (parameter, bins) in sums.iter_mut().filter(|(parameter, _)| hangs_on_scale(*parameter)) {
+        for (parameter, bins) in sums.iter_mut().filter(|(parameter, _)| parameter.hangs_on_scale()) {
             *bins = Kernel::new(t, models.axes.of(*parameter).fine.step()).spread(bins);
         }
     }
@@ -184,7 +184,7 @@ pub(crate) fn gather(models: &Models, outcome: &Outcome, facts: &Facts) -> Gathe
         best: best_fit(models, outcome, facts.jy_per_light, &sums),
         sums,
         total: tally.total,
-        ln_evidence: libm::log(tally.total / models.pairs as f64) - 0.5 * outcome.reference + facts.ln_common,
+        ln_evidence: libm::log(tally.total / models.weight) + outcome.ln_reference() + facts.ln_common,
         effective_stellar: effective(&tally.rows, tally.total),
         effective_dust: effective(&tally.columns, tally.total),
         bands_used: facts.bands_used,
@@ -206,16 +206,12 @@ pub(crate) fn read(axes: &Axes, gathered: Gathered, reading: Reading) -> PixelFi
     }
     let at_edge = |(parameter, sums): &(Parameter, Vec<f64>)| {
         let last = axes.of(*parameter).fine.len() - 1;
-        hangs_on_scale(*parameter) && (sums[0] > 0.16 * total || sums[last] > 0.16 * total)
+        parameter.hangs_on_scale() && (sums[0] > 0.16 * total || sums[last] > 0.16 * total)
     };
     if sums.iter().any(at_edge) {
         flags |= flag::AT_EDGE;
     }
     PixelFit { best, marginals, ln_evidence, effective_stellar, effective_dust, bands_used, redshift, flags }
-}
-
-fn hangs_on_scale(parameter: Parameter) -> bool {
-    matches!(parameter, Parameter::StellarMass | Parameter::DustLuminosity | Parameter::Sfr | Parameter::DustMass)
 }
 
 /// The chi2 that pure noise of `freedom` degrees exceeds once in ten thousand times (Wilson & Hilferty 1931).

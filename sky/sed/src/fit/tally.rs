@@ -154,26 +154,6 @@ impl Tally {
             put(bins, offset.bin + floor(log * offset.scale + offset.part), p);
         }
     }
-
-    /// Multiplies all by `factor`, when the reference chi2 moves.
-    pub(crate) fn rescale(&mut self, factor: f64) {
-        let parts = [
-            &mut self.mass,
-            &mut self.luminosity,
-            &mut self.sfr,
-            &mut self.dust_mass,
-            &mut self.rows,
-            &mut self.columns,
-            &mut self.row_logs,
-        ];
-        for part in parts {
-            for value in part.iter_mut() {
-                *value *= factor;
-            }
-        }
-        self.total *= factor;
-        self.chi2 *= factor;
-    }
 }
 
 impl RowTally {

@@ -52,8 +52,8 @@ pub(crate) struct Weighed {
     pub mass_unit: f64,
     /// Whether there are bands of starlight alone.
     pub star_bands: bool,
-    /// Whether any band holds dust's light; without it, sums over dust models and bounds are empty.
-    pub any_dust: bool,
+    /// Whether dust models differ in light or weight; where not, sums over them and bounds are empty.
+    pub paired: bool,
 }
 
 /// A band that holds light of both components.
@@ -99,15 +99,16 @@ impl Weighed {
         let has = |wanted: Light| data.iter().any(|datum| light(datum) == wanted);
         let any_dust = has(Light::Dust) || has(Light::Both);
         let zeros = |count: usize| vec![0.0; count];
-        // Without dust's light the sums over dust models are nothing, and stay empty.
-        let (n_rows, n_columns) = (rows.model.len(), if any_dust { columns.model.len() } else { 0 });
+        let paired = any_dust || models.tells_dust_apart();
+        // Where dust models are alike, sums over them are nothing, and stay empty.
+        let (n_rows, n_columns) = (rows.model.len(), if paired { columns.model.len() } else { 0 });
 
         let (mut a, mut c) = (zeros(n_rows), zeros(n_rows));
         for datum in data.iter().filter(|datum| light(datum) == Light::Stars) {
             add(&mut a, &mut c, &rows.flux[datum.band], datum);
         }
-        // What is left by starlight alone bounds pairs; where nothing but starlight is, there are no pairs.
-        let (mut a_pure, mut c_pure) = if any_dust { (a.clone(), c.clone()) } else { (Vec::new(), Vec::new()) };
+        // What is left by starlight alone bounds pairs.
+        let (mut a_pure, mut c_pure) = if paired { (a.clone(), c.clone()) } else { (Vec::new(), Vec::new()) };
         for datum in data.iter().filter(|datum| light(datum) == Light::Both) {
             add(&mut a, &mut c, &rows.flux[datum.band], datum);
         }
@@ -166,10 +167,10 @@ impl Weighed {
             luminosity_by_dust,
             e_pure: singles(&e_pure),
             mixed,
-            luminosity: if any_dust { rows.luminosity.iter().map(|l| l * per_unit).collect() } else { Vec::new() },
+            luminosity: if paired { rows.luminosity.iter().map(|l| l * per_unit).collect() } else { Vec::new() },
             mass_unit: star_unit * root,
             star_bands: has(Light::Stars),
-            any_dust,
+            paired,
             a,
             c,
             b,
