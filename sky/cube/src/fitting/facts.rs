@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pogson_image::fits::Header;
-use pogson_sed::fit::{Convention, Options, Range};
+use pogson_sed::fit::{Convention, Form, Options, Prior};
 use pogson_sed::library::{Band, Library};
 use pogson_sed::parameter::Parameter;
 
@@ -11,7 +11,7 @@ use crate::result::Facts;
 
 /// Options that bear on the numbers, as name and value.
 pub fn options_in_words(options: &Options) -> BTreeMap<String, String> {
-    let Options { convention, tolerance, floor, min_bands, neglect, distance_mpc, ranges } = options;
+    let Options { convention, tolerance, floor, min_bands, neglect, distance_mpc, priors } = options;
     let convention = match convention {
         Convention::Paper => "paper",
         Convention::Mended => "mended",
@@ -23,9 +23,12 @@ pub fn options_in_words(options: &Options) -> BTreeMap<String, String> {
         ("min_bands".to_owned(), min_bands.to_string()),
         ("neglect".to_owned(), format!("{neglect:?}")),
     ]);
-    if !ranges.is_empty() {
-        let word = |range: &Range| format!("{} {:?} to {:?}", range.parameter.name(), range.low, range.high);
-        words.insert("ranges".to_owned(), ranges.iter().map(word).collect::<Vec<String>>().join(", "));
+    if !priors.is_empty() {
+        let word = |prior: &Prior| match prior.form {
+            Form::Range { low, high } => format!("{} {low:?} to {high:?}", prior.parameter.name()),
+            Form::Gaussian { mean, sigma } => format!("{} {mean:?} sigma {sigma:?}", prior.parameter.name()),
+        };
+        words.insert("priors".to_owned(), priors.iter().map(word).collect::<Vec<String>>().join(", "));
     }
     if let Some(mpc) = distance_mpc {
         words.insert("distance_mpc".to_owned(), format!("{mpc:?}"));

@@ -26,6 +26,7 @@ impl Skipped {
             FitError::TooFew { .. } => "too few bands",
             FitError::NoSignal { .. } => "no signal",
             FitError::Measurement { .. } => "a number that cannot be",
+            FitError::OutsidePriors { .. } => "outside the priors",
             FitError::TooManyMixed { .. } => "too many bands between 2.5 and 10 um",
         };
         Ok(Skipped { place, reason, sentence: fault.to_string() })

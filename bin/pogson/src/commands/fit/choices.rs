@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use pogson_sed::fit::{Convention, Options, Range};
+use pogson_sed::fit::{Convention, Form, Options, Prior};
 use pogson_sed::library::Band;
 use pogson_sed::parameter::Parameter;
 
@@ -39,9 +39,10 @@ pub struct HowArgs {
     /// Bands that a fit needs [default: the cube's, or 4 for a list]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub min_bands: Option<u32>,
-    /// Range that a stellar parameter has to lie in; may be given several times: metallicity=0.3..1.2
-    #[arg(long, value_name = "NAME=A..B")]
-    pub prior: Vec<PriorRange>,
+    /// What is known of a parameter: a range, or a value and its sigma (in dex for what is held as a logarithm, such as masses,
+    /// rates and ages); may be given several times: metallicity=0.3..1.2, tau_v=0.5~0.2, m_star=1e8~0.3
+    #[arg(long, value_name = "NAME=A..B|MEAN~SIGMA")]
+    pub prior: Vec<KnownBefore>,
     /// A part alone: A..B, from A and before B. Counts the usable pixels of the cube row by row, or the objects of the list,
     /// from 0. Sums over all pixels belong to the part that begins at 0
     #[arg(long, value_name = "A..B")]
@@ -95,17 +96,16 @@ impl FromStr for BandFloor {
     }
 }
 
-/// A range of a parameter.
+/// A prior of a parameter.
 #[derive(Debug, Clone, Copy)]
-pub struct PriorRange(Range);
+pub struct KnownBefore(Prior);
 
-impl FromStr for PriorRange {
+impl FromStr for KnownBefore {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<PriorRange, String> {
-        let form = || "write the parameter, =, and a range: metallicity=0.3..1.2".to_owned();
-        let (name, range) = text.split_once('=').ok_or_else(form)?;
-        let (low, high) = range.split_once("..").ok_or_else(form)?;
+    fn from_str(text: &str) -> Result<KnownBefore, String> {
+        let form = || "write the parameter, =, and a range or a value with its sigma: metallicity=0.3..1.2, tau_v=0.5~0.2".to_owned();
+        let (name, rest) = text.split_once('=').ok_or_else(form)?;
         let name = name.trim();
         let parameter = Parameter::all().find(|parameter| parameter.name() == name);
         let parameter = parameter.ok_or_else(|| {
@@ -113,11 +113,24 @@ impl FromStr for PriorRange {
             format!("'{name}' is none of {}", names.join(", "))
         })?;
         let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0);
-        let (low, high) = number(low).zip(number(high)).ok_or_else(form)?;
-        if low > high {
-            return Err(format!("the range '{range}' runs backwards"));
-        }
-        Ok(PriorRange(Range { parameter, low, high }))
+        let form = if let Some((low, high)) = rest.split_once("..") {
+            let (low, high) = number(low).zip(number(high)).ok_or_else(form)?;
+            if low > high {
+                return Err(format!("the range '{rest}' runs backwards"));
+            }
+            Form::Range { low, high }
+        } else {
+            let (mean, sigma) = rest.split_once('~').ok_or_else(form)?;
+            let (mean, sigma) = number(mean).zip(number(sigma)).ok_or_else(form)?;
+            if sigma == 0.0 {
+                return Err(format!("the sigma of '{rest}' has to be above 0"));
+            }
+            if mean == 0.0 && parameter.is_logarithmic() {
+                return Err(format!("{name} is held as a logarithm, and its value has to be above 0"));
+            }
+            Form::Gaussian { mean, sigma }
+        };
+        Ok(KnownBefore(Prior { parameter, form }))
     }
 }
 
@@ -137,7 +150,7 @@ impl HowArgs {
             // Bands without a flux above 0 do not count for MAGPHYS.
             min_bands: if self.paper { min_bands.min(PAPER_BANDS) } else { min_bands },
             distance_mpc: self.distance,
-            ranges: self.prior.iter().map(|prior| prior.0).collect(),
+            priors: self.prior.iter().map(|prior| prior.0).collect(),
             ..base
         }
     }
