@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Mock = 3,
     /// Draws from a posterior.
     Posterior = 4,
+    /// Pairs of which a pixel's marginals are made where few models count.
+    Ensemble = 5,
 }
 
 /// A stream of random numbers: xoshiro256++ (Blackman & Vigna 2021, ACM TOMS 47, 36), seeded by SplitMix64.

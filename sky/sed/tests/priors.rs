@@ -119,3 +119,17 @@ fn priors_that_cannot_be_are_refused() {
     assert_eq!(of(range(Parameter::TauV, 2.0, 1.0)), Err(ModelsError::Prior { parameter: "tau_v" }));
     assert_eq!(of(range(Parameter::Age, 1e9, 1e10)), Ok(()));
 }
+
+#[test]
+fn draws_follow_the_priors() {
+    for names in [&OPTICAL[..], &MIXED] {
+        let observation = &observations(names, 3.0)[0];
+        let priors = vec![gaussian(Parameter::ColdTemperature, 20.0, 0.5), range(Parameter::TauV, 0.0, 2.0)];
+        let fitter = Fitter::new(&library(names, 1), Options { priors, ..Options::default() }).unwrap();
+        let (fit, _, draws) = fitter.fit_and_draw(observation, 400, (1, 1)).unwrap();
+        let marginal = fit.marginals.iter().find(|m| m.parameter == Parameter::ColdTemperature).unwrap();
+        let place = draws.parameters.iter().position(|of| *of == Parameter::ColdTemperature).unwrap();
+        let mean = draws.values.iter().map(|draw| draw[place]).sum::<f64>() / draws.values.len() as f64;
+        assert!((mean - 20.0).abs() < 0.4 && (marginal.median() - 20.0).abs() < 0.4, "{mean} {}", marginal.median());
+    }
+}

@@ -1,11 +1,12 @@
 //! Draws from the joint posterior of all parameters, and their covariance.
 
 use crate::fit::likelihood::Likelihood;
-use crate::fit::models::{Alone, Convention, Models, SLICE};
+use crate::fit::models::{Alone, Convention, Models};
+use crate::fit::partners::Partners;
 use crate::fit::sweep::{Outcome, pair};
-use crate::fit::weigh::Datum;
+use crate::fit::weigh::{Datum, Weighed};
 use crate::parameter::Parameter;
-use crate::random::{Purpose, Stream};
+use crate::random::Stream;
 
 /// Draws of a pixel's parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,24 +36,18 @@ impl PosteriorDraws {
 
 /// Draws pairs by their probability: stellar models by the sums over their dust models, evenly spread over these sums, then a
 /// dust model each, then the scale by its width.
-///
-/// - `seed`, `number`: the stream of random numbers.
 pub(crate) fn draw(
     models: &Models,
     data: &[Datum],
     outcome: &Outcome,
     count: u32,
-    (seed, number): (u64, u64),
+    stream: &mut Stream,
 ) -> PosteriorDraws {
-    let mut stream = Stream::new(seed, Purpose::Posterior, number);
     let tally = &outcome.tally;
     let likelihood = Likelihood::new(models.convention, outcome.signal, outcome.reference);
-    let parameters: Vec<Parameter> = {
-        let alone = models.rows.alone.iter().chain(&models.columns.alone).map(|of| of.parameter);
-        let mut all: Vec<Parameter> = alone.chain(SCALED).collect();
-        all.sort();
-        all
-    };
+    let parameters = parameters(models);
+    let weighed = Weighed::with_columns(models, data);
+    let mut partners = Partners::default();
     let step = tally.total / f64::from(count.max(1));
     let mut wanted = step * stream.uniform();
     let mut before = 0.0;
@@ -62,13 +57,13 @@ pub(crate) fn draw(
         if wanted >= before {
             continue;
         }
-        let columns = columns_of(models, data, row, outcome, likelihood);
+        partners.gather(models, &weighed, likelihood, (outcome.reference, outcome.penalty), row);
         while wanted < before && values.len() < count as usize {
-            let column = choose(&columns, stream.uniform());
+            let Some(column) = partners.choose(stream.uniform()) else { break };
             let (chi2, scale) = pair(models, data, row, column);
             let scale = match models.convention {
                 Convention::Paper => scale,
-                Convention::Mended => scale * relative_scale((outcome.signal - chi2).max(1.0).sqrt(), &mut stream),
+                Convention::Mended => scale * relative_scale((outcome.signal - chi2).max(1.0).sqrt(), stream),
             };
             values.push(parameters.iter().map(|&of| value(models, of, row, column, scale)).collect());
             wanted += step;
@@ -79,35 +74,16 @@ pub(crate) fn draw(
 
 const SCALED: [Parameter; 4] = [Parameter::StellarMass, Parameter::DustLuminosity, Parameter::Sfr, Parameter::DustMass];
 
-/// The compatible columns of a row, with the running sum of their probabilities.
-fn columns_of(
-    models: &Models,
-    data: &[Datum],
-    row: usize,
-    outcome: &Outcome,
-    likelihood: Likelihood,
-) -> Vec<(usize, f64)> {
-    let (low, high) = models.rows.window[row];
-    let last = ((high as usize - 1) / SLICE + 1) * SLICE;
-    let mut sum = 0.0;
-    (low as usize / SLICE * SLICE..last.min(models.columns.model.len()))
-        .filter(|&column| (low as i32..high as i32).contains(&models.columns.rank[column]))
-        .map(|column| {
-            sum += likelihood.of(pair(models, data, row, column).0 - outcome.reference);
-            (column, sum)
-        })
-        .collect()
-}
-
-/// The column at a share of the running sum.
-fn choose(columns: &[(usize, f64)], share: f64) -> usize {
-    let total = columns.last().map_or(0.0, |last| last.1);
-    let place = columns.partition_point(|(_, sum)| *sum <= share * total);
-    columns.get(place).or(columns.last()).map_or(0, |entry| entry.0)
+/// The parameters of a draw, in order.
+pub(crate) fn parameters(models: &Models) -> Vec<Parameter> {
+    let alone = models.rows.alone.iter().chain(&models.columns.alone).map(|of| of.parameter);
+    let mut all: Vec<Parameter> = alone.chain(SCALED).collect();
+    all.sort();
+    all
 }
 
 /// A scale over its best, from `exp(-t^2 (x - 1)^2 / 2)` in `ln x`, for `x` of 0.1 and more.
-fn relative_scale(t: f64, stream: &mut Stream) -> f64 {
+pub(crate) fn relative_scale(t: f64, stream: &mut Stream) -> f64 {
     let least = (1.0 - 5.0 / t).max(0.1);
     loop {
         let x = 1.0 + stream.normal() / t;
@@ -119,7 +95,7 @@ fn relative_scale(t: f64, stream: &mut Stream) -> f64 {
 }
 
 /// One parameter of a pair; log10 where it is logarithmic.
-fn value(models: &Models, parameter: Parameter, row: usize, column: usize, scale: f64) -> f64 {
+pub(crate) fn value(models: &Models, parameter: Parameter, row: usize, column: usize, scale: f64) -> f64 {
     let log = libm::log10(scale.max(1e-300));
     let luminosity = log + models.rows.log_luminosity[row];
     let of = |all: &[Alone], at: usize| all.iter().find(|of| of.parameter == parameter).map(|of| of.value[at]);

@@ -20,10 +20,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod anneal;
 mod bound;
 mod decoupled;
 mod draws;
+mod ensemble;
+mod few;
 pub mod grid;
 mod kernel;
 mod likelihood;
@@ -32,9 +33,13 @@ mod math;
 mod models;
 mod naive;
 mod paper;
+mod partners;
 mod prior;
 mod redshift;
+mod refine;
 mod scale_width;
+mod scores;
+mod solve;
 mod summary;
 mod sweep;
 mod tally;
@@ -52,6 +57,9 @@ use crate::cosmology::{MPC_CM, luminosity_distance_mpc};
 use crate::library::{Library, SOLAR_LUMINOSITY};
 use crate::observation::{Measurement, Observation};
 use crate::posterior::PixelFit;
+use crate::random::{Purpose, Stream};
+use ensemble::Ensemble;
+use refine::Refined;
 use summary::{Facts, Gathered, Reading, gather, read};
 use sweep::{Outcome, sweep};
 
@@ -175,6 +183,9 @@ pub enum FitError {
     },
 }
 
+/// Stellar and dust models that have to count for marginals to be sums over the library itself.
+const ENOUGH: f64 = 80.0;
+
 /// How much was looked at for a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effort {
@@ -228,11 +239,13 @@ impl Fitter {
     pub fn fit_with_effort(&self, observation: &Observation) -> Result<(PixelFit, Effort), FitError> {
         let data = self.data(observation)?;
         let outcome = self.sweep(observation, &data)?;
-        Ok((self.summarise(observation, &data, &outcome), Effort { worked: outcome.worked, tested: outcome.tested }))
+        let refined = self.refined(&data, &outcome);
+        let gathered = self.gather(observation, &data, &outcome, refined.as_ref());
+        Ok((read(&self.models.axes, gathered, self.reading()), effort(&outcome, refined.as_ref())))
     }
 
     /// Fits one pixel and draws from its posterior: `count` draws of all parameters, by the stream of `seed` and `number`.
-    /// Draws are of the library's own pairs, also where few of them count.
+    /// Draws are of the library's own pairs where enough of them count, else of what the marginals are made of.
     ///
     /// # Errors
     /// As [`Fitter::fit`].
@@ -240,13 +253,14 @@ impl Fitter {
         &self,
         observation: &Observation,
         count: u32,
-        (seed, number): (u64, u64),
+        stream: (u64, u64),
     ) -> Result<(PixelFit, Effort, PosteriorDraws), FitError> {
         let data = self.data(observation)?;
         let outcome = self.sweep(observation, &data)?;
-        let draws = draws::draw(&self.models, &data, &outcome, count, (seed, number));
-        let effort = Effort { worked: outcome.worked, tested: outcome.tested };
-        Ok((self.summarise(observation, &data, &outcome), effort, draws))
+        let refined = self.refined(&data, &outcome);
+        let draws = self.draws(&data, &outcome, refined.as_ref(), count, stream);
+        let gathered = self.gather(observation, &data, &outcome, refined.as_ref());
+        Ok((read(&self.models.axes, gathered, self.reading()), effort(&outcome, refined.as_ref()), draws))
     }
 
     /// Sums over all pairs.
@@ -259,8 +273,28 @@ impl Fitter {
         }
     }
 
-    fn summarise(&self, observation: &Observation, data: &[Datum], outcome: &Outcome) -> PixelFit {
-        read(&self.models.axes, self.gather(observation, data, outcome), self.reading())
+    /// The posterior apart from the library's own pairs, where few of them count.
+    fn refined(&self, data: &[Datum], outcome: &Outcome) -> Option<Refined> {
+        if self.options.convention == Convention::Paper {
+            return None;
+        }
+        let ensemble = Ensemble::new(&self.models, data, outcome, ENOUGH)?;
+        Some(Refined::new(&self.models, data, &ensemble))
+    }
+
+    fn draws(
+        &self,
+        data: &[Datum],
+        outcome: &Outcome,
+        refined: Option<&Refined>,
+        count: u32,
+        (seed, number): (u64, u64),
+    ) -> PosteriorDraws {
+        let mut stream = Stream::new(seed, Purpose::Posterior, number);
+        match refined {
+            Some(refined) => refined.draw(count, &mut stream),
+            None => draws::draw(&self.models, data, outcome, count, &mut stream),
+        }
     }
 
     fn reading(&self) -> Reading {
@@ -270,7 +304,13 @@ impl Fitter {
         }
     }
 
-    fn gather(&self, observation: &Observation, data: &[Datum], outcome: &Outcome) -> Gathered {
+    fn gather(
+        &self,
+        observation: &Observation,
+        data: &[Datum],
+        outcome: &Outcome,
+        refined: Option<&Refined>,
+    ) -> Gathered {
         let paper = self.options.convention == Convention::Paper;
         let mean_chi2 = outcome.reference + outcome.tally.chi2 / outcome.tally.total;
         // The significance of the light with the models that count.
@@ -281,7 +321,7 @@ impl Fitter {
             width: (!paper).then_some(t),
             ln_common: if paper { 0.0 } else { 0.5 * libm::log(2.0 * std::f64::consts::PI) - libm::log(t) },
         };
-        gather(&self.models, outcome, &facts)
+        gather(&self.models, outcome, &facts, refined)
     }
 
     /// Lsun/Hz of the library for each Jy of the observation.
@@ -354,4 +394,10 @@ impl Fitter {
         }
         Ok(data)
     }
+}
+
+/// What a fit took, with the sweeps under larger errors.
+fn effort(outcome: &Outcome, refined: Option<&Refined>) -> Effort {
+    let (worked, tested) = refined.map_or((0, 0), |refined| (refined.worked, refined.tested));
+    Effort { worked: outcome.worked + worked, tested: outcome.tested + tested }
 }

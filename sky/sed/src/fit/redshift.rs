@@ -5,10 +5,10 @@
 //! evidence times the width of its cell, which ends halfway to its neighbours.
 //!
 //! A library is a finite sample, and where few models count at the most probable redshift the evidences scatter as the few
-//! do. They are then taken of likelihoods raised to a power below 1, the same for all redshifts, as marginals are.
+//! do. They are then taken of likelihoods raised to a power below 1, the same for all redshifts: errors are larger by its root.
 
-use crate::fit::anneal::Few;
-use crate::fit::draws::{self, PosteriorDraws};
+use crate::fit::draws::PosteriorDraws;
+use crate::fit::few::Few;
 use crate::fit::models::Convention;
 use crate::fit::summary::{Gathered, read};
 use crate::fit::sweep::Outcome;
@@ -19,7 +19,10 @@ use crate::posterior::PixelFit;
 
 /// Powers for which evidences are worked out.
 const POWERS: [f64; 12] = [1.0, 0.8, 0.64, 0.5, 0.4, 0.32, 0.25, 0.2, 0.13, 0.08, 0.04, 0.02];
-/// Redshifts whose evidence is less than the greatest by more than this, as a logarithm, give no draws.
+/// Stellar and dust models that have to count for evidences to be those of the library itself.
+const ENOUGH: f64 = 32.0;
+/// Redshifts whose evidence is less than the greatest by more than this, as a logarithm, give no draws, and their marginals
+/// are the sums over few models where few count.
 const NO_DRAWS: f64 = 20.0;
 
 /// Why libraries make no grid of redshifts.
@@ -177,13 +180,19 @@ impl RedshiftFitter {
             let outcome = fitter.sweep(&observation, &data)?;
             effort.worked += outcome.worked;
             effort.tested += outcome.tested;
-            let gathered = fitter.gather(&observation, &data, &outcome);
+            let mut gathered = fitter.gather(&observation, &data, &outcome, None);
             let (power, ln_evidence) = evidences(fitter, &outcome, &gathered);
             // Among the powers that may be chosen, evidences differ least at the lowest.
             least = least.max(index_of(power));
-            let wanted = draws.filter(|_| ln_evidence[least] > most[least] - NO_DRAWS);
+            let counts = ln_evidence[least] > most[least] - NO_DRAWS;
             most.iter_mut().zip(ln_evidence).for_each(|(most, own)| *most = most.max(own));
-            let draws = wanted.map(|(count, stream)| draws::draw(&fitter.models, &data, &outcome, count, stream));
+            let refined = if counts { fitter.refined(&data, &outcome) } else { None };
+            if let Some(refined) = &refined {
+                gathered = fitter.gather(&observation, &data, &outcome, Some(refined));
+            }
+            let draws = draws
+                .filter(|_| counts)
+                .map(|(count, stream)| fitter.draws(&data, &outcome, refined.as_ref(), count, stream));
             parts.push(Part { gathered, ln_evidence, power, draws });
         }
         let redshift = posterior(&parts);
@@ -205,7 +214,7 @@ fn evidences(fitter: &Fitter, outcome: &Outcome, gathered: &Gathered) -> (f64, [
     // At power 1 this is the evidence itself.
     let common = gathered.ln_evidence - libm::log(tally.total) - outcome.ln_reference();
     let of = |power: f64| stars.ln_sum(power) + power * outcome.ln_reference() + common;
-    (stars.power().min(dust.power()), POWERS.map(of))
+    (stars.power(ENOUGH).min(dust.power(ENOUGH)), POWERS.map(of))
 }
 
 /// The first of [`POWERS`] that is not above `power`, so that no less than enough models count.

@@ -1,9 +1,9 @@
 //! From a pixel's sums to what is said of it.
 
-use crate::fit::anneal::{Annealed, Few};
-use crate::fit::grid::{Axes, Axis, Bins};
-use crate::fit::models::{Alone, Convention, Models};
-use crate::fit::scale_width::{Kernel, gaussian};
+use crate::fit::grid::{Axes, Axis};
+use crate::fit::models::{Alone, Models};
+use crate::fit::refine::Refined;
+use crate::fit::scale_width::Kernel;
 use crate::fit::sweep::Outcome;
 use crate::parameter::Parameter;
 use crate::posterior::{BestFit, Marginal, PERCENTILES, PixelFit, flag};
@@ -19,23 +19,7 @@ pub(crate) enum Reading {
 
 /// The sums over fine bins of every parameter, in order.
 fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Parameter, Vec<f64>)> {
-    let tally = &outcome.tally;
-    let mut sums = match models.convention {
-        Convention::Paper => plain_sums(models, outcome),
-        Convention::Mended => {
-            let stars = Few::new(&tally.rows, &models.rows.prior);
-            let dust = Few::new(&tally.columns, &models.columns.prior);
-            let (of_stars, of_dust) = (stars.power(), dust.power());
-            // Each is seen through the other, dust less so.
-            let joint = of_stars.min(of_dust);
-            if joint < 1.0 {
-                let of_dust = (joint * of_dust).sqrt();
-                annealed_sums(models, outcome, &stars.annealed(joint), &dust.annealed(of_dust))
-            } else {
-                plain_sums(models, outcome)
-            }
-        }
-    };
+    let mut sums = plain_sums(models, outcome);
     if let Some(t) = width {
         for (parameter, bins) in sums.iter_mut().filter(|(parameter, _)| parameter.hangs_on_scale()) {
             *bins = Kernel::new(t, models.axes.of(*parameter).fine.step()).spread(bins);
@@ -71,44 +55,6 @@ fn plain_sums(models: &Models, outcome: &Outcome) -> Vec<(Parameter, Vec<f64>)> 
         (Parameter::DustMass, tally.dust_mass.clone()),
     ];
     rows.chain(columns).chain(scaled).collect()
-}
-
-/// The sums from annealed probabilities; of scaled parameters each model stands at its mean.
-fn annealed_sums(models: &Models, outcome: &Outcome, stars: &Annealed, dust: &Annealed) -> Vec<(Parameter, Vec<f64>)> {
-    let (tally, rows) = (&outcome.tally, &models.rows);
-    let fine = |parameter| &models.axes.of(parameter).fine;
-    let alone = |of: &Alone, annealed: &Annealed| {
-        (of.parameter, annealed.bins(fine(of.parameter), &|model| of.value[model], tally.total))
-    };
-    let mass = |row: usize| tally.row_logs[row] / tally.rows[row];
-    let luminosity = |row: usize| mass(row) + rows.log_luminosity[row];
-    let sfr = |row: usize| mass(row) + rows.log_ssfr[row];
-    let scaled = |parameter, value: &dyn Fn(usize) -> f64| (parameter, stars.bins(fine(parameter), value, tally.total));
-    // Dust masses hang on both components: they are widened as the luminosity of dust is.
-    let (_, plain) = binned_moments(fine(Parameter::DustLuminosity), &tally.luminosity);
-    let wider = (stars.moments(&luminosity).1 / plain.max(1e-12)).clamp(1.0, 9.0).sqrt();
-    let (_, variance) = binned_moments(fine(Parameter::DustMass), &tally.dust_mass);
-    let sigma = (variance * (wider - 1.0)).sqrt();
-    let dust_mass = gaussian(sigma, fine(Parameter::DustMass).step()).spread(&tally.dust_mass);
-    rows.alone
-        .iter()
-        .map(|of| alone(of, stars))
-        .chain(models.columns.alone.iter().map(|of| alone(of, dust)))
-        .chain([
-            scaled(Parameter::StellarMass, &mass),
-            scaled(Parameter::DustLuminosity, &luminosity),
-            scaled(Parameter::Sfr, &sfr),
-            (Parameter::DustMass, dust_mass),
-        ])
-        .collect()
-}
-
-/// Mean and variance of what bins hold.
-fn binned_moments(fine: &Bins, sums: &[f64]) -> (f64, f64) {
-    let total: f64 = sums.iter().sum();
-    let each = || fine.centres().iter().zip(sums);
-    let mean = each().map(|(centre, p)| centre * p).sum::<f64>() / total;
-    (mean, each().map(|(centre, p)| (centre - mean) * (centre - mean) * p).sum::<f64>() / total)
 }
 
 /// The marginal of one parameter from its sums over fine bins; `total` is what they are shares of.
@@ -177,9 +123,12 @@ pub(crate) struct Gathered {
 }
 
 /// The sums and the best pair of a pixel.
-pub(crate) fn gather(models: &Models, outcome: &Outcome, facts: &Facts) -> Gathered {
+pub(crate) fn gather(models: &Models, outcome: &Outcome, facts: &Facts, refined: Option<&Refined>) -> Gathered {
     let tally = &outcome.tally;
-    let sums = fine_sums(models, outcome, facts.width);
+    let sums = match refined {
+        Some(refined) => refined.sums(&models.axes, tally.total),
+        None => fine_sums(models, outcome, facts.width),
+    };
     Gathered {
         best: best_fit(models, outcome, facts.jy_per_light, &sums),
         sums,

@@ -1,0 +1,228 @@
+//! A pixel's posterior where few models count: draws under larger errors, brought together by what the errors have in excess.
+//!
+//! With errors larger by `1 / sqrt(power)` enough pairs count. What is left of the likelihood, to the power `1 - power`, is
+//! brought in by an ensemble Kalman update (Evensen 2003, Ocean Dynamics 53, 343, section 4; stages of a likelihood by powers:
+//! Emerick & Reynolds 2013, Computers & Geosciences 55, 3): each member's parameters are moved along their regression on its
+//! light by how far that is from the observed light with noise. Parameters are taken as normal scores, light as an asinh, so
+//! that both are close to normal and to each other's line.
+
+use crate::fit::draws::{PosteriorDraws, parameters, value};
+use crate::fit::ensemble::{Ensemble, Member};
+use crate::fit::grid::{Axes, Bins};
+use crate::fit::models::Models;
+use crate::fit::scale_width::gaussian;
+use crate::fit::scores::Scores;
+use crate::fit::solve::Cholesky;
+use crate::fit::weigh::Datum;
+use crate::parameter::Parameter;
+use crate::random::Stream;
+
+/// Light in units of its error beyond which the asinh is a logarithm.
+const SOFTENING: f64 = 3.0;
+/// Steps of a score's histogram, and the greatest score.
+const STEP: f64 = 0.02;
+const GREATEST: f64 = 10.0;
+
+/// The posterior of a pixel.
+pub(crate) struct Refined {
+    weights: Vec<f64>,
+    curves: Vec<Curve>,
+    /// Pairs that further sweeps worked out and tested.
+    pub worked: u64,
+    pub tested: u64,
+}
+
+/// One parameter.
+struct Curve {
+    parameter: Parameter,
+    scores: Scores,
+    /// The members' new scores, without noise.
+    moved: Vec<f64>,
+    /// What each band's noise of deviation 1 adds to the score.
+    noise: Vec<f64>,
+}
+
+impl Refined {
+    /// Updates an ensemble by what its power lacks to 1.
+    ///
+    /// - `data`: the pixel's own.
+    pub(crate) fn new(models: &Models, data: &[Datum], ensemble: &Ensemble) -> Refined {
+        let (members, rows, columns) = (&ensemble.members, &models.rows, &models.columns);
+        let weights: Vec<f64> = members.iter().map(|member| member.weight).collect();
+        let centred = |values: Vec<f64>| -> Vec<f64> {
+            let mean: f64 = weights.iter().zip(&values).map(|(w, v)| w * v).sum();
+            values.into_iter().map(|value| value - mean).collect()
+        };
+        let covariance =
+            |a: &[f64], b: &[f64]| -> f64 { weights.iter().zip(a).zip(b).map(|((w, a), b)| w * a * b).sum() };
+        let sights: Vec<Sight> = data.iter().map(Sight::new).collect();
+        let seen: Vec<Vec<f64>> = data
+            .iter()
+            .zip(&sights)
+            .map(|(datum, sight)| {
+                let (stars, dust) = (&rows.flux[datum.band], &columns.flux[datum.band]);
+                let light = |row: usize, column: usize| stars[row] + rows.luminosity[row] * dust[column];
+                members.iter().map(|member| sight.of(member.scale * light(member.row, member.column))).collect()
+            })
+            .collect();
+        let off: Vec<Vec<f64>> = seen.iter().map(|seen| centred(seen.clone())).collect();
+        let bands = data.len();
+        let noise = 1.0 / (1.0 - ensemble.power);
+        let spread: Vec<f64> = (0..bands * bands).map(|at| covariance(&off[at / bands], &off[at % bands])).collect();
+        let mut all = spread.clone();
+        (0..bands).for_each(|band| all[band * bands + band] += noise);
+        let factors = Cholesky::new(all, bands);
+        // Of each band: how much of its variance the update takes away, and what mean its likelihood has.
+        let shares: Vec<Vec<f64>> = spread.chunks(bands).map(|row| factors.solve(row)).collect();
+        let freedom: f64 = (0..bands).map(|band| shares[band][band]).sum();
+        let wanted: Vec<f64> = (0..bands)
+            .map(|band| {
+                let row = &spread[band * bands..(band + 1) * bands];
+                let taken: f64 = row.iter().zip(&shares[band]).map(|(a, b)| a * b).sum();
+                sights[band].observed + sights[band].skew(row[band] - taken)
+            })
+            .collect();
+        let parameters = parameters(models);
+        let curves = parameters.into_iter().map(|parameter| {
+            let of = |member: &Member| value(models, parameter, member.row, member.column, member.scale);
+            let least = models.axes.of(parameter).fine.min();
+            // Values far below the bins, of galaxies that form nothing, would make a score's line steep.
+            let values: Vec<f64> = members.iter().map(|member| of(member).max(least)).collect();
+            let scores = Scores::new(&values, &weights);
+            let own: Vec<f64> = values.iter().map(|&value| scores.of(value)).collect();
+            let off_own = centred(own.clone());
+            let along: Vec<f64> = off.iter().map(|off| covariance(&off_own, off)).collect();
+            let gain = factors.solve(&along);
+            let moved: Vec<f64> = own
+                .iter()
+                .enumerate()
+                .map(|(k, own)| {
+                    let steps = gain.iter().zip(&wanted).zip(&seen);
+                    own + steps.map(|((gain, wanted), seen)| gain * (wanted - seen[k])).sum::<f64>()
+                })
+                .collect();
+            // Regression on few members takes the part of their scatter that its freedom fits by chance.
+            let dust_alone = columns.alone.iter().any(|alone| alone.parameter == parameter);
+            let dust = ensemble.effective_columns;
+            let effective = if dust_alone { dust } else { dust.min(ensemble.effective_rows) };
+            let wider = 1.0 / (1.0 - (freedom / effective).min(0.5)).sqrt();
+            let mean: f64 = weights.iter().zip(&moved).map(|(w, v)| w * v).sum();
+            Curve {
+                parameter,
+                scores,
+                moved: moved.into_iter().map(|score| mean + wider * (score - mean)).collect(),
+                noise: gain.into_iter().map(|gain| gain * wider * noise.sqrt()).collect(),
+            }
+        });
+        let curves = curves.collect();
+        Refined { curves, weights, worked: ensemble.worked, tested: ensemble.tested }
+    }
+
+    /// The sums over fine bins of every parameter, which add up to `total`.
+    pub(crate) fn sums(&self, axes: &Axes, total: f64) -> Vec<(Parameter, Vec<f64>)> {
+        let bins = |curve: &Curve| (curve.parameter, curve.bins(&axes.of(curve.parameter).fine, &self.weights, total));
+        self.curves.iter().map(bins).collect()
+    }
+
+    /// Draws of all parameters, evenly spread over the members. What is the ratio or product of two others is that in each
+    /// draw: specific star formation rate and the diffuse medium's depth.
+    pub(crate) fn draw(&self, count: u32, stream: &mut Stream) -> PosteriorDraws {
+        let step = 1.0 / f64::from(count.max(1));
+        let (mut wanted, mut before) = (step * stream.uniform(), 0.0);
+        let bands = self.curves.first().map_or(0, |curve| curve.noise.len());
+        let place = |wanted: Parameter| self.curves.iter().position(|curve| curve.parameter == wanted);
+        let of = |draw: &[f64], wanted: Parameter| place(wanted).map_or(f64::NAN, |k| draw[k]);
+        let mut values = Vec::with_capacity(count as usize);
+        for (member, weight) in self.weights.iter().enumerate() {
+            before += weight;
+            while wanted < before && values.len() < count as usize {
+                wanted += step;
+                let noise: Vec<f64> = (0..bands).map(|_| stream.normal()).collect();
+                let mut draw: Vec<f64> = self.curves.iter().map(|curve| curve.value(member, &noise)).collect();
+                let ssfr = of(&draw, Parameter::Sfr) - of(&draw, Parameter::StellarMass);
+                let depth = of(&draw, Parameter::Mu) * of(&draw, Parameter::TauV);
+                for (parameter, value) in [(Parameter::SpecificSfr, ssfr), (Parameter::TauVIsm, depth)] {
+                    if let Some(k) = place(parameter) {
+                        draw[k] = value;
+                    }
+                }
+                values.push(draw);
+            }
+        }
+        PosteriorDraws { parameters: self.curves.iter().map(|curve| curve.parameter).collect(), values }
+    }
+}
+
+impl Curve {
+    /// The value of a member with noise.
+    fn value(&self, member: usize, noise: &[f64]) -> f64 {
+        let off: f64 = self.noise.iter().zip(noise).map(|(own, noise)| own * noise).sum();
+        self.scores.value(self.moved[member] + off)
+    }
+
+    /// Shares of fine bins.
+    fn bins(&self, fine: &Bins, weights: &[f64], total: f64) -> Vec<f64> {
+        let count = (2.0 * GREATEST / STEP) as usize;
+        let mut histogram = vec![0.0; count];
+        for (score, weight) in self.moved.iter().zip(weights) {
+            // Shared between the two nearest, so that means are kept.
+            let place = ((score + GREATEST) / STEP - 0.5).clamp(0.0, count as f64 - 1.001);
+            let part = place - place.floor();
+            histogram[place as usize] += weight * (1.0 - part);
+            histogram[place as usize + 1] += weight * part;
+        }
+        let sigma = self.noise.iter().map(|noise| noise * noise).sum::<f64>().sqrt();
+        let histogram = gaussian(sigma, STEP).spread(&histogram);
+        let running: Vec<f64> = std::iter::once(0.0)
+            .chain(histogram.iter().scan(0.0, |sum, p| {
+                *sum += p;
+                Some(*sum)
+            }))
+            .collect();
+        let below = |value: f64| {
+            let place = ((self.scores.of(value) + GREATEST) / STEP).clamp(0.0, count as f64);
+            let bin = (place as usize).min(count - 1);
+            running[bin] + (running[bin + 1] - running[bin]) * (place - bin as f64)
+        };
+        let (last, step) = (fine.len() - 1, 1.0 / fine.scale());
+        let mut before = 0.0;
+        (0..=last)
+            .map(|bin| {
+                let upto = if bin == last { running[count] } else { below(fine.min() + (bin + 1) as f64 * step) };
+                let p = (upto - before) / running[count];
+                before = upto;
+                p.max(0.0) * total
+            })
+            .collect()
+    }
+}
+
+/// Light as the update sees it, where noise has a deviation of about 1.
+struct Sight {
+    /// One over the error.
+    unit: f64,
+    /// Light over its error.
+    signal: f64,
+    /// What a unit of the asinh is in units of the error.
+    stretch: f64,
+    observed: f64,
+}
+
+impl Sight {
+    fn new(datum: &Datum) -> Sight {
+        let unit = datum.weight.sqrt();
+        let signal = datum.light * unit;
+        let stretch = (signal * signal + SOFTENING * SOFTENING).sqrt();
+        Sight { unit, signal, stretch, observed: stretch * libm::asinh(signal / SOFTENING) }
+    }
+
+    fn of(&self, light: f64) -> f64 {
+        self.stretch * libm::asinh(light * self.unit / SOFTENING)
+    }
+
+    /// How far the curve of the asinh moves the mean of a likelihood from its peak: to first order, `-3 b v / 2` for the
+    /// likelihood `exp(-(u + b u^2 / 2)^2 / 2)` and a posterior of variance `v`.
+    fn skew(&self, variance: f64) -> f64 {
+        -1.5 * self.signal / (self.stretch * self.stretch) * variance
+    }
+}
