@@ -59,20 +59,17 @@ fn intervals_hold_what_they_say_where_the_sums_over_few_models_do_not() {
 #[test]
 fn draws_follow_the_marginals_where_few_models_count() {
     let fitter = Fitter::new(&library(1, 2000), Options::default()).unwrap();
-    for mock in mocks(3, 20.0) {
+    for mock in mocks(3, 12.0) {
         let (fit, _, draws) = fitter.fit_and_draw(&mock.observation, 4000, (1, 2)).unwrap();
         assert!(fit.effective_stellar.min(fit.effective_dust) < 80.0, "many models count here");
         let (again, _, same) = fitter.fit_and_draw(&mock.observation, 4000, (1, 2)).unwrap();
         assert!(again == fit && same == draws, "the same twice");
         for (k, marginal) in fit.marginals.iter().enumerate() {
             assert_eq!(draws.parameters[k], marginal.parameter);
-            // These two follow from other parameters in each draw, and the update is not linear in them.
-            let derived = [Parameter::SpecificSfr, Parameter::TauVIsm].contains(&marginal.parameter);
-            let tolerance = if derived { 0.2 } else { 0.05 };
             assert!((marginal.histogram.iter().sum::<f64>() - 1.0).abs() < 1e-9);
             for (percentile, share) in marginal.percentiles.iter().zip(PERCENTILES) {
                 let below = draws.values.iter().filter(|draw| draw[k] < *percentile).count() as f64 / 4000.0;
-                assert!((below - share).abs() < tolerance, "{:?}: {below} for {share}", marginal.parameter);
+                assert!((below - share).abs() < 0.08, "{:?}: {below} for {share}", marginal.parameter);
             }
         }
         let (ssfr, mass, sfr) = (4, 5, 15);

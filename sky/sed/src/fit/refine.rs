@@ -124,14 +124,14 @@ impl Refined {
         self.curves.iter().map(bins).collect()
     }
 
-    /// Draws of all parameters, evenly spread over the members. What is the ratio or product of two others is that in each
-    /// draw: specific star formation rate and the diffuse medium's depth.
+    /// Draws of all parameters, evenly spread over the members. Each parameter has an update of its own: what these miss of
+    /// `sfr = ssfr mass` is shared out between the three in each draw.
     pub(crate) fn draw(&self, count: u32, stream: &mut Stream) -> PosteriorDraws {
         let step = 1.0 / f64::from(count.max(1));
         let (mut wanted, mut before) = (step * stream.uniform(), 0.0);
         let bands = self.curves.first().map_or(0, |curve| curve.noise.len());
         let place = |wanted: Parameter| self.curves.iter().position(|curve| curve.parameter == wanted);
-        let of = |draw: &[f64], wanted: Parameter| place(wanted).map_or(f64::NAN, |k| draw[k]);
+        let rates = [Parameter::Sfr, Parameter::SpecificSfr, Parameter::StellarMass].map(place);
         let mut values = Vec::with_capacity(count as usize);
         for (member, weight) in self.weights.iter().enumerate() {
             before += weight;
@@ -139,12 +139,11 @@ impl Refined {
                 wanted += step;
                 let noise: Vec<f64> = (0..bands).map(|_| stream.normal()).collect();
                 let mut draw: Vec<f64> = self.curves.iter().map(|curve| curve.value(member, &noise)).collect();
-                let ssfr = of(&draw, Parameter::Sfr) - of(&draw, Parameter::StellarMass);
-                let depth = of(&draw, Parameter::Mu) * of(&draw, Parameter::TauV);
-                for (parameter, value) in [(Parameter::SpecificSfr, ssfr), (Parameter::TauVIsm, depth)] {
-                    if let Some(k) = place(parameter) {
-                        draw[k] = value;
-                    }
+                if let [Some(sfr), Some(ssfr), Some(mass)] = rates {
+                    let missing = (draw[sfr] - draw[ssfr] - draw[mass]) / 3.0;
+                    draw[sfr] -= missing;
+                    draw[ssfr] += missing;
+                    draw[mass] += missing;
                 }
                 values.push(draw);
             }
