@@ -19,6 +19,7 @@ mProjExec montage
 SWarp swarp
 source-extractor source-extractor
 fpack libcfitsio-bin
+h5dump hdf5-tools
 LIST
 
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const POGSON: &str = env!("CARGO_BIN_EXE_pogson");
 const FILTERS: &str = "#name lambda_eff id fit\nGALEX_NUV 0.2304 1 1\nSDSS_u 0.354 2 1\nSDSS_g 0.4702 3 1\nSDSS_r 0.6176 4 1\nSDSS_i 0.749 5 1\n\
@@ -70,4 +71,60 @@ fn ranges_that_cannot_be_are_refused() {
     assert!(bad("--photo-z 0.1..0.9:0.001", 2).contains("more than the 200"));
     assert!(bad("--photo-z 0.2..0.1:0.05", 2).contains("runs backwards"));
     bad("--redshift 0.1..0.2:0.05", 2);
+}
+
+#[test]
+fn an_interrupted_list_goes_on_and_gives_the_same_bytes() {
+    let dir = folder();
+    let count = 60u32;
+    let mut objects = "# name z fluxes\n".to_owned();
+    for k in 0..count {
+        // Each object a little redder than the one before.
+        let tilt = f64::from(k) / f64::from(count);
+        let fluxes = OBJECTS.lines().nth(1).unwrap().split(' ').skip(2).map(|word| word.parse::<f64>().unwrap());
+        let fluxes = fluxes.enumerate().map(|(place, flux)| format!("{:e}", flux * (1.0 + tilt * place as f64 / 12.0)));
+        objects += &format!("o{k} 0.01 {}\n", fluxes.collect::<Vec<String>>().join(" "));
+    }
+    std::fs::write(dir.path().join("o.dat"), objects).unwrap();
+    let line = "fit --observations o.dat --filters f.dat --stellar 1500 --dust 1500 --photo-z 0.02..0.2:0.02 --threads 1 --json -o";
+    let begin = |output: &str| {
+        let mut command = Command::new(POGSON);
+        command.args(line.split_whitespace()).arg(output).current_dir(dir.path());
+        command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let file = |output: &str, name: &str| dir.path().join(output).join(name);
+    let child = begin("cut");
+    let start = Instant::now();
+    while !file("cut", "3.redshift.csv").exists() {
+        assert!(start.elapsed() < Duration::from_secs(200), "no fit was written");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(5), "{said}");
+    let last = file("cut", &format!("{count}.fit"));
+    assert!(file("cut", "fits.journal").exists() && !file("cut", "fits.csv").exists() && !last.exists());
+    // A file that is lost meanwhile is made again.
+    std::fs::remove_file(file("cut", "2.redshift.csv")).unwrap();
+
+    let said: serde_json::Value =
+        serde_json::from_slice(&begin("cut").wait_with_output().unwrap().stdout).expect("a summary");
+    let kept = said["kept"].as_u64().unwrap();
+    assert!(kept > 0 && kept < u64::from(count), "{kept}");
+    assert!(!file("cut", "fits.journal").exists());
+    assert!(begin("whole").wait_with_output().unwrap().status.success());
+    let names = |output: &str| {
+        let mut names: Vec<_> =
+            std::fs::read_dir(dir.path().join(output)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("cut"), names("whole"));
+    assert_eq!(names("cut").len(), 2 * count as usize + 1);
+    for name in names("cut") {
+        let name = name.to_str().unwrap();
+        assert!(std::fs::read(file("cut", name)).unwrap() == std::fs::read(file("whole", name)).unwrap(), "{name}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Mock observations with known truth: pairs of a library's models, scaled, with noise.
 
+use crate::cosmology::MPC_CM;
 use crate::library::{Library, SOLAR_LUMINOSITY};
 use crate::observation::{Measurement, Observation};
 use crate::parameter::Parameter;
@@ -7,8 +8,6 @@ use crate::random::{Purpose, Stream};
 
 /// Greatest difference of f_mu between the stars and the dust of a pair.
 const TOLERANCE: f64 = 0.15;
-/// A megaparsec, cm.
-const MEGAPARSEC: f64 = 3.085_677_581_491_367e24;
 
 /// What to draw.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,7 +70,7 @@ pub fn draw(library: &Library, recipe: &MockRecipe) -> Result<Vec<Mock>, MockErr
     let distance = recipe.distance_mpc;
     range("distance", distance, distance > 0.0 && distance.is_finite(), "give one above 0 Mpc")?;
     let pairs = Pairs::new(library)?;
-    let cm = distance * MEGAPARSEC;
+    let cm = distance * MPC_CM;
     let jy_per_light = SOLAR_LUMINOSITY / (4.0 * core::f64::consts::PI * cm * cm) * 1e23;
     let one = |number: u32| {
         let mut stream = Stream::new(recipe.seed, Purpose::Mock, u64::from(number));

@@ -63,6 +63,11 @@ impl Failure {
         Failure::new(Class::Interrupted, "interrupted; temporary files are removed, earlier outputs are as they were")
     }
 
+    /// Whether the user ended the work, which can go on later.
+    pub fn is_interruption(&self) -> bool {
+        self.class == Class::Interrupted
+    }
+
     /// An I/O error on a named file: a full or read-only place is exit 4, a missing input exit 3, a broken pipe exit 0.
     pub fn io(path: &Path, error: &io::Error) -> Failure {
         let mend = match error.kind() {

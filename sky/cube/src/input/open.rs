@@ -130,10 +130,11 @@ fn band_of(spec: &ImageSpec, header: &Header) -> Result<(Band, Option<&'static S
                 let Some(wavelength_um) = spec.wavelength_um else {
                     let names: Vec<&str> = KNOWN.iter().map(|b| b.name).collect();
                     let problem = format!(
-                        "is no filter that is known here ({}); correct it, or say its wavelength in a table (--bands)",
+                        "its band {name} is no filter that is known here ({}); correct it, or say its wavelength in a table \
+                         (--bands)",
                         names.join(", ")
                     );
-                    return Err(CubeError::band(name, problem));
+                    return Err(CubeError::image(&spec.path, problem));
                 };
                 return Ok((Band { name: name.clone(), wavelength_um, id: 0 }, None));
             }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::codec::{decode, encode};
 use super::error::ResultError;
-use super::grid::as_filed;
+use super::grid::{as_filed, check};
 use super::{Facts, PixelRecord, ResultFile, Special};
 
 mod identity;
@@ -181,6 +181,9 @@ pub fn join(paths: &[PathBuf]) -> Result<ResultFile, ResultError> {
     let mut joined: Option<ResultFile> = None;
     for path in paths {
         let part = if is_hdf5(path)? { ResultFile::read(path)? } else { Journal::read(path)?.result };
+        let mut all = part.pixels.iter().chain(part.bins.iter().flat_map(|b| &b.records)).chain(part.special.values().flatten());
+        // Where each may stand is seen when the whole is written.
+        all.try_for_each(|record| check(record, &part.facts, (u32::MAX, u32::MAX)))?;
         let Some(whole) = &mut joined else {
             joined = Some(part);
             continue;

@@ -7,6 +7,9 @@
 use super::bytes::{Reader, put_column};
 use crate::library::{Band, Dust, Histories, Library, Light, Stellar};
 
+/// The most zeros that a byte of a block may stand for: a library has far less than hundreds of bands without stars' light.
+const ZEROS_PER_BYTE: usize = 32;
+
 /// Bytes of a library's models.
 pub(super) fn encode(library: &Library) -> Vec<u8> {
     let Library { redshift, bands, stellar, dust } = library;
@@ -42,6 +45,12 @@ pub(super) fn decode(bytes: &[u8], bands: &[Band]) -> Option<Library> {
     let mut reader = Reader(bytes);
     let redshift = reader.f64()?;
     let (stars, grains, histories) = (reader.u32()? as usize, reader.u32()? as usize, reader.u32()?);
+    // Bands without a component's light are not in the file: damaged or made-up counts of them must not ask for all memory.
+    let absent = |of: Light| bands.iter().filter(|band| band.light(redshift) == of).count();
+    let zeros = absent(Light::Dust).checked_mul(stars)?.checked_add(absent(Light::Stars).checked_mul(grains)?)?;
+    if zeros / ZEROS_PER_BYTE > bytes.len() {
+        return None;
+    }
     let index = reader.take(stars.checked_mul(4)?)?.as_chunks().0.iter().map(|&b| u32::from_le_bytes(b)).collect();
     let mut stellar = Stellar { index, ..Stellar::default() };
     for column in

@@ -96,7 +96,17 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     drop(progress);
     let fits = |result: &ResultFile| result.pixels.len() + result.bins.as_ref().map_or(0, |bins| bins.records.len());
     let wanted = levels.pixels.len() + levels.bins.len();
-    let done = done.map_err(|error| interrupted(error, &beside, fits(&result), wanted))?;
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => {
+            // A run that kept nothing must not stand in the way of others.
+            let kept = fits(&result);
+            if kept == 0 && result.special.is_empty() && !matches!(error, FittingError::Interrupted) {
+                journal.remove()?;
+            }
+            return Err(interrupted(error, &beside, kept, wanted));
+        }
+    };
     warn_of_skipped(&done, out);
     if fits(&result) == 0 {
         journal.remove()?;

@@ -106,15 +106,20 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         done.add(fitted.map_err(|error| interrupted(error, &beside, records.len(), part.len()))?);
         Ok(())
     };
-    match &models {
-        Libraries::Grid(fitter, _) => fit(How::Grid(fitter), &places)?,
-        Libraries::Known(models) => {
-            for (redshift, places) in models.groups() {
-                fit(How::Known(&fitter(models, *redshift, &list, &options, out)?), places)?;
-            }
-        }
-    }
+    let fitted = match &models {
+        Libraries::Grid(fitter, _) => fit(How::Grid(fitter), &places),
+        Libraries::Known(models) => models.groups().iter().try_for_each(|(redshift, places)| {
+            fit(How::Known(&fitter(models, *redshift, &list, &options, out)?), places)
+        }),
+    };
     drop(progress);
+    if let Err(fault) = fitted {
+        // A run that kept nothing must not stand in the way of others.
+        if records.is_empty() && !fault.is_interruption() {
+            journal.remove()?;
+        }
+        return Err(fault);
+    }
     done.skipped.sort_by_key(|skipped| skipped.place);
     warn_of_skipped(&done, out);
     let redshifts = records.keys().filter_map(|&place| Some((place, read_redshift(&redshift_file(place)?))));

@@ -108,6 +108,26 @@ fn parts_join_to_the_file_of_the_whole() {
     assert!(join(&[]).is_err());
 }
 
+#[test]
+fn parts_with_records_that_cannot_be_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path(&folder);
+    let file = galaxy(5, 4, 1, 0);
+    let refused = |spoil: fn(&mut PixelRecord)| {
+        let _ = std::fs::remove_file(&path);
+        let (mut journal, _) = Journal::open(&path, &file.facts, EVERY).unwrap();
+        let mut spoilt = file.pixels[0].clone();
+        spoil(&mut spoilt);
+        journal.append(Entry::Pixel, &spoilt).unwrap();
+        matches!(join(&[path.clone(), path.clone()]), Err(ResultError::Record { .. }))
+    };
+    assert!(refused(|record| record.x = u32::MAX));
+    assert!(refused(|record| record.y = u32::MAX));
+    assert!(refused(|record| record.fit.marginals.truncate(3)));
+    assert!(refused(|record| record.fit.best.values.clear()));
+    assert!(!refused(|_| {}));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
