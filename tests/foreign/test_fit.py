@@ -8,6 +8,7 @@ import math
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 
 GOLDEN = "data/fit_reference/golden"
 # MAGPHYS's units: Lsun in erg/s, cm in a Mpc, km/s of light.
@@ -183,3 +184,32 @@ def test_four_bands_with_far_infrared_are_fitted(pogson, shared, tmp_path):
     sums = totals(said)
     # The dust's light is seen by itself.
     assert abs(sums["l_dust"]["difference_dex"]) < 0.3
+
+
+def test_redshifts_of_pixels_and_fits_of_rings_are_in_the_file(pogson, shared, tmp_path):
+    cube, result = tmp_path / "host.fits", tmp_path / "host.h5"
+    pogson("cube", shared / "data/galaxies/2010H_host", "-o", cube, "--ebv", "0.025", "--scale", "12", "--min-snr", "40")
+    pogson("fit", cube, "-o", result, "--redshift", "0.005..0.025:0.005", "--stellar", "2000", "--dust", "2000",
+           "--draws", "0", "--rings", "20")
+    with h5py.File(result) as file:
+        pixel = file["galaxy/pixel"]
+        posterior, three = pixel["pixel_redshift_posterior_0_0"], pixel["pixel_redshift_0_0"][:]
+        grid = posterior.attrs["redshifts"]
+        assert np.allclose(grid, [0.005, 0.01, 0.015, 0.02, 0.025])
+        fitted = pixel["pixel_details_0_0"]["pxresult_id"] > 0
+        p = posterior[:][fitted]
+        assert fitted.sum() > 5 and np.allclose(p.sum(axis=1), 1, atol=1e-9)
+        mean = p @ grid
+        assert np.allclose(three[fitted][:, 1], mean)
+        # With the spread within cells of equal width.
+        assert np.allclose(three[fitted][:, 2] ** 2, p @ grid**2 - mean**2 + 0.005**2 / 12)
+        assert np.isnan(three[~fitted]).all()
+        rings = file["galaxy/special_pixels/rad"]
+        names = [name.decode() for name in rings["names"][:]]
+        assert names[0] == "ring_0.0_to_20.0_arcsec"
+        # A ring's light is that of its pixels.
+        observed = np.nansum(pixel["pixel_filters_0_0"]["observed_flux"][fitted], axis=0)
+        assert np.allclose(np.nansum(rings["pixel_filters_0_0"]["observed_flux"], axis=(0, 1)), observed, rtol=1e-5)
+    pogson("maps", result, "-o", tmp_path / "maps")
+    with fits.open(tmp_path / "maps/quality.fits") as quality:
+        assert np.allclose(quality["ZMEAN"].data.T[fitted], mean, rtol=1e-6)

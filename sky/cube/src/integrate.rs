@@ -29,19 +29,44 @@ impl Cube {
     ///
     /// - `pixels`: `y * width + x`
     pub fn sums(&self, pixels: &[usize]) -> Vec<Sum> {
-        self.layers.iter().map(|layer| sum(layer, pixels, self.width)).collect()
+        match &self.bins {
+            Some(map) => {
+                let bins = Members::of(map);
+                self.layers.iter().map(|layer| sum_of_bins(layer, pixels, self.width, &bins)).collect()
+            }
+            None => self.layers.iter().map(|layer| sum(layer, pixels, self.width)).collect(),
+        }
     }
 
-    /// Sums over all usable pixels as one observation. A band that lacks data in more than a hundredth of them is absent.
+    /// Pixels whose light adds up to the object's: the usable ones, or all of all bins.
+    pub fn summable(&self) -> Vec<usize> {
+        match &self.bins {
+            Some(map) => (0..self.pixels()).filter(|&k| map.get(k).is_some_and(|bin| *bin >= 0)).collect(),
+            None => self.usable(),
+        }
+    }
+
+    /// Sums over all usable pixels, or all bins, as one observation. A band that lacks data in more than a hundredth of them
+    /// is absent.
     pub fn integrated(&self, redshift: f64) -> Observation {
-        let pixels = self.usable();
-        let measure = |sum: Sum| match sum.sigma_jy > 0.0 && 100 * sum.missing <= sum.pixels + sum.missing {
-            true => Measurement::Flux { flux_jy: sum.flux_jy, sigma_jy: sum.sigma_jy },
-            false => Measurement::Absent,
-        };
         let name = if self.name.is_empty() { "integrated" } else { &self.name };
         let name = name.split_whitespace().collect::<Vec<_>>().join("_");
-        Observation { name, redshift, bands: self.sums(&pixels).into_iter().map(measure).collect() }
+        observation_of(name, redshift, &self.sums(&self.summable()))
+    }
+
+    /// The ellipse of the light of all bands in the usable pixels; round and in the middle where nothing stands out.
+    pub fn ellipse(&self) -> Object {
+        let mut significance = vec![0.0; self.pixels()];
+        for layer in &self.layers {
+            for k in self.summable().into_iter().filter(|k| layer.has(*k)) {
+                significance[k] += (f64::from(layer.flux[k]) / layer.noise_sigma(k)).clamp(-15.0, 15.0);
+            }
+        }
+        let root = (self.layers.len() as f64).sqrt();
+        significance.iter_mut().for_each(|s| *s /= root);
+        let (x, y) = (0.5 * (self.width as f64 - 1.0), 0.5 * (self.height as f64 - 1.0));
+        let round = Object { x, y, a: 1.0, b: 1.0, angle_deg: 0.0, pixels: 0 };
+        Object::find(&significance, self.width).unwrap_or(round)
     }
 
     /// Rings of equal width along an ellipse's major axis, outwards until none has a usable pixel.
@@ -52,7 +77,7 @@ impl Cube {
         let ratio = ellipse.a / ellipse.b;
         let unit = Object { a: step, b: step / ratio, ..ellipse.clone() };
         let mut members: Vec<Vec<usize>> = Vec::new();
-        for k in self.usable() {
+        for k in self.summable() {
             let (x, y) = self.column_row(k);
             let ring = unit.radius(x as f64, y as f64) as usize;
             if members.len() <= ring {
@@ -91,12 +116,88 @@ pub struct Ring {
     pub enclosed: Vec<Sum>,
 }
 
+impl Ring {
+    /// The ring's light as one observation, named by its semi-major axes.
+    ///
+    /// - `side`: of a pixel, arcseconds
+    pub fn observation(&self, side: f64, redshift: f64) -> Observation {
+        let name = format!("ring_{:.1}_to_{:.1}_arcsec", self.inner_px * side, self.outer_px * side);
+        observation_of(name, redshift, &self.sums)
+    }
+}
+
+fn observation_of(name: String, redshift: f64, sums: &[Sum]) -> Observation {
+    let measure = |sum: &Sum| match sum.sigma_jy > 0.0 && 100 * sum.missing <= sum.pixels + sum.missing {
+        true => Measurement::Flux { flux_jy: sum.flux_jy, sigma_jy: sum.sigma_jy },
+        false => Measurement::Absent,
+    };
+    Observation { name, redshift, bands: sums.iter().map(measure).collect() }
+}
+
+/// Pixels of each bin.
+struct Members<'a> {
+    map: &'a [i32],
+    bins: Vec<Vec<usize>>,
+}
+
+impl Members<'_> {
+    fn of(map: &[i32]) -> Members<'_> {
+        let mut bins: Vec<Vec<usize>> = Vec::new();
+        for (k, bin) in map.iter().enumerate() {
+            let Ok(bin) = usize::try_from(*bin) else { continue };
+            if bins.len() <= bin {
+                bins.resize(bin + 1, Vec::new());
+            }
+            bins[bin].push(k);
+        }
+        Members { map, bins }
+    }
+}
+
+/// Sum over pixels that hold the means of their bins: a bin of `n` pixels of which `m` are summed counts `m / n` of the noise
+/// of each of its pixels. That noise is taken to be even in a bin: the standard deviation of its mean tells it.
+fn sum_of_bins(layer: &Layer, pixels: &[usize], width: usize, members: &Members<'_>) -> Sum {
+    let mut chosen = vec![0usize; members.bins.len()];
+    let bin_of = |k: usize| members.map.get(k).and_then(|bin| usize::try_from(*bin).ok());
+    for bin in pixels.iter().filter(|k| layer.has(**k)).filter_map(|k| bin_of(*k)) {
+        chosen[bin] += 1;
+    }
+    let mut sigma = vec![0.0; layer.flux.len()];
+    for (own, chosen) in members.bins.iter().zip(chosen).filter(|(_, chosen)| *chosen > 0) {
+        let area = together(layer, own, width);
+        // Of the mean over n: sigma^2 area / n^2.
+        let mean = own.first().map_or(0.0, |k| layer.noise_sigma(*k));
+        let each = mean * chosen as f64 / area.sqrt();
+        own.iter().for_each(|k| sigma[*k] = each);
+    }
+    total(layer, pixels, &sigma, width)
+}
+
+/// Sum of the correlations of all pairs of a bin's pixels.
+fn together(layer: &Layer, own: &[usize], width: usize) -> f64 {
+    let side = 2 * layer.noise.reach() + 1;
+    let area = if own.len() > 4 * side * side {
+        let mut alone = vec![0.0; layer.flux.len()];
+        own.iter().for_each(|k| alone[*k] = 1.0);
+        layer.noise.variance_of_sum(&alone, width)
+    } else {
+        let places: Vec<_> = own.iter().map(|k| ((k % width) as i64, (k / width) as i64, 1.0)).collect();
+        layer.noise.variance_of(&places)
+    };
+    area.max(f64::MIN_POSITIVE)
+}
+
 fn sum(layer: &Layer, pixels: &[usize], width: usize) -> Sum {
+    let mut sigma = vec![0.0; layer.flux.len()];
+    pixels.iter().filter(|k| layer.has(**k)).for_each(|k| sigma[*k] = layer.noise_sigma(*k));
+    total(layer, pixels, &sigma, width)
+}
+
+/// Sum over pixels, with the noise `sigma` of all that is in it.
+fn total(layer: &Layer, pixels: &[usize], sigma: &[f64], width: usize) -> Sum {
     let with: Vec<usize> = pixels.iter().copied().filter(|k| layer.has(*k)).collect();
     let flux_jy: f64 = with.iter().map(|k| f64::from(layer.flux[*k])).sum();
-    let mut sigma = vec![0.0; layer.flux.len()];
-    with.iter().for_each(|k| sigma[*k] = layer.noise_sigma(*k));
-    let noise_jy = layer.noise.variance_of_sum(&sigma, width).sqrt();
+    let noise_jy = layer.noise.variance_of_sum(sigma, width).sqrt();
     let sky_jy = layer.sky_sigma * with.len() as f64;
     let calibration_jy = (layer.floor * flux_jy).abs();
     let sigma_jy = (noise_jy * noise_jy + sky_jy * sky_jy + calibration_jy * calibration_jy).sqrt();

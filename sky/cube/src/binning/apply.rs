@@ -7,7 +7,7 @@ impl Cube {
     /// The cube in bins: each pixel of a bin holds the bin's mean flux per pixel and its uncertainty, with the noise's
     /// correlation and the calibration floor in it. Bands without data in part of a bin are absent in all of it. Of each bin one
     /// pixel stays usable, that nearest to its centre; the others are marked [`mask::MEMBER`], those without a bin
-    /// [`mask::OUTSIDE`].
+    /// [`mask::OUTSIDE`]. The correlation stays that between pixels; [`Cube::sums`] makes that between bins of it.
     pub fn binned(&self, bins: &Bins) -> Cube {
         let mut out = self.clone();
         let members = bins.members();
@@ -28,8 +28,6 @@ impl Cube {
                     layer.sigma[*k] = if whole { sigma as f32 } else { f32::NAN };
                 }
             }
-            // Between bins little correlation is left, and none is told.
-            layer.noise = crate::correlation::NoiseCorrelation::none();
         }
         for (bits, bin) in out.mask.iter_mut().zip(&bins.of_pixel) {
             if *bin < 0 && *bits == 0 {

@@ -1,5 +1,6 @@
 //! One band on its way from image to layer.
 
+use super::confusion::{Beyond, Excess, together};
 use super::report::BandReport;
 use super::{Request, width};
 use crate::correlation::NoiseCorrelation;
@@ -108,6 +109,7 @@ impl Band {
         grid: &Grid,
         target: Option<&Target>,
         request: &Request,
+        beyond: &Beyond<'_>,
     ) -> Result<(Layer, BandReport), CubeError> {
         let name = &self.input.band.name;
         let (width, height) = (self.loaded.width, self.loaded.height);
@@ -138,6 +140,25 @@ impl Band {
         smooth.iter_mut().for_each(|v| *v *= share);
         let on_grid = project(&smooth, &wcs, grid, Kind::Flux)?;
         let variance_on_grid = project(&variance, &self.loaded.wcs, grid, Kind::Mean)?;
+        let fwhm = target.map_or(self.psf.fwhm(), Target::fwhm);
+        let excess = match beyond.wider(grid, 2.0 * fwhm + SKY_MARGIN_ARCSEC) {
+            Some(wide) => {
+                let sky = project(&smooth, &wcs, &wide, Kind::Flux)?;
+                // Of a pixel without light: a map that was given knows it best.
+                let mut own: Vec<f64> = variance.iter().copied().filter(|v| v.is_finite()).collect();
+                own.sort_unstable_by(f64::total_cmp);
+                let quiet = own.get(own.len() / 4).copied().unwrap_or(0.0);
+                beyond.excess(&sky, &wide, ((noise.variance * quiet).sqrt(), &noise.correlation), fwhm)
+            }
+            None => Excess { variance: 0.0, scatter: f64::NAN },
+        };
+        let shares = (
+            noise.variance
+                * crate::sky::median(
+                    &mut variance_on_grid.iter().copied().filter(|v| v.is_finite()).collect::<Vec<f64>>(),
+                ),
+            excess.variance,
+        );
         let extinction_mag = self.input.spec.extinction_mag.unwrap_or_else(|| {
             let red = &request.reddening;
             let filter = pogson_sed::filter::find(name).ok().filter(|_| red.through_filter);
@@ -158,14 +179,14 @@ impl Band {
             sigma: Vec::with_capacity(on_grid.len()),
             floor,
             sky_sigma: self.sky.level_sigma * scale * scale * dimming,
-            noise: noise.correlation,
+            noise: together(noise.correlation, shares, fwhm / grid.side_arcsec),
             psf_fwhm_arcsec: Some(target.map_or(self.psf.fwhm(), Target::fwhm)),
             extinction_mag,
             source: self.input.spec.file_name(),
         };
         for (value, variance) in on_grid.iter().zip(&variance_on_grid) {
             let value = value * dimming;
-            let noise = noise.variance * variance * dimming * dimming;
+            let noise = (noise.variance * variance + excess.variance) * dimming * dimming;
             let sigma = (noise + floor * floor * value * value).sqrt();
             let sound = value.is_finite() && sigma.is_finite() && sigma > 0.0;
             layer.flux.push(if sound { value as f32 } else { f32::NAN });
@@ -178,7 +199,12 @@ impl Band {
             };
             return Err(CubeError::image(&self.input.spec.path, problem));
         }
-        let report = BandReport::of(self, &layer, &remarks);
+        let report = BandReport::of(
+            self,
+            &layer,
+            (excess.variance.sqrt() * dimming, excess.scatter / shares.0.sqrt()),
+            &remarks,
+        );
         Ok((layer, report))
     }
 

@@ -1,6 +1,7 @@
 //! From images to a cube: sky, point spread functions, grid, extinction, uncertainties, masks.
 
 mod band;
+mod confusion;
 mod masks;
 mod report;
 mod width;
@@ -71,6 +72,8 @@ pub struct Request {
     pub reddening: Reddening,
     /// Whether uncertainties hold the calibration floors of the surveys.
     pub floors: bool,
+    /// Least signal-to-noise ratio of a usable pixel, see [`Cube::mark_faint`]; 0 for any.
+    pub min_snr: f64,
     /// Whether stars are looked for and masked.
     pub stars: bool,
     /// DS9 region files whose pixels are masked.
@@ -102,6 +105,7 @@ impl Request {
             catalogues: Vec::new(),
             min_bands: 6,
             object_only: false,
+            min_snr: 0.0,
             name: String::new(),
             redshift: None,
         }
@@ -151,11 +155,12 @@ pub fn build(request: &Request, watch: &dyn Watch) -> Result<(Cube, BuildReport)
         }
     };
     watch.stage("bands", bands.len());
+    let beyond = confusion::Beyond::new(&bands, &field, found.as_ref(), request.stars);
     let mut layers = Vec::new();
     let mut reports = Vec::new();
     for band in &bands {
         stop(watch)?;
-        let (layer, report) = band.layer(&grid, target.as_ref(), request)?;
+        let (layer, report) = band.layer(&grid, target.as_ref(), request, &beyond)?;
         for remark in &report.remarks {
             watch.warn(&format!("{}: {remark}", band.input.band.name));
         }
@@ -187,7 +192,15 @@ pub fn build(request: &Request, watch: &dyn Watch) -> Result<(Cube, BuildReport)
             request.min_bands
         )));
     }
+    cube.mark_faint(request.min_snr);
     if cube.usable().is_empty() {
+        let faint = cube.mask.contains(&crate::cube::mask::FAINT);
+        if faint {
+            return Err(CubeError::Request(format!(
+                "no pixel that is not masked has light of {} standard deviations; give less by --min-snr, or 0 for any",
+                request.min_snr
+            )));
+        }
         return Err(CubeError::Request("every pixel is masked; check the regions and the catalogue".into()));
     }
     let report = report::finish(reports, &cube, &grid, object, stars);
@@ -207,6 +220,9 @@ fn check(request: &Request) -> Result<(), CubeError> {
         && !(fwhm > 0.0 && fwhm.is_finite())
     {
         return bad(format!("a point spread function of {fwhm}\" is none; give --fwhm above 0"));
+    }
+    if !(request.min_snr >= 0.0 && request.min_snr.is_finite()) {
+        return bad(format!("a least signal-to-noise ratio of {} is none; give --min-snr 0 or more", request.min_snr));
     }
     if request.min_bands == 0 {
         return bad("a usable pixel needs at least one band; give --min-bands 1 or more".into());

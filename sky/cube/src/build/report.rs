@@ -40,7 +40,9 @@ pub struct BandReport {
     pub correlation_pixels: f64,
     /// Middle of the noise in a pixel of the cube, Jy.
     pub noise_jy: f64,
-    /// Scatter of the cube's pixels beyond the object over the propagated noise; NaN where there is no such pixel.
+    /// Scatter beyond the object by faint sources and structure of the background, which is added to the noise, Jy.
+    pub confusion_jy: f64,
+    /// Scatter of pixels beyond the object over the propagated noise; NaN where there is too little sky to tell.
     pub scatter_over_noise: f64,
     /// Pixels of the cube with data.
     pub pixels: usize,
@@ -51,7 +53,12 @@ pub struct BandReport {
 }
 
 impl BandReport {
-    pub(super) fn of(band: &Band, layer: &Layer, remarks: &[String]) -> BandReport {
+    pub(super) fn of(
+        band: &Band,
+        layer: &Layer,
+        (confusion_jy, scatter_over_noise): (f64, f64),
+        remarks: &[String],
+    ) -> BandReport {
         let mut noise: Vec<f64> =
             (0..layer.flux.len()).map(|k| layer.noise_sigma(k)).filter(|s| s.is_finite()).collect();
         BandReport {
@@ -69,7 +76,8 @@ impl BandReport {
             floor: layer.floor,
             correlation_pixels: layer.noise.area(),
             noise_jy: crate::sky::median(&mut noise),
-            scatter_over_noise: f64::NAN,
+            confusion_jy,
+            scatter_over_noise,
             pixels: layer.flux.iter().filter(|v| v.is_finite()).count(),
             object_jy: f64::NAN,
             remarks: remarks.to_vec(),
@@ -105,8 +113,6 @@ pub struct BuildReport {
 
 /// Reach of the object's ellipse within which its flux is summed.
 const SUM_REACH: f64 = 1.0;
-/// Reach beyond which pixels are sky.
-const SKY_REACH: f64 = 1.6;
 
 pub(super) fn finish(
     mut bands: Vec<BandReport>,
@@ -118,20 +124,14 @@ pub(super) fn finish(
     use crate::cube::mask::{REGION, STAR};
     for (report, layer) in bands.iter_mut().zip(&cube.layers) {
         let mut sum = 0.0;
-        let mut off = Vec::new();
         for k in (0..cube.pixels()).filter(|&k| layer.has(k) && cube.mask[k] & (STAR | REGION) == 0) {
             let (x, y) = ((k % cube.width) as f64, (k / cube.width) as f64);
-            match object.as_ref().map(|o| o.radius(x, y)) {
-                Some(r) if r <= SUM_REACH => sum += f64::from(layer.flux[k]),
-                Some(r) if r <= SKY_REACH => {}
-                _ => off.push((f64::from(layer.flux[k]) / layer.noise_sigma(k)).abs()),
+            if object.as_ref().is_some_and(|o| o.radius(x, y) <= SUM_REACH) {
+                sum += f64::from(layer.flux[k]);
             }
         }
         if object.is_some() {
             report.object_jy = sum;
-        }
-        if off.len() >= 50 {
-            report.scatter_over_noise = 1.4826 * crate::sky::median(&mut off);
         }
     }
     let place = object.as_ref().and_then(|o| grid.wcs.pix_to_sky(o.x, o.y));

@@ -25,6 +25,8 @@ pub mod mask {
     pub const OUTSIDE: i32 = 8;
     /// Another pixel stands for its bin.
     pub const MEMBER: i32 = 16;
+    /// No light that stands out of the noise.
+    pub const FAINT: i32 = 32;
 }
 
 /// The bands of one galaxy on one grid, with uncertainties.
@@ -154,6 +156,26 @@ impl Cube {
         for (bits, few) in self.mask.iter_mut().zip(few) {
             *bits = if few { *bits | mask::FEW_BANDS } else { *bits & !mask::FEW_BANDS };
         }
+    }
+
+    /// Sets [`mask::FAINT`] where the light of all bands together stands out by less than `least`, and clears it elsewhere:
+    /// where the sum of the bands' fluxes over their standard deviations, over the root of their number, is below it. That sum
+    /// of pixels without light is normal with a standard deviation of 1.
+    pub fn mark_faint(&mut self, least: f64) {
+        let faint: Vec<bool> = (0..self.pixels()).map(|k| least > 0.0 && self.significance(k) < least).collect();
+        self.mask.resize(faint.len(), 0);
+        for (bits, faint) in self.mask.iter_mut().zip(faint) {
+            *bits = if faint { *bits | mask::FAINT } else { *bits & !mask::FAINT };
+        }
+    }
+
+    /// How far the light of all bands stands out at a pixel, standard deviations; 0 without data.
+    fn significance(&self, pixel: usize) -> f64 {
+        let with = self.layers.iter().filter(|layer| layer.has(pixel));
+        let (sum, number) = with.fold((0.0, 0.0), |(sum, number), layer| {
+            (sum + f64::from(layer.flux[pixel]) / f64::from(layer.sigma[pixel]), number + 1.0)
+        });
+        if number > 0.0 { sum / f64::sqrt(number) } else { 0.0 }
     }
 
     /// Side of a pixel, arcseconds.

@@ -91,9 +91,9 @@ pub fn fit_list(
         progress(1);
         let place = left[k];
         match outcome? {
-            Ok(Fitted { fit, effort, .. }) => {
+            Ok(Fitted { fit, effort, redshift, .. }) => {
                 let observation = run.observations[place].clone();
-                let record = PixelRecord { x: place as u32, y: 0, observation, fit, draws: None };
+                let record = PixelRecord { x: place as u32, y: 0, observation, fit, draws: None, redshift };
                 if !records.contains_key(&place) {
                     journal.append(Entry::Pixel, &record)?;
                 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
-use pogson_sed::fit::{Effort, FitError, PosteriorDraws};
+use pogson_sed::fit::{Effort, FitError, PosteriorDraws, RedshiftPosterior};
 use pogson_sed::observation::{Measurement, Observation};
 use pogson_sed::posterior::PixelFit;
 
 use super::how::{Fitted, How};
 use super::ordered::in_order;
 use super::skipped::Skipped;
-use super::sums::{CubeBins, summed};
+use super::sums::CubeBins;
 use super::{Done, FittingError};
 use crate::cube::Cube;
 use crate::result::journal::{Entry, Journal};
@@ -34,7 +34,23 @@ pub struct CubeRun<'a> {
 }
 
 /// The outcome of one place.
-type Outcome = Result<(Observation, PixelFit, Effort, Option<Draws>), FitError>;
+type Outcome = Result<(Found, Effort), FitError>;
+
+/// What was measured and what was found.
+struct Found {
+    observation: Observation,
+    fit: PixelFit,
+    draws: Option<Draws>,
+    redshift: Option<RedshiftPosterior>,
+}
+
+impl Found {
+    /// As the record of a place.
+    fn at(self, (x, y): (u32, u32)) -> PixelRecord {
+        let Found { observation, fit, draws, redshift } = self;
+        PixelRecord { x, y, observation, fit, draws, redshift }
+    }
+}
 
 impl CubeRun<'_> {
     /// Fits what was measured; results keep it as it was before floors.
@@ -48,12 +64,12 @@ impl CubeRun<'_> {
             }
         }
         let draws = (self.draws > 0).then_some((self.draws, (1, number)));
-        let Fitted { fit, effort, draws, .. } = self.how.fit(&floored, draws)?;
+        let Fitted { fit, effort, draws, redshift } = self.how.fit(&floored, draws)?;
         let kept = |draws: PosteriorDraws| Draws {
             values: draws.values.iter().flatten().map(|&value| value as f32).collect(),
             covariance: draws.covariance(),
         };
-        Ok((measured, fit, effort, draws.map(kept)))
+        Ok((Found { observation: measured, fit, draws: draws.map(kept), redshift }, effort))
     }
 
     /// Fits places with rayon's threads, and hands the records to `keep` in order. The outcome does not depend on the number of
@@ -76,8 +92,8 @@ impl CubeRun<'_> {
             (self.progress)(1);
             let (place, (x, y)) = places[k];
             match outcome {
-                Ok((observation, fit, effort, draws)) => {
-                    keep(PixelRecord { x, y, observation, fit, draws })?;
+                Ok((found, effort)) => {
+                    keep(found.at((x, y)))?;
                     done.fitted += 1;
                     done.effort.worked += effort.worked;
                     done.effort.tested += effort.tested;
@@ -179,9 +195,9 @@ pub fn fit_integrated(
     if result.special.contains_key(&Special::Integrated) {
         return Ok(None);
     }
-    match run.fit(summed(cube, run.redshift), u64::MAX) {
-        Ok((observation, fit, _, draws)) => {
-            let record = PixelRecord { x: 0, y: 0, observation, fit, draws };
+    match run.fit(cube.integrated(run.redshift), u64::MAX) {
+        Ok((found, _)) => {
+            let record = found.at((0, 0));
             journal.append(Entry::Special(Special::Integrated), &record)?;
             result.push_special(Special::Integrated, record);
             journal.sync()?;
@@ -189,4 +205,35 @@ pub fn fit_integrated(
         }
         Err(fault) => Ok(Some(Skipped::new(0, fault)?)),
     }
+}
+
+/// Fits the light of elliptical rings of a cube ([`Cube::rings`]) and adds it to `result`; those that it holds already are left
+/// alone.
+///
+/// - `width_px`: of a ring along the major axis, pixels.
+///
+/// # Errors
+/// As [`fit_pixels`].
+pub fn fit_rings(
+    run: &CubeRun<'_>,
+    cube: &Cube,
+    width_px: f64,
+    journal: &mut Journal,
+    result: &mut ResultFile,
+) -> Result<Done, FittingError> {
+    let rings = cube.rings(&cube.ellipse(), width_px);
+    let held: BTreeSet<u32> = result.special.get(&Special::Radial).into_iter().flatten().map(|r| r.x).collect();
+    let left = (0..rings.len()).filter(|&ring| rings[ring].pixels > 0 && !held.contains(&(ring as u32)));
+    // Their random numbers are not those of any pixel: no cube has that many rows.
+    let left: Vec<(usize, (u32, u32))> = left.map(|ring| (ring, (ring as u32, u32::MAX))).collect();
+    let mut keep = |mut record: PixelRecord| {
+        record.y = 0;
+        journal.append(Entry::Special(Special::Radial), &record)?;
+        result.push_special(Special::Radial, record);
+        Ok(())
+    };
+    let side = cube.pixel_side_arcsec();
+    let done = run.fit_all(&left, &|ring| rings[ring].observation(side, run.redshift), &mut keep);
+    journal.sync()?;
+    done
 }

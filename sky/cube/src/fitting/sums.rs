@@ -2,7 +2,7 @@
 
 use pogson_sed::observation::{Measurement, Observation};
 
-use crate::cube::{Cube, Layer, mask};
+use crate::cube::{Cube, mask};
 
 /// The bins of a cube that is binned: which pixel stands for each, and for how many.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,35 +45,6 @@ impl CubeBins {
             }
         }
         observation
-    }
-}
-
-/// The summed light of all usable pixels of a cube, or of all bins of one that is binned. A band that lacks data in more than
-/// a hundredth of them is absent.
-pub fn summed(cube: &Cube, redshift: f64) -> Observation {
-    let Some(bins) = CubeBins::of(cube) else { return cube.integrated(redshift) };
-    let members: Vec<(usize, usize)> = bins.bins.iter().copied().flatten().collect();
-    let measure = |layer: &Layer| sum_of_bins(layer, &members);
-    Observation { name: "integrated".to_owned(), redshift, bands: cube.layers.iter().map(measure).collect() }
-}
-
-/// The sum of a band over bins, each given by a pixel that holds its mean, and its number of pixels.
-fn sum_of_bins(layer: &Layer, members: &[(usize, usize)]) -> Measurement {
-    let (mut flux, mut noise, mut with, mut all) = (0.0, 0.0, 0, 0);
-    for &(pixel, pixels) in members {
-        all += pixels;
-        if layer.has(pixel) {
-            with += pixels;
-            flux += pixels as f64 * f64::from(layer.flux[pixel]);
-            let sigma = pixels as f64 * layer.noise_sigma(pixel);
-            noise += sigma * sigma;
-        }
-    }
-    let (calibration, sky) = (layer.floor * flux, with as f64 * layer.sky_sigma);
-    let sigma_jy = (noise + calibration * calibration + sky * sky).sqrt();
-    match sigma_jy > 0.0 && sigma_jy.is_finite() && 100 * (all - with) <= all {
-        true => Measurement::Flux { flux_jy: flux, sigma_jy },
-        false => Measurement::Absent,
     }
 }
 
@@ -120,17 +91,32 @@ mod tests {
                 assert!((count * sigma / sum.sigma_jy - 1.0).abs() < 1e-4, "{sigma} {sum:?}");
             }
         }
-        // The sum of both has the flux of all.
+        // The sum of both has the flux of all and, where noise is even, its uncertainty.
         let all: Vec<usize> = (0..cube.pixels()).collect();
-        for (band, sum) in summed(&binned, 0.01).bands.iter().zip(cube.sums(&all)) {
-            assert!((flux_of(*band).0 / sum.flux_jy - 1.0).abs() < 1e-5);
+        let even = |cube: &Cube| {
+            let mut cube = cube.clone();
+            cube.layers.iter_mut().for_each(|layer| {
+                layer.floor = 0.0;
+                layer.sigma.fill(2e-6);
+            });
+            cube
+        };
+        let (cube, binned) = (even(&cube), even(&cube).binned(&bins));
+        for (band, sum) in binned.integrated(0.01).bands.iter().zip(cube.sums(&all)) {
+            let (flux, sigma) = flux_of(*band);
+            assert!((flux / sum.flux_jy - 1.0).abs() < 1e-5);
+            assert!((sigma / sum.sigma_jy - 1.0).abs() < 1e-4, "{sigma} {sum:?}");
         }
+        // A part of a bin holds the bin's mean, with all of its noise.
+        let (part, whole) = (
+            binned.sums(&[0, 1])[2],
+            cube.sums(&all.iter().copied().filter(|k| k % cube.width < 3).collect::<Vec<_>>())[2],
+        );
+        assert!((part.noise_jy / (whole.noise_jy * 2.0 / whole.pixels as f64) - 1.0).abs() < 1e-4);
     }
 
     #[test]
-    fn a_cube_that_is_not_binned_is_summed_over_its_usable_pixels() {
-        let cube = small();
-        assert!(CubeBins::of(&cube).is_none());
-        assert_eq!(summed(&cube, 0.01), cube.integrated(0.01));
+    fn a_cube_without_bins_has_none() {
+        assert!(CubeBins::of(&small()).is_none());
     }
 }

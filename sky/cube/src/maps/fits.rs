@@ -55,7 +55,7 @@ pub fn write_parameter(
 /// What writing says.
 pub fn write_quality(path: &Path, result: &ResultFile, level: Level, overwrite: bool) -> Result<(), FitsError> {
     let mut writer = FitsWriter::create(path, Options { overwrite, checksum: true })?;
-    for (quality, name, what) in Quality::ALL {
+    for (quality, name, what) in Quality::ALL.into_iter().filter(|(quality, ..)| quality.is_in(result, level)) {
         let mut header = common(result, level);
         header.set("EXTNAME", name, what);
         add(&mut writer, &header, result, &quality_plane(result, level, quality))?;

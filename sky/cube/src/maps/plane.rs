@@ -1,7 +1,5 @@
 //! One number for each pixel of the frame.
 
-use pogson_sed::posterior::PixelFit;
-
 use crate::result::{PixelRecord, ResultFile};
 
 /// Which fits a map shows.
@@ -30,6 +28,10 @@ pub enum Quality {
     Flags,
     /// Redshift.
     Redshift,
+    /// Mean of the redshift's posterior, where it was to be found.
+    RedshiftMean,
+    /// Its standard deviation.
+    RedshiftSigma,
     /// Number of the best stellar model.
     StellarModel,
     /// Number of the best dust model.
@@ -38,19 +40,32 @@ pub enum Quality {
 
 impl Quality {
     /// All, with names for FITS extensions and what they are.
-    pub const ALL: [(Quality, &'static str, &'static str); 9] = [
+    pub const ALL: [(Quality, &'static str, &'static str); 11] = [
         (Quality::Chi2, "CHI2", "sum of squared deviations of the best pair"),
         (Quality::Bands, "BANDS", "bands that counted"),
         (Quality::LnEvidence, "LNEVID", "natural logarithm of the evidence"),
         (Quality::EffectiveStellar, "NSTELLAR", "stellar models that share the probability"),
         (Quality::EffectiveDust, "NDUST", "dust models that share the probability"),
         (Quality::Flags, "FLAGS", "1 few models, 2 poor fit, 4 at an edge"),
-        (Quality::Redshift, "REDSHIFT", "redshift of the library"),
+        (Quality::Redshift, "REDSHIFT", "redshift, the most probable where it was to be found"),
+        (Quality::RedshiftMean, "ZMEAN", "mean of the redshift"),
+        (Quality::RedshiftSigma, "ZSIGMA", "standard deviation of the redshift"),
         (Quality::StellarModel, "ISFH", "number of the best stellar model"),
         (Quality::DustModel, "IIR", "number of the best dust model"),
     ];
 
-    fn of(self, fit: &PixelFit) -> f64 {
+    /// Whether a result has it: what is said of redshifts that were found is in no other.
+    pub fn is_in(self, result: &ResultFile, level: Level) -> bool {
+        match self {
+            Quality::RedshiftMean | Quality::RedshiftSigma => {
+                level.records(result).iter().any(|r| r.redshift.is_some())
+            }
+            _ => true,
+        }
+    }
+
+    fn of(self, record: &PixelRecord) -> f64 {
+        let fit = &record.fit;
         match self {
             Quality::Chi2 => fit.best.chi2,
             Quality::Bands => f64::from(fit.bands_used),
@@ -59,6 +74,8 @@ impl Quality {
             Quality::EffectiveDust => fit.effective_dust,
             Quality::Flags => f64::from(fit.flags),
             Quality::Redshift => fit.redshift,
+            Quality::RedshiftMean => record.redshift.as_ref().map_or(f64::NAN, |z| z.mean()),
+            Quality::RedshiftSigma => record.redshift.as_ref().map_or(f64::NAN, |z| z.sigma()),
             Quality::StellarModel => f64::from(fit.best.stellar),
             Quality::DustModel => f64::from(fit.best.dust),
         }
@@ -148,5 +165,5 @@ pub fn parameter_plane(result: &ResultFile, level: Level, k: usize, image: usize
 
 /// A map of how good the fits are.
 pub fn quality_plane(result: &ResultFile, level: Level, quality: Quality) -> Vec<f32> {
-    plane(result, level, |record| quality.of(&record.fit))
+    plane(result, level, |record| quality.of(record))
 }

@@ -93,6 +93,12 @@ pub fn report(result: &ResultFile, options: &ReportOptions) -> Result<ReportBuil
         page = page.section("The whole galaxy").text("The light of all usable pixels, added up and fitted at once.");
         page = one_fit(page, facts, "Summed light", whole);
     }
+    if let Some(rings) = result.special.get(&Special::Radial).filter(|rings| !rings.is_empty()) {
+        page = page
+            .section("Rings")
+            .text("The light of elliptical rings, each added up and fitted at once.")
+            .table(ring_table(result, rings));
+    }
     page = page.section("Chosen pixels");
     for (why, record) in chosen_pixels(result, &options.pixels) {
         let title = format!("Pixel {}, {} ({why})", record.x + 1, record.y + 1);
@@ -138,8 +144,9 @@ fn totals_table(mut page: ReportBuilder, result: &ResultFile) -> ReportBuilder {
             "if pixels err apart",
             "if they err together",
             "Sum of means",
+            "Fits of rings, summed",
             "Fit of summed light",
-            "Difference (dex)",
+            "Pixels over it (dex)",
         ];
         let mut table = Table::new(caption, &columns);
         for t in totals(result, level) {
@@ -152,6 +159,7 @@ fn totals_table(mut page: ReportBuilder, result: &ResultFile) -> ReportBuilder {
                 format!("{:.1e}", t.sigma_independent),
                 format!("{:.1e}", t.sigma_together),
                 format!("{:.4e}", t.means),
+                t.rings.map_or("-".into(), |sum| format!("{sum:.4e}")),
                 integrated,
                 t.difference_dex().map_or("-".into(), |d| format!("{d:+.3}")),
             ]);
@@ -159,6 +167,32 @@ fn totals_table(mut page: ReportBuilder, result: &ResultFile) -> ReportBuilder {
         page = page.table(table);
     }
     page
+}
+
+/// What the fits of rings say.
+fn ring_table(result: &ResultFile, rings: &[PixelRecord]) -> Table {
+    const SHOWN: [Parameter; 5] = [
+        Parameter::StellarMass,
+        Parameter::Sfr,
+        Parameter::TauV,
+        Parameter::DustLuminosity,
+        Parameter::MassWeightedAge,
+    ];
+    let shown: Vec<(Parameter, usize)> = SHOWN.iter().filter_map(|p| Some((*p, result.parameter_index(*p)?))).collect();
+    let columns: Vec<&str> =
+        ["Semi-major axis"].into_iter().chain(shown.iter().map(|(p, _)| short(*p))).chain(["chi2", "Bands"]).collect();
+    let mut table = Table::new("Medians, with the 16th and 84th percentiles", &columns);
+    for ring in rings {
+        let name = ring.observation.name.trim_start_matches("ring_").replace("_arcsec", "\u{2033}").replace('_', " ");
+        let value = |k: usize| {
+            let Some(m) = ring.fit.marginals.get(k) else { return "-".to_owned() };
+            let [_, low, middle, high, _] = m.percentiles;
+            format!("{middle:.3} ({low:.3} to {high:.3})")
+        };
+        let fit = [format!("{:.1}", ring.fit.best.chi2), ring.fit.bands_used.to_string()];
+        table.push(std::iter::once(name).chain(shown.iter().map(|(_, k)| value(*k))).chain(fit));
+    }
+    table
 }
 
 fn describe(map: &MapPicture) -> (String, String) {

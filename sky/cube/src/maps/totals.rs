@@ -28,6 +28,8 @@ pub struct Total {
     pub best: f64,
     /// 16th, 50th and 84th percentiles of the fit of the summed light; where the result holds it.
     pub integrated: Option<[f64; 3]>,
+    /// Sum of the medians of the fits of rings; where the result holds them.
+    pub rings: Option<f64>,
 }
 
 impl Total {
@@ -56,10 +58,14 @@ pub fn totals(result: &ResultFile, level: Level) -> Vec<Total> {
                 sigma_independent: 0.0,
                 sigma_together: 0.0,
                 best: 0.0,
+                rings: None,
                 integrated: whole
                     .and_then(|r| r.fit.marginals.get(k))
                     .map(|m| [m.percentiles[1], m.median(), m.percentiles[3]].map(|v| libm::pow(10.0, v))),
             };
+            let rings = result.special.get(&Special::Radial).filter(|rings| !rings.is_empty());
+            let of_ring = |r: &PixelRecord| r.fit.marginals.get(k).map_or(f64::NAN, |m| libm::pow(10.0, m.median()));
+            total.rings = rings.map(|rings| rings.iter().map(of_ring).filter(|v| v.is_finite()).sum());
             for (times, record) in &weighted {
                 let Some(m) = record.fit.marginals.get(k).filter(|m| m.median().is_finite()) else { continue };
                 let [low, median, high] = [m.percentiles[1], m.median(), m.percentiles[3]].map(|v| libm::pow(10.0, v));

@@ -1,5 +1,6 @@
 //! A record as bytes and back, all numbers exactly: little-endian, lengths before contents.
 
+use pogson_sed::fit::RedshiftPosterior;
 use pogson_sed::observation::{Measurement, Observation};
 use pogson_sed::parameter::Parameter;
 use pogson_sed::posterior::{BestFit, Marginal, PixelFit};
@@ -41,6 +42,11 @@ pub(super) fn encode(record: &PixelRecord) -> Vec<u8> {
             out.f64s(&draws.covariance)
         }
     };
+    let grid = record.redshift.as_ref().map_or(&[][..], |found| &found.grid);
+    out.length(grid.len());
+    for (z, p) in grid {
+        out.f64(*z).f64(*p);
+    }
     out.out
 }
 
@@ -64,8 +70,10 @@ pub(super) fn decode(bytes: &[u8]) -> Option<PixelRecord> {
         }
         _ => return None,
     };
+    let grid = (0..from.length(16)?).map(|_| Some((from.f64()?, from.f64()?))).collect::<Option<Vec<_>>>()?;
+    let found = (!grid.is_empty()).then_some(RedshiftPosterior { grid });
     let fit = PixelFit { best, marginals, ln_evidence, effective_stellar, effective_dust, bands_used, redshift, flags };
-    from.rest.is_empty().then_some(PixelRecord { x, y, observation, fit, draws })
+    from.rest.is_empty().then_some(PixelRecord { x, y, observation, fit, draws, redshift: found })
 }
 
 struct Encoder {

@@ -15,7 +15,7 @@ use super::{Facts, PixelRecord, ResultFile, Special};
 
 mod identity;
 
-const MAGIC: &[u8; 8] = b"POGSONJ1";
+const MAGIC: &[u8; 8] = b"POGSONJ2";
 /// A record's frame: length, check sum.
 const FRAME: usize = 8;
 

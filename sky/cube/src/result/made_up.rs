@@ -116,7 +116,7 @@ pub(crate) fn record(facts: &Facts, x: u32, y: u32, seed: u64, draws: usize) -> 
         Draws { values: values.collect(), covariance }
     });
     let observation = Observation { name: format!("{}_{}", x + 1, y + 1), redshift: facts.redshift, bands };
-    PixelRecord { x, y, observation, fit, draws }
+    PixelRecord { x, y, observation, fit, draws, redshift: None }
 }
 
 /// An ellipse of pixels, every fourth with draws where `draws` is not 0.

@@ -20,6 +20,7 @@ pub use histogram::{LEAST_PROBABILITY, trimmed};
 use std::collections::BTreeMap;
 
 use pogson_image::fits::Header;
+use pogson_sed::fit::RedshiftPosterior;
 use pogson_sed::library::Band;
 use pogson_sed::observation::Observation;
 use pogson_sed::parameter::Parameter;
@@ -64,6 +65,8 @@ pub struct PixelRecord {
     pub fit: PixelFit,
     /// Draws from the posterior, where they were asked for.
     pub draws: Option<Draws>,
+    /// What is known of its redshift, where that was to be found.
+    pub redshift: Option<RedshiftPosterior>,
 }
 
 /// Draws from the joint posterior of the parameters.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hdf5_pure::{AttrValue, Dataset, File, Group};
 use pogson_image::fits::Header;
+use pogson_sed::fit::RedshiftPosterior;
 use pogson_sed::library::Band;
 use pogson_sed::parameter::Parameter;
 
@@ -231,7 +232,7 @@ impl Reader<'_> {
                     (0..nbands).map(|b| from_band(filters.row(place * nbands + b))).unzip();
                 fit.best.model_jy = model;
                 let observation = observation(facts, (x, y), measured);
-                records.push(PixelRecord { x, y, observation, fit, draws: None });
+                records.push(PixelRecord { x, y, observation, fit, draws: None, redshift: None });
             }
         }
         // Each pixel's place in the block, for the tables that follow.
@@ -264,7 +265,40 @@ impl Reader<'_> {
                 }
             }
         }
-        self.draws(group, facts, &name, (nx, ny), new, place)
+        self.draws(group, facts, &name, (nx, ny), new, place)?;
+        self.redshifts(group, &name("pixel_redshift_posterior"), (nx, ny), new, place)
+    }
+
+    /// Posteriors of redshifts, where the file has them.
+    fn redshifts(
+        &self,
+        group: &Group,
+        name: &str,
+        (nx, ny): (usize, usize),
+        records: &mut [PixelRecord],
+        place: impl Fn(&PixelRecord) -> usize,
+    ) -> Result<(), ResultError> {
+        if !group.datasets().map_err(|e| self.hdf5("the grid", e))?.iter().any(|d| d == name) {
+            return Ok(());
+        }
+        let dataset = self.dataset(group, name)?;
+        let attributes = dataset.attrs().map_err(|e| self.hdf5(name, e))?;
+        let grid = match attributes.get("redshifts") {
+            Some(AttrValue::F64Array(grid)) => grid.clone(),
+            Some(AttrValue::F64(z)) => vec![*z],
+            _ => return Err(ResultError::layout(self.path, name, "lacks the attribute redshifts")),
+        };
+        let n = grid.len();
+        self.shape(&dataset, name, &[nx as u64, ny as u64, n as u64])?;
+        let values = dataset.read_f64().map_err(|e| self.hdf5(name, e))?;
+        for record in records.iter_mut() {
+            let own = values.get(place(record) * n..(place(record) + 1) * n).unwrap_or_default();
+            if own.iter().all(|p| p.is_finite()) && !own.is_empty() {
+                let grid = grid.iter().copied().zip(own.iter().copied()).collect();
+                record.redshift = Some(RedshiftPosterior { grid });
+            }
+        }
+        Ok(())
     }
 
     /// Draws and covariances, where the file has them.

@@ -8,6 +8,7 @@ fn assert_close(a: &PixelRecord, b: &PixelRecord) {
     assert_eq!((a.x, a.y), (b.x, b.y));
     assert_eq!(a.observation, b.observation);
     assert_eq!(a.draws, b.draws);
+    assert_eq!(a.redshift, b.redshift);
     assert_eq!(a.fit.best.model_jy, b.fit.best.model_jy);
     assert_eq!((a.fit.best.chi2, a.fit.ln_evidence, a.fit.flags), (b.fit.best.chi2, b.fit.ln_evidence, b.fit.flags));
     for (a, b) in a.fit.best.values.iter().zip(&b.fit.best.values) {
@@ -27,6 +28,10 @@ fn a_file_reads_back_as_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.h5");
     let mut file = galaxy(24, 18, 1, 5);
+    for (k, record) in file.pixels.iter_mut().enumerate().filter(|(k, _)| k % 3 != 0) {
+        let p = 0.2 + 0.01 * (k % 50) as f64;
+        record.redshift = Some(RedshiftPosterior { grid: vec![(0.01, p), (0.02, 1.0 - p), (0.04, 0.0)] });
+    }
     let map = (0..24 * 18).map(|k| if k % 7 == 0 { -1 } else { k % 3 }).collect();
     file.bins = Some(Bins { map, records: (0..3).map(|k| record(&file.facts, k, 0, 9, 0)).collect() });
     let mut whole = record(&file.facts, 0, 0, 5, 3);

@@ -101,6 +101,15 @@ impl ResultFile {
         let mut places = BTreeSet::new();
         for record in records {
             check(record, &self.facts, size)?;
+            let grid =
+                |r: &PixelRecord| r.redshift.as_ref().map(|z| z.grid.iter().map(|(z, _)| *z).collect::<Vec<f64>>());
+            if let Some((first, own)) = records.iter().find_map(grid).zip(grid(record))
+                && first != own
+            {
+                let problem =
+                    "has its redshift on another grid than the first; fit all pixels with one grid".to_owned();
+                return Err(ResultError::Record { x: record.x, y: record.y, problem });
+            }
             if !places.insert((record.y, record.x)) {
                 let problem = "is there twice; give each pixel once".to_owned();
                 return Err(ResultError::Record { x: record.x, y: record.y, problem });
@@ -248,6 +257,7 @@ impl Grid<'_> {
             }
         })?;
         self.draws(group, block, records);
+        redshifts(group, block, records);
         Ok(())
     }
 
@@ -313,6 +323,28 @@ impl Grid<'_> {
                 .with_deflate(DEFLATE);
         }
     }
+}
+
+/// Redshifts that were found: best, mean and standard deviation, and the probability of each redshift of the grid, which is an
+/// attribute.
+fn redshifts(group: &mut GroupBuilder, block: Block, records: &[&PixelRecord]) {
+    let found = || records.iter().filter_map(|r| Some((block.place(r), r.redshift.as_ref()?)));
+    let Some((_, first)) = found().next() else { return };
+    let (places, n) = (block.size.0 * block.size.1, first.grid.len());
+    let (mut three, mut posterior) = (vec![f64::NAN; 3 * places], vec![f64::NAN; n * places]);
+    for (place, z) in found() {
+        three[3 * place..3 * place + 3].copy_from_slice(&[z.best(), z.mean(), z.sigma()]);
+        posterior[n * place..n * (place + 1)].iter_mut().zip(&z.grid).for_each(|(out, (_, p))| *out = *p);
+    }
+    let dataset = |group: &mut GroupBuilder, name: &str, data: &[f64], inner: usize, key: &str, value: AttrValue| {
+        let dataset = group.create_dataset(&block.name(name));
+        dataset.with_f64_data(data).with_shape(&block.shape(&[inner])).with_chunks(&block.chunk(&[inner]));
+        dataset.with_shuffle().with_deflate(DEFLATE).set_attr(key, value);
+    };
+    let columns = ["z_best", "z_mean", "z_sigma"].map(str::to_owned).to_vec();
+    dataset(group, "pixel_redshift", &three, 3, "columns", AttrValue::VarLenStringArray(columns));
+    let grid = AttrValue::F64Array(first.grid.iter().map(|(z, _)| *z).collect());
+    dataset(group, "pixel_redshift_posterior", &posterior, n, "redshifts", grid);
 }
 
 /// A table of `inner` rows a pixel, filled by `put`; zeros where nothing was fitted.

@@ -99,6 +99,10 @@ struct HowArgs {
     /// Bands that a usable pixel needs
     #[arg(long, value_name = "N", default_value_t = 6)]
     min_bands: usize,
+    /// Least significance of a usable pixel: the sum over bands of flux over uncertainty, over the root of their number; 0
+    /// keeps pixels of sky too
+    #[arg(long, value_name = "RATIO", default_value_t = 3.0)]
+    min_snr: f64,
     /// Mask all outside the object too
     #[arg(long)]
     object_only: bool,
@@ -272,6 +276,7 @@ impl Args {
             catalogues: how.catalogue.clone(),
             min_bands: how.min_bands,
             object_only: how.object_only,
+            min_snr: how.min_snr,
             name: self.to.name.clone(),
             redshift: self.to.redshift,
             ..Request::new(images)

@@ -150,6 +150,7 @@ fn noise(report: &BuildReport) -> Table {
         "In the cube: noise (Jy)",
         "correlation (pixels)",
         "scatter over noise",
+        "added for faint sources (Jy)",
     ];
     let mut table = Table::new("Images as they came, and noise in the cube", &columns);
     for band in &report.bands {
@@ -165,6 +166,7 @@ fn noise(report: &BuildReport) -> Table {
             format!("{:.3e}", band.noise_jy),
             format!("{:.2}", band.correlation_pixels),
             if ratio.is_finite() { format!("{ratio:.2}") } else { "-".into() },
+            format!("{:.3e}", band.confusion_jy),
         ]);
     }
     table

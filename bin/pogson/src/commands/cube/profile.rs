@@ -104,19 +104,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
 
 /// The ellipse that is asked for, else the one that the light has.
 fn ellipse(cube: &Cube, args: &Args) -> Result<Object, Failure> {
-    let mut significance = vec![0.0; cube.pixels()];
-    for layer in &cube.layers {
-        for (k, sum) in significance.iter_mut().enumerate() {
-            if layer.has(k) && cube.mask.get(k) == Some(&0) {
-                *sum += (f64::from(layer.flux[k]) / layer.noise_sigma(k)).clamp(-15.0, 15.0);
-            }
-        }
-    }
-    let root = (cube.layers.len() as f64).sqrt();
-    significance.iter_mut().for_each(|s| *s /= root);
-    let middle = (0.5 * (cube.width as f64 - 1.0), 0.5 * (cube.height as f64 - 1.0));
-    let found = Object::find(&significance, cube.width);
-    let mut out = found.unwrap_or(Object { x: middle.0, y: middle.1, a: 1.0, b: 1.0, angle_deg: 0.0, pixels: 0 });
+    let mut out = cube.ellipse();
     if let Some(position) = args.center {
         let place = SkyCoord { lon_deg: position.lon_deg, lat_deg: position.lat_deg };
         let place = Frame::Icrs.convert_one(cube.wcs.frame(), place);

@@ -42,11 +42,8 @@ pub struct Args {
 /// A file that is no cube, regions that hold no usable pixel, files that cannot be written.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let cube = Cube::open(&args.cube)?;
-    let mut pixels: Vec<usize> = match &cube.bins {
-        // Of a binned cube every pixel of every bin counts, not those alone that stand for them.
-        Some(bins) => (0..cube.pixels()).filter(|&k| bins[k] >= 0).collect(),
-        None => cube.usable(),
-    };
+    // Of a binned cube every pixel of every bin counts, not those alone that stand for them.
+    let mut pixels = cube.summable();
     if let Some(path) = &args.region {
         let file = RegionFile::read(path).map_err(|e| Failure::bad_input(e.to_string()))?;
         let canvas =

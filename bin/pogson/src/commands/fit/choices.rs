@@ -11,6 +11,9 @@ use crate::arguments::places::Places;
 use crate::arguments::redshifts::Redshifts;
 use crate::failure::Failure;
 
+/// Least uncertainty of a cube's fluxes, as a share: what models and the calibration of surveys against each other leave.
+/// MAGPHYS takes the same for all (`fit_sed_skynet.f`).
+const MODEL_FLOOR: f64 = 0.05;
 /// The fewest fluxes that MAGPHYS fits.
 const PAPER_BANDS: usize = 4;
 
@@ -30,7 +33,7 @@ pub struct HowArgs {
     /// MAGPHYS's arithmetic to the letter: its bins, floors and limits
     #[arg(long)]
     pub paper: bool,
-    /// Least uncertainty, as a share of the flux [default: 0, or 0.05 with --paper]
+    /// Least uncertainty, as a share of the flux [default: 0.05 for cubes and with --paper, else 0]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub floor: Option<f64>,
     /// Least uncertainty in one band, as a share of the flux; may be given several times
@@ -142,11 +145,12 @@ fn share(text: &str) -> Result<f64, String> {
 impl HowArgs {
     /// Options of the fit.
     ///
-    /// - `min_bands`: bands that a pixel needs.
-    pub fn options(&self, min_bands: usize) -> Options {
+    /// - `min_bands`: bands that a pixel needs;
+    /// - `real`: whether fluxes are of images of the sky, which no model describes to better than [`MODEL_FLOOR`].
+    pub fn options(&self, min_bands: usize, real: bool) -> Options {
         let base = if self.paper { Options::paper() } else { Options::default() };
         Options {
-            floor: self.floor.unwrap_or(base.floor),
+            floor: self.floor.unwrap_or(if real { MODEL_FLOOR } else { base.floor }),
             // Bands without a flux above 0 do not count for MAGPHYS.
             min_bands: if self.paper { min_bands.min(PAPER_BANDS) } else { min_bands },
             distance_mpc: self.distance,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pogson_cube::Cube;
 use pogson_cube::fitting::{
-    CubeBins, CubeRun, Done, FittingError, arrange, fit_bins, fit_integrated, fit_pixels, 
+    CubeBins, CubeRun, Done, FittingError, arrange, fit_bins, fit_integrated, fit_pixels, fit_rings,
     name_of_library, options_in_words, parameters_of, zero_sigma,
 };
 use pogson_cube::library_store::LibraryFile;
@@ -18,7 +18,7 @@ use super::library::{WITHIN, paper_redshift};
 use super::redshift_grid::{Ready, grid, words as in_words};
 use super::report::{Clock, Summary, warn_of_skipped};
 use super::super::cube::bin::apply;
-use super::{Args, choices};
+use super::{Args, Rings, choices};
 use crate::failure::{Class, Failure};
 use crate::output::Output;
 use crate::progress::Unit;
@@ -45,7 +45,7 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
         ));
     }
     let levels = Levels::of(&cube, &usable, args)?;
-    let options = args.how.options(cube.min_bands);
+    let options = args.how.options(cube.min_bands, true);
     let floors = args.how.band_floors(&cube.bands())?;
     let range = args.how.range()?;
     let (ready, name, parameters) = match range {
@@ -69,6 +69,9 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
         words.insert(format!("floor {}", band.name), format!("{floor:?}"));
     }
     words.insert("draws".to_owned(), args.how.draws.to_string());
+    if let Some(width) = levels.rings {
+        words.insert("rings".to_owned(), format!("{width:?}"));
+    }
     if let Some(choice) = &args.bin {
         let band = args.bin_band.as_deref().unwrap_or("the middle one");
         words.insert("bins".to_owned(), format!("{choice:?} in {band}"));
@@ -183,11 +186,20 @@ struct Levels<'a> {
     /// The binned cube where it is not the cube itself, and its bins.
     binned: Option<(Option<Cube>, CubeBins)>,
     sum: bool,
+    /// Width of rings, pixels, where they are fitted: with the sum.
+    rings: Option<f64>,
 }
 
 impl<'a> Levels<'a> {
     /// By what the cube is and what is asked for. A binned cube's pixels are its bins.
     fn of(cube: &Cube, usable: &'a [usize], args: &Args) -> Result<Levels<'a>, Failure> {
+        let side = cube.pixel_side_arcsec();
+        let rings = match args.rings {
+            Rings::None => None,
+            Rings::Arcsec(width) => Some(width / side),
+            // As wide as what the cube tells apart.
+            Rings::Resolution => Some(cube.psf_fwhm_arcsec.map_or(3.0, |fwhm| (fwhm / side).max(1.0))),
+        };
         if let Some(bins) = CubeBins::of(cube) {
             if args.bin.is_some() {
                 return Err(Failure::usage("--bin: the cube is binned already; give it without --bin, or the cube before"));
@@ -195,10 +207,11 @@ impl<'a> Levels<'a> {
             let numbers = bins.numbers();
             let part = args.how.places(numbers.len(), "bins")?;
             let (bins_of_part, sum) = (numbers[part.clone()].to_vec(), part.start == 0);
-            return Ok(Levels { pixels: &[], bins: bins_of_part, binned: Some((None, bins)), sum });
+            return Ok(Levels { pixels: &[], bins: bins_of_part, binned: Some((None, bins)), sum, rings });
         }
         let part = args.how.places(usable.len(), "usable pixels")?;
-        let mut levels = Levels { pixels: &usable[part.clone()], bins: Vec::new(), binned: None, sum: part.start == 0 };
+        let sum = part.start == 0;
+        let mut levels = Levels { pixels: &usable[part.clone()], bins: Vec::new(), binned: None, sum, rings };
         if let Some(choice) = args.bin.filter(|_| levels.sum) {
             let mut binned = cube.clone();
             apply(&mut binned, choice, args.bin_band.as_deref())?;
@@ -221,6 +234,12 @@ impl<'a> Levels<'a> {
         let mut done = fit_pixels(run, cube, self.pixels, journal, result)?;
         if let Some((binned, bins)) = &self.binned {
             done.add(fit_bins(run, (binned.as_ref().unwrap_or(cube), bins), &self.bins, journal, result)?);
+        }
+        if let Some(width) = self.rings.filter(|_| self.sum) {
+            let of_rings = fit_rings(run, cube, width, journal, result)?;
+            for skipped in &of_rings.skipped {
+                out.warn(format!("ring {} was not fitted: {}", skipped.place + 1, skipped.sentence));
+            }
         }
         if self.sum
             && let Some(skipped) = fit_integrated(run, cube, journal, result)?

@@ -70,7 +70,7 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     };
     let list = read(observations, filters, args)?;
     let part = args.how.places(list.observations.len(), "objects")?;
-    let options = args.how.options(args.how.min_bands.map_or(MIN_BANDS, |bands| bands as usize));
+    let options = args.how.options(args.how.min_bands.map_or(MIN_BANDS, |bands| bands as usize), false);
     let (places, far) = with_distance(&list, part.clone(), args);
     let models = Libraries::new(args, &list, &places, &options, out)?;
 

@@ -59,9 +59,38 @@ pub struct Args {
     /// Band whose ratio counts for --bin [default: the middle one of all]
     #[arg(long, value_name = "NAME", requires = "bin")]
     bin_band: Option<String>,
+    /// Width in arcseconds of elliptical rings that are fitted beside the pixels, or none [default: the cube's resolution]
+    #[arg(long, value_name = "ARCSEC|none", default_value = "resolution", hide_default_value = true, conflicts_with_all = ["observations", "join"])]
+    rings: Rings,
     /// Replace outputs that exist
     #[arg(long)]
     force: bool,
+}
+
+/// Width of the rings that are fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rings {
+    /// No rings.
+    None,
+    /// As wide as the cube's resolution.
+    Resolution,
+    /// This wide.
+    Arcsec(f64),
+}
+
+impl std::str::FromStr for Rings {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rings, String> {
+        match text {
+            "none" => Ok(Rings::None),
+            "resolution" => Ok(Rings::Resolution),
+            _ => match text.trim().parse::<f64>() {
+                Ok(width) if width > 0.0 && width.is_finite() => Ok(Rings::Arcsec(width)),
+                _ => Err(format!("'{text}' is no width of rings; write arcseconds above 0, resolution or none")),
+            },
+        }
+    }
 }
 
 /// Fits.
