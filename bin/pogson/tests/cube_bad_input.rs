@@ -49,7 +49,8 @@ const NAMED: &str = "--band u.fits=SDSS_u --band r.fits=SDSS_r --min-bands 1 --s
 
 fn run(dir: &Path, line: &str) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pogson"));
-    let done = command.args(line.split_whitespace()).args(["-o", "o.fits", "--quiet"]).current_dir(dir).output().unwrap();
+    let done =
+        command.args(line.split_whitespace()).args(["-o", "o.fits", "--quiet"]).current_dir(dir).output().unwrap();
     (done.status.code().unwrap(), String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
@@ -107,12 +108,7 @@ fn images_without_common_sky_are_named() {
     write(dir.path(), "r.fits", (151.0, 2.0), "Jy", galaxy);
     refused(dir.path(), &format!("cube u.fits r.fits w1.fits {NAMED} --band w1.fits=WISE_W1"), 3, &["overlap"]);
     // A field that is asked for, where there is none.
-    refused(
-        dir.path(),
-        &format!("cube u.fits r.fits {NAMED} --center 10,-40 --size 0.01 --scale 2"),
-        3,
-        &["u.fits"],
-    );
+    refused(dir.path(), &format!("cube u.fits r.fits {NAMED} --center 10,-40 --size 0.01 --scale 2"), 3, &["u.fits"]);
 }
 
 #[test]

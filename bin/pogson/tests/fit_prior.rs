@@ -1,4 +1,4 @@
-//! Ranges of parameters that a fit is held to, by the command.
+//! Ranges and Gaussians that a fit's parameters are held to, by the command.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -107,7 +107,7 @@ fn a_range_of_all_values_changes_nothing_and_parts_of_it_share_the_evidence() {
 }
 
 #[test]
-fn ranges_that_cannot_be_held_are_refused_and_leave_nothing_behind() {
+fn priors_that_cannot_be_held_are_refused_and_leave_nothing_behind() {
     let dir = folder();
     let refused = |prior: &str, code: i32, words: &str| {
         let (ended, said) = fit(dir.path(), &format!("-o bad --prior {prior}"));
@@ -116,7 +116,7 @@ fn ranges_that_cannot_be_held_are_refused_and_leave_nothing_behind() {
         let left = std::fs::read_dir(dir.path().join("bad")).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{prior}");
     };
-    refused("tau_v=90..91", 3, "widen the ranges");
+    refused("tau_v=90..91", 3, "widen them");
     refused("tau_v=2..1", 2, "runs backwards");
     refused("tau_v=1", 2, "metallicity=0.3..1.2");
     refused("tau_v=NaN..2", 2, "metallicity=0.3..1.2");

@@ -181,7 +181,8 @@ pub fn join(paths: &[PathBuf]) -> Result<ResultFile, ResultError> {
     let mut joined: Option<ResultFile> = None;
     for path in paths {
         let part = if is_hdf5(path)? { ResultFile::read(path)? } else { Journal::read(path)?.result };
-        let mut all = part.pixels.iter().chain(part.bins.iter().flat_map(|b| &b.records)).chain(part.special.values().flatten());
+        let mut all =
+            part.pixels.iter().chain(part.bins.iter().flat_map(|b| &b.records)).chain(part.special.values().flatten());
         // Where each may stand is seen when the whole is written.
         all.try_for_each(|record| check(record, &part.facts, (u32::MAX, u32::MAX)))?;
         let Some(whole) = &mut joined else {

@@ -1,7 +1,7 @@
 //! Draws of pairs from a posterior with errors so much larger that enough models count.
 
 use crate::fit::draws::relative_scale;
-use crate::fit::few::Few;
+use crate::fit::few::{Few, effective};
 use crate::fit::likelihood::Likelihood;
 use crate::fit::models::Models;
 use crate::fit::partners::Partners;
@@ -52,6 +52,10 @@ impl Ensemble {
     ///
     /// - `outcome`: of the sweep with `data`.
     pub(crate) fn new(models: &Models, data: &[Datum], outcome: &Outcome, enough: f64) -> Option<Ensemble> {
+        let tally = &outcome.tally;
+        if effective(&tally.rows).min(effective(&tally.columns)) >= enough {
+            return None;
+        }
         let near = |outcome: &Outcome| {
             let stars = Few::new(&outcome.tally.rows, &models.rows.prior);
             let dust = Few::new(&outcome.tally.columns, &models.columns.prior);
@@ -60,11 +64,7 @@ impl Ensemble {
         let with = |power: f64| -> Vec<Datum> {
             data.iter().map(|datum| Datum { weight: datum.weight * power, ..*datum }).collect()
         };
-        let mut power = near(outcome);
-        if power >= 1.0 {
-            return None;
-        }
-        let (mut swept, mut again, mut worked, mut tested) = (1.0, None, 0, 0);
+        let (mut power, mut swept, mut again, mut worked, mut tested) = (near(outcome), 1.0, None, 0, 0);
         for _ in 1..SWEEPS {
             if power >= NEAR {
                 break;
@@ -79,8 +79,8 @@ impl Ensemble {
         let mut members = draw(models, &with(swept * power), again.as_ref().unwrap_or(outcome), power);
         let sum: f64 = members.iter().map(|member| member.weight).sum();
         members.iter_mut().for_each(|member| member.weight /= sum);
-        let effective_rows = effective(members.iter().map(|member| (member.row, member.weight)).collect());
-        let effective_columns = effective(members.iter().map(|member| (member.column, member.weight)).collect());
+        let effective_rows = shared(members.iter().map(|member| (member.row, member.weight)).collect());
+        let effective_columns = shared(members.iter().map(|member| (member.column, member.weight)).collect());
         let power = swept * power;
         (sum > 0.0).then_some(Ensemble { power, members, effective_rows, effective_columns, worked, tested })
     }
@@ -120,7 +120,7 @@ fn draw(models: &Models, data: &[Datum], outcome: &Outcome, power: f64) -> Vec<M
 }
 
 /// `1 / sum w^2` over models, whose weights sum to 1.
-fn effective(mut weights: Vec<(usize, f64)>) -> f64 {
+fn shared(mut weights: Vec<(usize, f64)>) -> f64 {
     weights.sort_by_key(|entry| entry.0);
     let squares: f64 = weights
         .chunk_by(|a, b| a.0 == b.0)

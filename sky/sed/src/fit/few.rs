@@ -6,6 +6,12 @@
 /// The least power.
 const LEAST: f64 = 0.02;
 
+/// How many models share the probability: `(sum p)^2 / sum p^2`, 0 where there is none.
+pub(crate) fn effective(sums: &[f64]) -> f64 {
+    let (sum, squares) = sums.iter().fold((0.0, 0.0), |(sum, squares), p| (sum + p, squares + p * p));
+    if squares > 0.0 { sum * sum / squares } else { 0.0 }
+}
+
 /// Models with their likelihood and their weight before any data.
 pub(crate) struct Few {
     /// Place, logarithm of the likelihood over the best, number of compatible partners.

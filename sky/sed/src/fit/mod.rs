@@ -279,7 +279,7 @@ impl Fitter {
             return None;
         }
         let ensemble = Ensemble::new(&self.models, data, outcome, ENOUGH)?;
-        Some(Refined::new(&self.models, data, &ensemble))
+        Some(Refined::new(&self.models, data, &ensemble, &self.options.priors))
     }
 
     fn draws(
@@ -321,7 +321,7 @@ impl Fitter {
             width: (!paper).then_some(t),
             ln_common: if paper { 0.0 } else { 0.5 * libm::log(2.0 * std::f64::consts::PI) - libm::log(t) },
         };
-        gather(&self.models, outcome, &facts, refined)
+        gather(&self.models, outcome, &facts, refined, &self.options.priors)
     }
 
     /// Lsun/Hz of the library for each Jy of the observation.

@@ -50,9 +50,14 @@ impl Partners {
         let (b, e) = (&weighed.b[first..last], &weighed.e[first..last]);
         leave(&mut self.left, b, e, weighed.a[row], weighed.c[row], weighed.luminosity[row]);
         let mut sum = 0.0;
+        // Where no band shows dust, all partners leave the same.
+        let mut known = (f64::NAN, 0.0);
         for (k, &left) in self.left.iter().enumerate().filter(|(_, left)| **left <= limit) {
             if (low as i32..high as i32).contains(&models.columns.rank[first + k]) {
-                let p = likelihood.of(weighed.total * left - reference);
+                if left != known.0 {
+                    known = (left, likelihood.of(weighed.total * left - reference));
+                }
+                let p = known.1;
                 sum += if models.has_priors() {
                     let num = weighed.luminosity[row] * b[k] + weighed.a[row];
                     let scale = if num > 0.0 { (1.0 - left) / num * weighed.mass_unit } else { 0.0 };

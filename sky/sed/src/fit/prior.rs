@@ -48,6 +48,14 @@ impl Prior {
         }
     }
 
+    /// The least and greatest of a range, as the parameter is binned; none of other forms.
+    pub(crate) fn range(&self) -> Option<(f64, f64)> {
+        match self.binned() {
+            Form::Range { low, high } => Some((low, high)),
+            Form::Gaussian { .. } => None,
+        }
+    }
+
     fn check(&self) -> Result<(), ModelsError> {
         let good = match self.binned() {
             Form::Range { low, high } => low <= high,

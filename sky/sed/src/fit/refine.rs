@@ -10,6 +10,7 @@ use crate::fit::draws::{PosteriorDraws, parameters, value};
 use crate::fit::ensemble::{Ensemble, Member};
 use crate::fit::grid::{Axes, Bins};
 use crate::fit::models::Models;
+use crate::fit::prior::Prior;
 use crate::fit::scale_width::gaussian;
 use crate::fit::scores::Scores;
 use crate::fit::solve::Cholesky;
@@ -22,6 +23,8 @@ const SOFTENING: f64 = 3.0;
 /// Steps of a score's histogram, and the greatest score.
 const STEP: f64 = 0.02;
 const GREATEST: f64 = 10.0;
+/// Times that a member's noise is drawn, where ranges refuse it, before the member is put on their edge.
+const TRIALS: usize = 30;
 
 /// The posterior of a pixel.
 pub(crate) struct Refined {
@@ -40,13 +43,23 @@ struct Curve {
     moved: Vec<f64>,
     /// What each band's noise of deviation 1 adds to the score.
     noise: Vec<f64>,
+    within: Option<Within>,
+}
+
+/// A range of a parameter.
+struct Within {
+    low: f64,
+    high: f64,
+    /// How much of each member, spread by its noise, lies in it.
+    shares: Vec<f64>,
 }
 
 impl Refined {
     /// Updates an ensemble by what its power lacks to 1.
     ///
-    /// - `data`: the pixel's own.
-    pub(crate) fn new(models: &Models, data: &[Datum], ensemble: &Ensemble) -> Refined {
+    /// - `data`: the pixel's own;
+    /// - `priors`: whose ranges hold the moved members too.
+    pub(crate) fn new(models: &Models, data: &[Datum], ensemble: &Ensemble, priors: &[Prior]) -> Refined {
         let (members, rows, columns) = (&ensemble.members, &models.rows, &models.columns);
         let weights: Vec<f64> = members.iter().map(|member| member.weight).collect();
         let centred = |values: Vec<f64>| -> Vec<f64> {
@@ -112,40 +125,81 @@ impl Refined {
                 scores,
                 moved: moved.into_iter().map(|score| mean + wider * (score - mean)).collect(),
                 noise: gain.into_iter().map(|gain| gain * wider * noise.sqrt()).collect(),
+                within: None,
             }
         });
-        let curves = curves.collect();
+        let mut curves: Vec<Curve> = curves.collect();
+        for prior in priors {
+            if let Some(curve) = curves.iter_mut().find(|curve| curve.parameter == prior.parameter) {
+                curve.hold(prior.range());
+            }
+        }
         Refined { curves, weights, worked: ensemble.worked, tested: ensemble.tested }
     }
 
-    /// The sums over fine bins of every parameter, which add up to `total`.
+    /// The sums over fine bins of every parameter, which add up to `total`. A member counts with the share of it that other
+    /// parameters' ranges leave.
     pub(crate) fn sums(&self, axes: &Axes, total: f64) -> Vec<(Parameter, Vec<f64>)> {
-        let bins = |curve: &Curve| (curve.parameter, curve.bins(&axes.of(curve.parameter).fine, &self.weights, total));
+        let bins = |curve: &Curve| {
+            let weights = self.possible(Some(curve.parameter));
+            (curve.parameter, curve.bins(&axes.of(curve.parameter).fine, &weights, total))
+        };
         self.curves.iter().map(bins).collect()
     }
 
-    /// Draws of all parameters, evenly spread over the members. Each parameter has an update of its own: what these miss of
-    /// `sfr = ssfr mass` is shared out between the three in each draw.
-    pub(crate) fn draw(&self, count: u32, stream: &mut Stream) -> PosteriorDraws {
-        let step = 1.0 / f64::from(count.max(1));
-        let (mut wanted, mut before) = (step * stream.uniform(), 0.0);
+    /// The members' weights by how much of them ranges leave: of all parameters, or of all others than one.
+    fn possible(&self, apart: Option<Parameter>) -> Vec<f64> {
+        let mut weights = self.weights.clone();
+        for curve in self.curves.iter().filter(|curve| Some(curve.parameter) != apart) {
+            if let Some(within) = &curve.within {
+                weights.iter_mut().zip(&within.shares).for_each(|(weight, share)| *weight *= share);
+            }
+        }
+        if weights.iter().sum::<f64>() > 0.0 { weights } else { self.weights.clone() }
+    }
+
+    /// A member with noise, within all ranges. Each parameter has an update of its own: what these miss of `sfr = ssfr mass`
+    /// is shared out between the three.
+    fn one(&self, member: usize, stream: &mut Stream) -> Vec<f64> {
         let bands = self.curves.first().map_or(0, |curve| curve.noise.len());
         let place = |wanted: Parameter| self.curves.iter().position(|curve| curve.parameter == wanted);
         let rates = [Parameter::Sfr, Parameter::SpecificSfr, Parameter::StellarMass].map(place);
+        let mut draw = Vec::new();
+        for _ in 0..TRIALS {
+            let noise: Vec<f64> = (0..bands).map(|_| stream.normal()).collect();
+            draw = self.curves.iter().map(|curve| curve.value(member, &noise)).collect();
+            if let [Some(sfr), Some(ssfr), Some(mass)] = rates {
+                let missing = (draw[sfr] - draw[ssfr] - draw[mass]) / 3.0;
+                draw[sfr] -= missing;
+                draw[ssfr] += missing;
+                draw[mass] += missing;
+            }
+            let inside = |(value, curve): (&f64, &Curve)| {
+                curve.within.as_ref().is_none_or(|within| (within.low..=within.high).contains(value))
+            };
+            if draw.iter().zip(&self.curves).all(inside) {
+                return draw;
+            }
+        }
+        for (value, curve) in draw.iter_mut().zip(&self.curves) {
+            if let Some(within) = &curve.within {
+                *value = value.clamp(within.low, within.high);
+            }
+        }
+        draw
+    }
+
+    /// Draws of all parameters, evenly spread over the members.
+    pub(crate) fn draw(&self, count: u32, stream: &mut Stream) -> PosteriorDraws {
+        let weights = self.possible(None);
+        let step = weights.iter().sum::<f64>() / f64::from(count.max(1));
+        let (mut wanted, mut before) = (step * stream.uniform(), 0.0);
         let mut values = Vec::with_capacity(count as usize);
-        for (member, weight) in self.weights.iter().enumerate() {
+        for (member, weight) in weights.iter().enumerate() {
             before += weight;
             while wanted < before && values.len() < count as usize {
                 wanted += step;
-                let noise: Vec<f64> = (0..bands).map(|_| stream.normal()).collect();
-                let mut draw: Vec<f64> = self.curves.iter().map(|curve| curve.value(member, &noise)).collect();
-                if let [Some(sfr), Some(ssfr), Some(mass)] = rates {
-                    let missing = (draw[sfr] - draw[ssfr] - draw[mass]) / 3.0;
-                    draw[sfr] -= missing;
-                    draw[ssfr] += missing;
-                    draw[mass] += missing;
-                }
-                values.push(draw);
+                values.push(self.one(member, stream));
             }
         }
         PosteriorDraws { parameters: self.curves.iter().map(|curve| curve.parameter).collect(), values }
@@ -153,6 +207,22 @@ impl Refined {
 }
 
 impl Curve {
+    /// Keeps to a range of values.
+    fn hold(&mut self, range: Option<(f64, f64)>) {
+        let Some((low, high)) = range else { return };
+        let sigma = self.deviation().max(1e-9);
+        let (from, to) = (self.scores.of(low), self.scores.of(high));
+        // The share of a normal variable below x is erfc(-x / sqrt 2) / 2.
+        let below = |x: f64| 0.5 * libm::erfc(-x / sigma * std::f64::consts::FRAC_1_SQRT_2);
+        let shares = self.moved.iter().map(|moved| below(to - moved) - below(from - moved)).collect();
+        self.within = Some(Within { low, high, shares });
+    }
+
+    /// Standard deviation of the noise in the score.
+    fn deviation(&self) -> f64 {
+        self.noise.iter().map(|noise| noise * noise).sum::<f64>().sqrt()
+    }
+
     /// The value of a member with noise.
     fn value(&self, member: usize, noise: &[f64]) -> f64 {
         let off: f64 = self.noise.iter().zip(noise).map(|(own, noise)| own * noise).sum();
@@ -170,8 +240,7 @@ impl Curve {
             histogram[place as usize] += weight * (1.0 - part);
             histogram[place as usize + 1] += weight * part;
         }
-        let sigma = self.noise.iter().map(|noise| noise * noise).sum::<f64>().sqrt();
-        let histogram = gaussian(sigma, STEP).spread(&histogram);
+        let histogram = gaussian(self.deviation(), STEP).spread(&histogram);
         let running: Vec<f64> = std::iter::once(0.0)
             .chain(histogram.iter().scan(0.0, |sum, p| {
                 *sum += p;

@@ -1,7 +1,9 @@
 //! From a pixel's sums to what is said of it.
 
-use crate::fit::grid::{Axes, Axis};
+use crate::fit::few::effective;
+use crate::fit::grid::{Axes, Axis, Bins};
 use crate::fit::models::{Alone, Models};
+use crate::fit::prior::Prior;
 use crate::fit::refine::Refined;
 use crate::fit::scale_width::Kernel;
 use crate::fit::sweep::Outcome;
@@ -91,10 +93,17 @@ fn percentile(axis: &Axis, sums: &[f64], share: f64, total: f64, reading: Readin
     last
 }
 
-/// `1 / sum p^2` of the probabilities in `sums`.
-fn effective(sums: &[f64], total: f64) -> f64 {
-    let squares: f64 = sums.iter().map(|p| (p / total) * (p / total)).sum();
-    if squares > 0.0 { 1.0 / squares } else { 0.0 }
+/// Leaves nothing in bins that lie outside a range, and the same sum as before in those inside.
+fn hold(bins: &mut [f64], fine: &Bins, low: f64, high: f64) {
+    let before: f64 = bins.iter().sum();
+    // The bins of the ends themselves stay.
+    let inside = fine.index(low)..=fine.index(high);
+    let within: f64 = bins.iter().enumerate().filter(|(bin, _)| inside.contains(bin)).map(|(_, p)| p).sum();
+    if within > 0.0 {
+        for (bin, p) in bins.iter_mut().enumerate() {
+            *p *= if inside.contains(&bin) { before / within } else { 0.0 };
+        }
+    }
 }
 
 /// What a summary needs besides the sums.
@@ -123,19 +132,31 @@ pub(crate) struct Gathered {
 }
 
 /// The sums and the best pair of a pixel.
-pub(crate) fn gather(models: &Models, outcome: &Outcome, facts: &Facts, refined: Option<&Refined>) -> Gathered {
+pub(crate) fn gather(
+    models: &Models,
+    outcome: &Outcome,
+    facts: &Facts,
+    refined: Option<&Refined>,
+    priors: &[Prior],
+) -> Gathered {
     let tally = &outcome.tally;
-    let sums = match refined {
+    let mut sums = match refined {
         Some(refined) => refined.sums(&models.axes, tally.total),
         None => fine_sums(models, outcome, facts.width),
     };
+    // What spreads about pairs within a range may not leave it.
+    for (parameter, (low, high)) in priors.iter().filter_map(|prior| Some((prior.parameter, prior.range()?))) {
+        if let Some((_, bins)) = sums.iter_mut().find(|(of, _)| *of == parameter) {
+            hold(bins, &models.axes.of(parameter).fine, low, high);
+        }
+    }
     Gathered {
         best: best_fit(models, outcome, facts.jy_per_light, &sums),
         sums,
         total: tally.total,
         ln_evidence: libm::log(tally.total / models.weight) + outcome.ln_reference() + facts.ln_common,
-        effective_stellar: effective(&tally.rows, tally.total),
-        effective_dust: effective(&tally.columns, tally.total),
+        effective_stellar: effective(&tally.rows),
+        effective_dust: effective(&tally.columns),
         bands_used: facts.bands_used,
         redshift: models.redshift,
     }
