@@ -18,6 +18,11 @@ use clap::Parser;
 
 use crate::output::Output;
 
+/// Fits take and give back megabytes for every pixel; the C library's allocator would return them to the system each time,
+/// which costs as much as an optical fit.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Turns survey images of the sky into science-grade mosaics.
 #[derive(Parser)]
 #[command(name = "pogson", version, propagate_version = true, max_term_width = 120)]

@@ -11,6 +11,10 @@ use pogson_sed::fit::{Effort, Fitter, Options, naive};
 use pogson_sed::library::{Library, Light};
 use pogson_sed::magphys::{ZeroSigma, fit_text, read_filters, read_ir, read_observations, read_sfh};
 
+/// As the command has it: what a pixel gave back the next one takes, and not from the system.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// CPU seconds of this thread.
 fn cpu_seconds() -> f64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

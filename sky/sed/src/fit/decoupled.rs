@@ -1,9 +1,11 @@
 //! Pixels without any band that holds dust's light: chi2 hangs on the stellar model alone.
 //!
 //! Each stellar model then has one scale and one probability, which all dust models in its window share: sums over columns
-//! are differences of running sums over f_mu, and the dust's mass is a histogram that is moved ([`Masses`]).
+//! are differences of running sums over f_mu, and the dust's mass is a histogram that is moved, exactly ([`Masses`]) or for all
+//! stellar models together ([`Windows`]).
 //!
 //! [`Masses`]: crate::fit::masses::Masses
+//! [`Windows`]: crate::fit::windows::Windows
 
 use std::ops::Range;
 
@@ -14,6 +16,7 @@ use crate::fit::prior::NEVER;
 use crate::fit::sweep::{Best, Outcome, pair};
 use crate::fit::tally::{Offset, Offsets, Tally};
 use crate::fit::weigh::{Datum, Weighed};
+use crate::fit::windows::Share;
 use crate::parameter::Parameter;
 
 /// Stellar models that share a group of dust models.
@@ -37,11 +40,13 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
         rows.model.len(),
         models.columns.model.len(),
     );
-    let best = best(models, data, weighed);
+    let mut left = vec![0.0; rows.model.len()];
+    leave(&mut left, &weighed.a, &weighed.c);
+    let best = best(models, data, weighed, &left);
     let (reference, penalty) =
         if best.penalty < 0.5 * f64::from(NEVER) { (best.chi2, best.penalty) } else { (best.chi2, 0.0) };
     let likelihood = Likelihood::new(models.convention, weighed.total, reference);
-    let above = |row: usize| weighed.total * left_of(weighed, row) - reference;
+    let above = |row: usize| weighed.total * left[row] - reference;
     let count = |row: usize| f64::from(rows.window[row].1 - rows.window[row].0);
     // The best alone gives the sum at least its own pairs: what is so far above it that all such pairs stay below
     // `neglect` of these needs no power of two.
@@ -74,7 +79,7 @@ pub(crate) fn sweep(models: &Models, data: &[Datum], weighed: &Weighed, neglect:
     }
     match models.convention {
         Convention::Paper => exact_masses(models, &members, &mut tally.dust_mass),
-        Convention::Mended => table_masses(models, &members, &mut tally.dust_mass),
+        Convention::Mended => window_masses(models, &members, &mut tally.dust_mass),
     }
     spread(&mut tally.columns, &steps, &models.columns.rank);
     // Differences of sums may fall a rounding short of nothing.
@@ -96,31 +101,33 @@ fn offsets(models: &Models, weighed: &Weighed, row: usize) -> Offsets {
 
 /// log10 of the row's best scale, in solar masses.
 fn log_mass(weighed: &Weighed, row: usize) -> f64 {
-    let (a, c) = (weighed.a[row], weighed.c[row]);
-    let scale = if a > 0.0 && c > 0.0 { a / c } else { f64::MIN_POSITIVE };
-    libm::log10(scale * weighed.mass_unit)
+    libm::log10(weighed.alone(row).1)
 }
 
-/// What the row's best scale leaves, in units of the total.
-fn left_of(weighed: &Weighed, row: usize) -> f64 {
-    let (a, c) = (weighed.a[row], weighed.c[row]);
-    if a > 0.0 && c > 0.0 { (1.0 - a * a / c).max(0.0) } else { 1.0 }
+pogson_lanes::lanes! {
+    /// What each row's best scale leaves, in units of the total.
+    fn leave(left: &mut [f64], a: &[f64], c: &[f64]) {
+        for ((left, a), c) in left.iter_mut().zip(a).zip(c) {
+            let rest = 1.0 - a * a / c;
+            let rest = if rest > 0.0 { rest } else { 0.0 };
+            *left = if *a > 0.0 && *c > 0.0 { rest } else { 1.0 };
+        }
+    }
 }
 
 /// What priors take of the row at its best scale; no prior tells dust models apart here.
 fn penalty_of(models: &Models, weighed: &Weighed, row: usize) -> f64 {
-    if models.has_priors() { models.penalty_of(row, 0, libm::exp10(log_mass(weighed, row))) } else { 0.0 }
+    if models.has_priors() { models.penalty_of(row, 0, weighed.alone(row).1) } else { 0.0 }
 }
 
 /// The row that leaves least, by chi2 and priors, with the first of its columns in the library's order.
-fn best(models: &Models, data: &[Datum], weighed: &Weighed) -> Best {
+fn best(models: &Models, data: &[Datum], weighed: &Weighed, left: &[f64]) -> Best {
     let rows = &models.rows;
     let counts = |row: &usize| rows.window[*row].0 < rows.window[*row].1;
     let per_total = f64::from(TWO_LN_2) / weighed.total;
-    let score = |row: usize| left_of(weighed, row) + per_total * penalty_of(models, weighed, row);
-    let scores: Vec<f64> = (0..rows.model.len()).map(score).collect();
-    let least = (0..rows.model.len()).filter(counts).map(|row| scores[row]).fold(f64::INFINITY, f64::min);
-    let near = (0..rows.model.len()).filter(counts).filter(|&row| scores[row] <= least + 1e-9);
+    let score = |row: usize| left[row] + per_total * penalty_of(models, weighed, row);
+    let least = (0..rows.model.len()).filter(counts).map(score).fold(f64::INFINITY, f64::min);
+    let near = (0..rows.model.len()).filter(counts).filter(|&row| score(row) <= least + 1e-9);
     let mut best = Best::NONE;
     for row in near {
         let (low, high) = rows.window[row];
@@ -167,23 +174,12 @@ fn exact_masses(models: &Models, members: &[Member], bins: &mut [f64]) {
     }
 }
 
-fn table_masses(models: &Models, members: &[Member], bins: &mut [f64]) {
-    let (first, reach) = models.masses.reach();
-    let mut row = vec![0.0; reach];
-    let mut buffer = [Vec::new(), Vec::new()];
-    for member in members {
-        let offset = member.offsets.dust;
-        let start = first + offset.bin;
-        let window = window(models, member);
-        // Nearly always all bins are within the axis, and the sums go there at once.
-        match usize::try_from(start).ok().and_then(|start| bins.get_mut(start..start + reach)) {
-            Some(bins) => models.masses.add_by_table(bins, window, offset.part, member.p, &mut buffer),
-            None => {
-                models.masses.add_by_table(&mut row, window, offset.part, member.p, &mut buffer);
-                put(bins, &mut row, start);
-            }
-        }
-    }
+fn window_masses(models: &Models, members: &[Member], bins: &mut [f64]) {
+    let share = |member: &Member| {
+        let ((low, high), offset) = (models.rows.window[member.row], member.offsets.dust);
+        Share { low, high, offset: f64::from(offset.bin) + f64::from(offset.part), p: member.p }
+    };
+    models.windows.add_to(bins, &members.iter().map(share).collect::<Vec<Share>>());
 }
 
 /// Hands each column the running sum at its rank.

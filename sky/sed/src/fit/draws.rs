@@ -46,7 +46,7 @@ pub(crate) fn draw(
     let tally = &outcome.tally;
     let likelihood = Likelihood::new(models.convention, outcome.signal, outcome.reference);
     let parameters = parameters(models);
-    let weighed = Weighed::with_columns(models, data);
+    let weighed = Weighed::new(models, data);
     let mut partners = Partners::default();
     let step = tally.total / f64::from(count.max(1));
     let mut wanted = step * stream.uniform();

@@ -94,7 +94,7 @@ impl Ensemble {
 /// - `outcome`: of errors that are smaller by the root of `power`.
 fn draw(models: &Models, data: &[Datum], outcome: &Outcome, power: f64) -> Vec<Member> {
     let mut stream = Stream::new(SEED, Purpose::Ensemble, 0);
-    let weighed = Weighed::with_columns(models, data);
+    let weighed = Weighed::new(models, data);
     let reference = pair(models, data, outcome.best.row, outcome.best.column).0;
     let likelihood = Likelihood::new(models.convention, weighed.total, reference);
     let proposal = Few::new(&outcome.tally.rows, &models.rows.prior).raised(power);

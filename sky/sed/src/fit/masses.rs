@@ -1,7 +1,8 @@
-//! The bins of dust mass of many models at once, for pixels whose dust models all share their stellar model's probability.
+//! The bins of dust mass of many models at once, exactly, for pixels whose dust models all share their stellar model's
+//! probability.
 //!
 //! A stellar model's dust masses are those of its window times one factor: its histogram is that of `log10 mass` moved by
-//! an offset. Positions are in units of a bin with 18 bits of fraction; 6 of these (4 for whole libraries) make the phase.
+//! an offset. Positions are in units of a bin with 18 bits of fraction; 6 of these make the phase.
 //! Which models a move carries into the next bin follows from the phase but for those of one phase, which are looked at
 //! one by one.
 
@@ -11,11 +12,8 @@ use std::ops::Range;
 const FRACTION: i32 = 18;
 /// One bin.
 const BIN: i32 = 1 << FRACTION;
-/// Bits of the phase of a group, and of a library's table.
+/// Bits of the phase of a group.
 const PHASE: i32 = 6;
-const TABLE_PHASE: i32 = 4;
-/// Steps of ranks of a library's table.
-const STEPS: usize = 200;
 
 /// `log10` of mass per luminosity of each dust model, in order of f_mu.
 pub(crate) struct Masses {
@@ -24,11 +22,6 @@ pub(crate) struct Masses {
     /// The lowest bin, and how many bins there are from there.
     first: i32,
     bins: usize,
-    /// Ranks of a step of the table.
-    step: usize,
-    /// For each step of ranks and each phase, how many models before that rank lie below that phase, by bin; the last phase
-    /// counts all.
-    table: Vec<u16>,
 }
 
 pogson_lanes::lanes! {
@@ -39,15 +32,6 @@ pogson_lanes::lanes! {
         }
         for ((bin, &below), &all) in bins[1..].iter_mut().zip(below).zip(all) {
             *bin = p.mul_add(f64::from(all - below), *bin);
-        }
-    }
-}
-
-pogson_lanes::lanes! {
-    /// `out = high - low`.
-    fn difference(out: &mut [f32], high: &[u16], low: &[u16]) {
-        for ((out, &high), &low) in out.iter_mut().zip(high).zip(low) {
-            *out = f32::from(high) - f32::from(low);
         }
     }
 }
@@ -64,82 +48,16 @@ pub(crate) struct Group {
 
 impl Masses {
     /// `places`: of each model in bins, by rank.
-    pub(crate) fn new(places: &[f64], with_table: bool) -> Masses {
+    pub(crate) fn new(places: &[f64]) -> Masses {
         let position: Vec<i32> = places.iter().map(|place| libm::floor(place * f64::from(BIN)) as i32).collect();
         let low = position.iter().copied().min().unwrap_or(0) >> FRACTION;
         let high = position.iter().copied().max().unwrap_or(0) >> FRACTION;
-        let (bins, step) = ((high - low) as usize + 1, position.len().div_ceil(STEPS).max(1));
-        let mut masses = Masses { position, first: low, bins, step, table: Vec::new() };
-        if with_table {
-            masses.table = masses.make_table();
-        }
-        masses
+        Masses { position, first: low, bins: (high - low) as usize + 1 }
     }
 
     /// Number of bins that a row's masses may reach, and the first of them before a row's offset.
     pub(crate) fn reach(&self) -> (i32, usize) {
         (self.first, self.bins + 1)
-    }
-
-    fn make_table(&self) -> Vec<u16> {
-        let phases = 1 << TABLE_PHASE;
-        let row = (phases + 1) * self.bins;
-        let mut counts = vec![0u16; row];
-        let mut table = Vec::with_capacity((self.position.len() / self.step + 2) * row);
-        let mut push = |counts: &[u16]| {
-            let mut running = vec![0u16; self.bins];
-            for phase in 0..=phases {
-                table.extend_from_slice(&running);
-                for (sum, count) in running.iter_mut().zip(&counts[phase * self.bins..]) {
-                    *sum = sum.wrapping_add(*count);
-                }
-            }
-        };
-        push(&counts);
-        for block in self.position.chunks(self.step) {
-            for &position in block {
-                let phase = (position >> (FRACTION - TABLE_PHASE)) & (phases as i32 - 1);
-                let bin = (position >> FRACTION) - self.first;
-                let slot = &mut counts[phase as usize * self.bins + bin as usize];
-                *slot = slot.wrapping_add(1);
-            }
-            push(&counts);
-        }
-        table
-    }
-
-    /// Adds `p` for each model of `ranks`, moved by `offset` bins, to `bins`, whose first is bin `self.first` plus the whole
-    /// part of the offset. Window and offset are rounded: to a two hundredth
-    /// of all models and to a sixteenth of a bin.
-    pub(crate) fn add_by_table(
-        &self,
-        bins: &mut [f64],
-        ranks: Range<usize>,
-        part: f32,
-        p: f64,
-        buffer: &mut [Vec<f32>; 2],
-    ) {
-        let size = self.step;
-        let steps = self.position.len().div_ceil(size);
-        let step = |rank: usize| if rank >= self.position.len() { steps } else { (rank + size / 2) / size };
-        let (low, high) = (step(ranks.start), step(ranks.end));
-        let real = |step: usize| (step * size).min(self.position.len());
-        let counted = real(high) - real(low);
-        if counted == 0 {
-            return;
-        }
-        let phases = 1 << TABLE_PHASE;
-        let carry = phases - (f64::from(part) * phases as f64 + 0.5) as usize;
-        let at = |step: usize, phase: usize| {
-            let start = (step * (phases + 1) + phase) * self.bins;
-            &self.table[start..start + self.bins]
-        };
-        let [below, all] = buffer;
-        below.resize(self.bins, 0.0);
-        all.resize(self.bins, 0.0);
-        difference(below, at(high, carry), at(low, carry));
-        difference(all, at(high, phases), at(low, phases));
-        add_moved(bins, below, all, p * ranks.len() as f64 / counted as f64);
     }
 
     /// What rows whose windows all hold `core` share.
@@ -224,7 +142,7 @@ mod tests {
     #[test]
     fn a_group_gives_what_the_plain_loop_gives() {
         let places = places(5000);
-        let masses = Masses::new(&places, false);
+        let masses = Masses::new(&places);
         let (first, bins) = masses.reach();
         for (ranks, core, part) in
             [(100..4000, 300..3900, 0.3f32), (0..5000, 0..5000, 0.999), (7..9, 0..0, 0.5), (40..900, 40..900, 0.0)]
@@ -237,21 +155,5 @@ mod tests {
             let off: f64 = sums.iter().zip(&plain).map(|(a, b)| (a - b).abs()).sum();
             assert!(off <= 2.0, "{off}");
         }
-    }
-
-    #[test]
-    fn a_table_moves_no_quantile_by_a_tenth_of_a_bin() {
-        let places = places(20_000);
-        let masses = Masses::new(&places, true);
-        let (first, bins) = masses.reach();
-        let mut sums = vec![0.0; bins];
-        let ranks = 3000..17_111;
-        masses.add_by_table(&mut sums, ranks.clone(), 0.37, 1.0, &mut [vec![], vec![]]);
-        let plain = plainly(&places, ranks, 0.37, first, bins);
-        let mean = |sums: &[f64]| {
-            sums.iter().enumerate().map(|(bin, n)| n * bin as f64).sum::<f64>() / sums.iter().sum::<f64>()
-        };
-        assert!((sums.iter().sum::<f64>() - plain.iter().sum::<f64>()).abs() < 1e-6);
-        assert!((mean(&sums) - mean(&plain)).abs() < 1.0, "{} {}", mean(&sums), mean(&plain));
     }
 }

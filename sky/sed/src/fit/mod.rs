@@ -44,6 +44,7 @@ mod summary;
 mod sweep;
 mod tally;
 mod weigh;
+mod windows;
 
 pub use draws::PosteriorDraws;
 pub use models::{Convention, Models, ModelsError};

@@ -3,6 +3,7 @@
 use crate::fit::grid::Axes;
 use crate::fit::masses::Masses;
 use crate::fit::prior::Scaled;
+use crate::fit::windows::Windows;
 use crate::library::{Band, Library, Light};
 use crate::parameter::Parameter;
 
@@ -33,6 +34,8 @@ pub struct Models {
     pub(crate) scaled: Scaled,
     /// Dust masses in order of f_mu.
     pub(crate) masses: Masses,
+    /// The same for sums over many windows at once.
+    pub(crate) windows: Windows,
     /// Whose arithmetic is followed.
     pub(crate) convention: Convention,
 }
@@ -92,6 +95,15 @@ pub(crate) struct Alone {
     pub value: Vec<f64>,
     /// Its fine bin.
     pub bin: Vec<u16>,
+    /// One more than the greatest of these.
+    pub reach: usize,
+}
+
+impl Alone {
+    fn new(parameter: Parameter, value: Vec<f64>, bin: Vec<u16>) -> Alone {
+        let reach = bin.iter().max().map_or(0, |&bin| usize::from(bin) + 1);
+        Alone { parameter, value, bin, reach }
+    }
 }
 
 /// What of MAGPHYS's arithmetic is followed in laying out a library.
@@ -176,7 +188,6 @@ impl Models {
         let scale = axes.of(Parameter::DustMass).fine.scale();
         let places: Vec<f64> =
             by_f_mu.iter().map(|&model| libm::log10(library.dust.mass[model as usize]) * scale).collect();
-        let masses = Masses::new(&places, convention == Convention::Mended);
         let mut models = Models {
             bands: library.bands.clone(),
             light,
@@ -187,7 +198,8 @@ impl Models {
             pairs: 0,
             weight: 0.0,
             scaled: Scaled::new(),
-            masses,
+            masses: Masses::new(&places),
+            windows: Windows::new(&places),
             convention,
         };
         models.count();
@@ -262,7 +274,7 @@ impl Rows {
                 } else {
                     fine.indices(value.iter().copied())
                 };
-                Alone { parameter, value, bin }
+                Alone::new(parameter, value, bin)
             })
             .collect();
         Rows {
@@ -321,7 +333,7 @@ impl Columns {
             .into_iter()
             .map(|(parameter, value)| {
                 let bin = axes.of(parameter).fine.indices(value.iter().copied());
-                Alone { parameter, value, bin }
+                Alone::new(parameter, value, bin)
             })
             .collect();
         Columns {

@@ -14,6 +14,10 @@ pub(crate) struct Partners {
     columns: Vec<(u32, f64)>,
     /// What each column leaves, in units of the total.
     left: Vec<f64>,
+    /// Where all columns are alike: the columns by rank, the row's window and the probability of each.
+    by_rank: Vec<u32>,
+    window: (u32, u32),
+    p: f64,
 }
 
 impl Partners {
@@ -31,7 +35,18 @@ impl Partners {
     ) {
         self.columns.clear();
         let (low, high) = models.rows.window[row];
+        (self.window, self.p) = ((low, high), 0.0);
         if low >= high {
+            return;
+        }
+        if !weighed.paired {
+            let (left, scale) = weighed.alone(row);
+            let above = weighed.total * left - reference;
+            let taken = if models.has_priors() { models.penalty_of(row, 0, scale) - penalty } else { 0.0 };
+            self.p = likelihood.of(above) * libm::exp2((-taken).min(1000.0));
+            if self.by_rank.is_empty() {
+                self.by_rank = columns_by_rank(models);
+            }
             return;
         }
         let first = low as usize / SLICE * SLICE;
@@ -50,14 +65,9 @@ impl Partners {
         let (b, e) = (&weighed.b[first..last], &weighed.e[first..last]);
         leave(&mut self.left, b, e, weighed.a[row], weighed.c[row], weighed.luminosity[row]);
         let mut sum = 0.0;
-        // Where no band shows dust, all partners leave the same.
-        let mut known = (f64::NAN, 0.0);
         for (k, &left) in self.left.iter().enumerate().filter(|(_, left)| **left <= limit) {
             if (low as i32..high as i32).contains(&models.columns.rank[first + k]) {
-                if left != known.0 {
-                    known = (left, likelihood.of(weighed.total * left - reference));
-                }
-                let p = known.1;
+                let p = likelihood.of(weighed.total * left - reference);
                 sum += if models.has_priors() {
                     let num = weighed.luminosity[row] * b[k] + weighed.a[row];
                     let scale = if num > 0.0 { (1.0 - left) / num * weighed.mass_unit } else { 0.0 };
@@ -72,15 +82,33 @@ impl Partners {
 
     /// Sum of the probabilities.
     pub(crate) fn total(&self) -> f64 {
-        self.columns.last().map_or(0.0, |last| last.1)
+        let alike = self.p * f64::from(self.window.1.saturating_sub(self.window.0));
+        self.columns.last().map_or(alike, |last| last.1)
     }
 
     /// The column at a share of the sum; none if there is none.
     pub(crate) fn choose(&self, share: f64) -> Option<usize> {
+        if self.p > 0.0 {
+            let (low, high) = self.window;
+            let rank = low + ((share * f64::from(high - low)) as u32).min(high - low - 1);
+            return self.by_rank.get(rank as usize).map(|&column| column as usize);
+        }
         let wanted = share * self.total();
         let place = self.columns.partition_point(|(_, sum)| *sum <= wanted);
         self.columns.get(place).or(self.columns.last()).map(|entry| entry.0 as usize)
     }
+}
+
+/// The column of each rank in f_mu.
+fn columns_by_rank(models: &Models) -> Vec<u32> {
+    let columns = &models.columns;
+    let mut by_rank = vec![0; columns.count];
+    for (column, &rank) in columns.rank.iter().enumerate() {
+        if let Some(slot) = by_rank.get_mut(rank as usize) {
+            *slot = column as u32;
+        }
+    }
+    by_rank
 }
 
 pogson_lanes::lanes! {

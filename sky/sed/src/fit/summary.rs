@@ -34,14 +34,16 @@ fn fine_sums(models: &Models, outcome: &Outcome, width: Option<f64>) -> Vec<(Par
 /// The sums as they were gathered.
 fn plain_sums(models: &Models, outcome: &Outcome) -> Vec<(Parameter, Vec<f64>)> {
     let tally = &outcome.tally;
-    // Most stellar models have no share, and are passed over once for all parameters.
+    // Models without a share are passed over once for all parameters.
     let members = |probability: &[f64]| -> Vec<(u32, f64)> {
-        probability.iter().enumerate().filter(|(_, p)| **p > 0.0).map(|(model, &p)| (model as u32, p)).collect()
+        let count = probability.iter().filter(|p| **p > 0.0).count();
+        let mut members = Vec::with_capacity(count);
+        members.extend(probability.iter().enumerate().filter(|(_, p)| **p > 0.0).map(|(model, &p)| (model as u32, p)));
+        members
     };
     let alone = |of: &Alone, members: &[(u32, f64)]| {
         // MAGPHYS's clip of sSFR lets bins lie beyond the axis.
-        let longest = of.bin.iter().max().map_or(0, |&bin| usize::from(bin) + 1);
-        let mut bins = vec![0.0; models.axes.of(of.parameter).fine.len().max(longest)];
+        let mut bins = vec![0.0; models.axes.of(of.parameter).fine.len().max(of.reach)];
         for &(model, p) in members {
             bins[usize::from(of.bin[model as usize])] += p;
         }

@@ -92,24 +92,20 @@ pogson_lanes::lanes! {
 }
 
 impl Weighed {
-    /// For the sums over pairs, where dust models differ.
+    /// What a row leaves by itself at its best scale, in units of the total, and that scale in solar masses.
+    pub(crate) fn alone(&self, row: usize) -> (f64, f64) {
+        let (a, c) = (self.a[row], self.c[row]);
+        if a > 0.0 && c > 0.0 { ((1.0 - a * a / c).max(0.0), a / c * self.mass_unit) } else { (1.0, f64::MIN_POSITIVE) }
+    }
+
     pub(crate) fn new(models: &Models, data: &[Datum]) -> Weighed {
-        Weighed::laid_out(models, data, models.tells_dust_apart())
-    }
-
-    /// With the sums over dust models, whether they differ or not.
-    pub(crate) fn with_columns(models: &Models, data: &[Datum]) -> Weighed {
-        Weighed::laid_out(models, data, true)
-    }
-
-    fn laid_out(models: &Models, data: &[Datum], columns_wanted: bool) -> Weighed {
         let (rows, columns) = (&models.rows, &models.columns);
         let total: f64 = data.iter().map(|datum| datum.light * datum.light * datum.weight).sum();
         let light = |datum: &Datum| models.light[datum.band];
         let has = |wanted: Light| data.iter().any(|datum| light(datum) == wanted);
         let any_dust = has(Light::Dust) || has(Light::Both);
         let zeros = |count: usize| vec![0.0; count];
-        let paired = any_dust || columns_wanted;
+        let paired = any_dust || models.tells_dust_apart();
         // Where dust models are alike, sums over them are nothing, and stay empty.
         let (n_rows, n_columns) = (rows.model.len(), if paired { columns.model.len() } else { 0 });
 
