@@ -17,6 +17,7 @@ pub enum Found {
 /// The band of an image by its header, else by its file's name; None if neither shows it.
 pub fn recognise(header: &Header, file_name: &str) -> Option<(&'static SurveyBand, Found)> {
     by_survey(header)
+        .or_else(|| by_channel_of_mips(header))
         .or_else(|| by_filter(header))
         .map(|band| (band, Found::Header))
         .or_else(|| by_name(file_name).map(|band| (band, Found::FileName)))
@@ -36,6 +37,20 @@ fn by_survey(header: &Header) -> Option<&'static SurveyBand> {
         Survey::Legacy => return None,
     };
     named(&format!("{word}_{band}"))
+}
+
+/// Spitzer's MIPS numbers its channels by wavelength by keyword CHNLNUM.
+fn by_channel_of_mips(header: &Header) -> Option<&'static SurveyBand> {
+    if !header.str("INSTRUME").is_some_and(|name| name.trim().eq_ignore_ascii_case("MIPS")) {
+        return None;
+    }
+    let name = match header.i64("CHNLNUM")? {
+        1 => "MIPS_24",
+        2 => "MIPS_70",
+        3 => "MIPS_160",
+        _ => return None,
+    };
+    named(name)
 }
 
 /// Keywords that name survey and filter together, or apart.
@@ -58,7 +73,7 @@ fn by_filter(header: &Header) -> Option<&'static SurveyBand> {
 }
 
 /// Words of the name: the survey's, followed at once by the band's, or both in one word. The last such pair counts, for
-/// galaxies come before their bands in names.
+/// galaxies come before their bands in names. GALEX's archive says `fd-int` and `nd-int` in names of tiles.
 fn by_name(file_name: &str) -> Option<&'static SurveyBand> {
     let stem = file_name.trim_end_matches(".gz").trim_end_matches(".fz");
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
@@ -69,8 +84,13 @@ fn by_name(file_name: &str) -> Option<&'static SurveyBand> {
         let known = KNOWN.iter().any(|band| band.survey_words.contains(&survey.as_str()));
         if known { named(&format!("{}_{}", pair[0], pair[1].trim_end_matches("um"))) } else { None }
     });
+    let galex = words.windows(2).find_map(|pair| match (pair[0], pair[1].starts_with("int")) {
+        ("fd", true) => named("GALEX_FUV"),
+        ("nd", true) => named("GALEX_NUV"),
+        _ => None,
+    });
     // In one word the survey has to be said, or a word such as W1 or FUV stand alone.
-    pairs.or_else(|| words.iter().rev().filter(|w| w.len() > 1).find_map(|word| named(word)))
+    pairs.or(galex).or_else(|| words.iter().rev().filter(|w| w.len() > 1).find_map(|word| named(word)))
 }
 
 #[cfg(test)]
@@ -91,6 +111,8 @@ mod tests {
             ("ngc628_sdssr_v2.fits", Some("SDSS_r")),
             ("1210p015_ac51-w1-int-3.fits", Some("WISE_W1")),
             ("herschel_160um.fits", Some("PACS_160")),
+            ("AIS_212_sg41-fd-int.fits.gz", Some("GALEX_FUV")),
+            ("NGA_M81-nd-intbgsub.fits", Some("GALEX_NUV")),
             ("image.fits", None),
             ("r.fits", None),
         ] {
@@ -105,5 +127,7 @@ mod tests {
         assert_eq!(found("FILTER = 'SDSS_g'", "x.fits"), Some("SDSS_g"));
         assert_eq!(found("FILTER = 'r'\nTELESCOP = 'PS1'", "x.fits"), Some("PS1_r"));
         assert_eq!(found("FILTER = 'r'", "x.fits"), None);
+        assert_eq!(found("INSTRUME = 'MIPS'\nCHNLNUM = 2", "x.fits"), Some("MIPS_70"));
+        assert_eq!(found("INSTRUME = 'MIPS'\nCHNLNUM = 9", "x.fits"), None);
     }
 }

@@ -37,6 +37,12 @@ impl<R: BufRead> Rows<R> {
         Ok(())
     }
 
+    /// Whether the next line, which is read and forgotten, begins with `start`.
+    pub(super) fn skip_one_that_says(&mut self, start: &str) -> Result<bool, MagphysError> {
+        self.read_line()?;
+        Ok(self.bytes.starts_with(start.as_bytes()))
+    }
+
     /// The next line that is neither blank nor a comment (`#`), or none at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, MagphysError> {
         loop {

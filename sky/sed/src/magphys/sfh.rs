@@ -5,15 +5,28 @@ use std::io::BufRead;
 use super::MagphysError;
 use super::magnitude::luminosity;
 use super::rows::Rows;
-use crate::library::{Band, Light, Stellar};
+use super::write::HISTORY_COLUMNS;
+use crate::library::{Band, Histories, Light, Stellar};
 
 /// Properties in a line, between the model's number and the magnitudes.
 const PROPERTIES: usize = 24;
 
+/// Properties of histories, in the order of [`Histories::columns_mut`].
+const HISTORY: [(usize, &str); 7] = [
+    (1, "age"),
+    (19, "mass-weighted age"),
+    (20, "light-weighted age"),
+    (2, "gamma"),
+    (3, "metallicity"),
+    (9, "time since the last burst"),
+    (7, "mass formed"),
+];
+
 /// Reads a stellar library: two header lines, then for each model its number, 24 properties (4 tau_V, 5 mu, 6 M*, 10 SFR,
 /// 21 L_dust, 22 f_mu) and absolute AB magnitudes in those of `bands` that hold stellar light at `redshift`.
 ///
-/// The luminosities and rates come out per stellar mass, [`crate::library::Library`]'s way. There are no histories.
+/// The luminosities and rates come out per stellar mass, [`crate::library::Library`]'s way. Histories are read where the second
+/// line says which columns hold them, as in files of [`super::write_sfh`].
 ///
 /// - `bands`: all bands of the fit, in order;
 /// - `redshift`: decides which bands have a column (the galaxy's, in MAGPHYS);
@@ -26,7 +39,9 @@ pub fn read_sfh(input: impl BufRead, file: &str, bands: &[Band], redshift: f64) 
     let needed = 1 + PROPERTIES + columns.len();
     let why = || format!("number, {PROPERTIES} properties, magnitudes in {} bands below 10 um", columns.len());
     let mut rows = Rows::new(input, file);
-    rows.skip(2)?;
+    rows.skip(1)?;
+    let told = rows.skip_one_that_says(HISTORY_COLUMNS)?;
+    let mut history = Histories::default();
     let mut stellar = Stellar { flux: vec![Vec::new(); bands.len()], ..Stellar::default() };
     while let Some(row) = rows.next()? {
         row.expect(needed, why)?;
@@ -51,6 +66,11 @@ pub fn read_sfh(input: impl BufRead, file: &str, bands: &[Band], redshift: f64) 
         stellar.f_mu.push(f_mu);
         stellar.ssfr.push(rate / mass);
         stellar.dust_luminosity.push(dust / mass);
+        if told {
+            for ((field, what), column) in HISTORY.into_iter().zip(history.columns_mut()) {
+                column.push(property(field, what)?);
+            }
+        }
         for (field, &band) in (1 + PROPERTIES..).zip(&columns) {
             stellar.flux[band].push(luminosity(row.magnitude(field)?) / mass);
         }
@@ -58,6 +78,8 @@ pub fn read_sfh(input: impl BufRead, file: &str, bands: &[Band], redshift: f64) 
     if stellar.is_empty() {
         return Err(rows.empty("models"));
     }
+    // Models without histories are written with zeros.
+    stellar.history = history.age.iter().any(|age| *age > 0.0).then_some(history);
     let models = stellar.len();
     for flux in &mut stellar.flux {
         // Bands of dust alone had no column.

@@ -5,6 +5,10 @@ use std::io::{self, Write};
 use super::magnitude::magnitude;
 use crate::library::{Band, Dust, Histories, Light, Stellar};
 
+/// Start of the second line of stellar libraries written here: where properties of histories stand, which MAGPHYS leaves open.
+pub(super) const HISTORY_COLUMNS: &str =
+    "# index age gamma Z tau_V mu M* formed - last_burst SFR -(8) age_M age_L L_dust f_mu - -";
+
 /// Writes a stellar library as [`super::read_sfh`] and MAGPHYS read it, per Msun of stars.
 ///
 /// Of the 24 properties those that MAGPHYS takes are filled (4, 5, 6, 10, 21, 22), and from histories 1 age (yr), 2 gamma
@@ -15,7 +19,7 @@ use crate::library::{Band, Dust, Histories, Light, Stellar};
 /// The writer's.
 pub fn write_sfh(out: &mut impl Write, stellar: &Stellar, bands: &[Band], redshift: f64) -> io::Result<()> {
     writeln!(out, "# pogson: stellar models at z={redshift:.4}, per solar mass of stars")?;
-    write!(out, "# index age gamma Z tau_V mu M* formed - last_burst SFR -(8) age_M age_L L_dust f_mu - -")?;
+    write!(out, "{HISTORY_COLUMNS}")?;
     let columns = held(bands, redshift, Light::Dust);
     names(out, bands, &columns)?;
     let of = |column: fn(&Histories) -> &Vec<f64>, k: usize| stellar.history.as_ref().map_or(0.0, |h| column(h)[k]);
@@ -127,12 +131,19 @@ mod tests {
         for (a, b) in again.flux.iter().zip(&stellar.flux).chain(dust_again.flux.iter().zip(&dust.flux)) {
             close(a, b);
         }
+        let (mut history, mut written) = (again.history.clone().unwrap(), stellar.history.clone().unwrap());
+        for (a, b) in history.columns_mut().into_iter().zip(written.columns_mut()) {
+            close(a, b);
+        }
         close(&again.f_mu, &stellar.f_mu);
         close(&again.ssfr, &stellar.ssfr);
         close(&again.dust_luminosity, &stellar.dust_luminosity);
         for (a, b) in dust_again.columns().into_iter().zip(dust.columns()) {
             close(a, b);
         }
+        // Under other headers the columns may mean anything.
+        let other = String::from_utf8(sfh).unwrap().replacen("# index", "# number", 1);
+        assert_eq!(read_sfh(other.as_bytes(), "s", &bands, 0.01).unwrap().history, None);
         let read = read_filters(&table[..], "f").unwrap();
         assert!(read.len() == 4 && read[3].band.id == 4 && read[0].fit);
     }
