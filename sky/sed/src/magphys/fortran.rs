@@ -1,4 +1,4 @@
-//! Numbers as Fortran's edit descriptors print them.
+//! Numbers as Fortran's edit descriptors print them, and as its input reads them.
 
 /// `Fw.d`: fixed point, right-adjusted in `width`; asterisks where it does not fit.
 pub(super) fn fixed(value: f64, width: usize, digits: usize) -> String {
@@ -51,6 +51,24 @@ fn fit(text: String, width: usize) -> String {
     if text.len() > width { "*".repeat(width) } else { format!("{text:>width$}") }
 }
 
+/// A number as Fortran writes and reads it: also `1.5D-3`, `1.5-103` and `.5`.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    if let Ok(value) = text.parse() {
+        return Some(value);
+    }
+    let text = text.replace(['d', 'D'], "e");
+    if let Ok(value) = text.parse() {
+        return Some(value);
+    }
+    let sign = text.bytes().skip(1).position(|byte| byte == b'-' || byte == b'+')? + 1;
+    let (mantissa, exponent) = text.split_at_checked(sign)?;
+    let exponent: i32 = exponent.parse().ok()?;
+    if mantissa.contains(['e', 'E']) {
+        return None;
+    }
+    format!("{mantissa}e{exponent}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +85,18 @@ mod tests {
         assert_eq!(engineering(427_814.2, 20, 6), "        0.427814E+06");
         assert_eq!(engineering(0.7376, 20, 4), "          0.7376E+00");
         assert_eq!(engineering(0.01, 10, 2), "  0.10E-01");
+    }
+
+    #[test]
+    fn fortran_numbers_are_read_in_all_their_spellings() {
+        assert_eq!(number("1.5D-3"), Some(1.5e-3));
+        assert_eq!(number("1.664E-029"), Some(1.664e-29));
+        assert_eq!(number("-1.5-103"), Some(-1.5e-103));
+        assert_eq!(number("+.5"), Some(0.5));
+        assert_eq!(number("2"), Some(2.0));
+        assert_eq!(number("1.0+100"), Some(1e100));
+        for text in ["", "-", "1e5-3", "1.0-", "abc", "1..0", "--1"] {
+            assert_eq!(number(text), None, "{text}");
+        }
     }
 }

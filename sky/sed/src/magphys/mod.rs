@@ -6,7 +6,7 @@
 
 mod error;
 mod filters;
-mod fortran;
+pub(crate) mod fortran;
 mod ir;
 mod magnitude;
 mod observations;

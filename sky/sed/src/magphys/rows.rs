@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::MagphysError;
+use super::fortran::number;
 
 /// Bytes that a line may have; real ones have at most a few hundred per hundred filters.
 const LIMIT: usize = 1 << 20;
@@ -121,40 +122,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A number as Fortran writes and reads it: also `1.5D-3`, `1.5-103` and `.5`.
-fn number(text: &str) -> Option<f64> {
-    if let Ok(value) = text.parse() {
-        return Some(value);
-    }
-    let text = text.replace(['d', 'D'], "e");
-    if let Ok(value) = text.parse() {
-        return Some(value);
-    }
-    let sign = text.bytes().skip(1).position(|byte| byte == b'-' || byte == b'+')? + 1;
-    let (mantissa, exponent) = text.split_at_checked(sign)?;
-    let exponent: i32 = exponent.parse().ok()?;
-    if mantissa.contains(['e', 'E']) {
-        return None;
-    }
-    format!("{mantissa}e{exponent}").parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fortran_numbers_are_read_in_all_their_spellings() {
-        assert_eq!(number("1.5D-3"), Some(1.5e-3));
-        assert_eq!(number("1.664E-029"), Some(1.664e-29));
-        assert_eq!(number("-1.5-103"), Some(-1.5e-103));
-        assert_eq!(number("+.5"), Some(0.5));
-        assert_eq!(number("2"), Some(2.0));
-        assert_eq!(number("1.0+100"), Some(1e100));
-        for text in ["", "-", "1e5-3", "1.0-", "abc", "1..0", "--1"] {
-            assert_eq!(number(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_line_without_end_is_an_error_not_a_full_memory() {

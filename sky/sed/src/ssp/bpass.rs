@@ -7,6 +7,7 @@ use core::cmp::Ordering;
 
 use super::embedded::embedded;
 use super::{LIGHT, Ssp, SspError};
+use crate::magphys::fortran::number;
 
 /// Mass formed, Msun.
 const FORMED: f64 = 1e6;
@@ -86,7 +87,7 @@ fn table(text: &str) -> Result<Vec<Vec<f64>>, usize> {
         if content.trim().is_empty() || content.starts_with('#') {
             continue;
         }
-        let row: Option<Vec<f64>> = content.split_whitespace().map(|field| field.parse().ok()).collect();
+        let row: Option<Vec<f64>> = content.split_whitespace().map(number).collect();
         let row = row.filter(|row| rows.first().is_none_or(|first| first.len() == row.len())).ok_or(line + 1)?;
         rows.push(row);
     }

@@ -65,6 +65,12 @@ mod tests {
     }
 
     #[test]
+    fn faint_light_may_have_three_digits_in_its_exponent_as_fortran_writes_it() {
+        let ssp = Ssp::from_fsps(&FILE.replace("1e-15", "1.0-103"), "f.spec", None).unwrap();
+        assert!(ssp.spectrum(0, 1)[0] < 1e-30 && ssp.spectrum(0, 1)[1] > 1e-16);
+    }
+
+    #[test]
     fn files_of_other_forms_are_refused() {
         assert!(Ssp::from_fsps(&FILE.replace("# ", "! "), "f", Some(0.02)).is_err());
         assert!(Ssp::from_fsps(&FILE[..FILE.len() - 30], "f", None).unwrap_err().to_string().contains("age 2 of 2"));

@@ -48,7 +48,7 @@ pub enum SspError {
         needed: usize,
     },
     /// Coordinates that do not increase.
-    #[error("{name}: {what} {second} follows {first}; sort the table so that {what}s increase")]
+    #[error("{name}: {what} {second} follows {first}; sort the table so that its values increase")]
     Order {
         /// The table.
         name: String,
@@ -58,6 +58,16 @@ pub enum SspError {
         first: f64,
         /// The one after it.
         second: f64,
+    },
+    /// Two tables of one metallicity.
+    #[error("{name}: has the metallicity {metallicity}, which {first} has too; leave one of them out, or say FILE@Z")]
+    Twice {
+        /// The second table.
+        name: String,
+        /// The first.
+        first: String,
+        /// What both have.
+        metallicity: f64,
     },
     /// A value out of range.
     #[error("{name}: {what} {value} is out of range ({range})")]
@@ -228,6 +238,9 @@ impl Ssp {
                     return Err(SspError::Mixed { name: table.name, first: joined.name, what });
                 }
             }
+            if let Some(&metallicity) = table.metallicity.iter().find(|z| joined.metallicity.contains(z)) {
+                return Err(SspError::Twice { name: table.name, first: joined.name, metallicity });
+            }
             joined.metallicity.extend(table.metallicity);
             joined.light.extend(table.light);
             joined.mass.extend(table.mass);
@@ -290,7 +303,8 @@ mod tests {
     fn tables_are_joined_in_the_order_of_metallicity() {
         let joined = Ssp::join(vec![small(0.02), small(0.004)]).unwrap();
         assert_eq!(joined.metallicity, [0.004, 0.02]);
-        assert!(Ssp::join(vec![small(0.02), small(0.02)]).is_err());
+        let twice = Ssp::join(vec![small(0.02), small(0.02)]);
+        assert!(matches!(twice, Err(SspError::Twice { metallicity: 0.02, .. })));
         let mut other = small(0.05);
         other.age[1] = 2e9;
         assert!(matches!(Ssp::join(vec![small(0.02), other]), Err(SspError::Mixed { what: "ages", .. })));

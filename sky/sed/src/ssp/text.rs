@@ -1,5 +1,7 @@
 //! Numbers in text, record by record.
 
+use crate::magphys::fortran::number;
+
 /// Goes through text as numbers.
 pub(super) struct Numbers<'a> {
     text: &'a str,
@@ -23,10 +25,10 @@ impl<'a> Numbers<'a> {
         (!word.is_empty()).then_some(word)
     }
 
-    /// The next number; none, and nothing taken, where there is none.
+    /// The next number, in Fortran's spellings too (`1.5-103`); none, and nothing taken, where there is none.
     pub(super) fn number(&mut self) -> Option<f64> {
         let before = self.text;
-        let value = self.word().and_then(|word| word.parse().ok()).filter(|value: &f64| value.is_finite());
+        let value = self.word().and_then(number).filter(|value| value.is_finite());
         if value.is_none() {
             self.text = before;
         }
