@@ -196,7 +196,8 @@ fn sum(layer: &Layer, pixels: &[usize], width: usize) -> Sum {
 /// Sum over pixels, with the noise `sigma` of all that is in it.
 fn total(layer: &Layer, pixels: &[usize], sigma: &[f64], width: usize) -> Sum {
     let with: Vec<usize> = pixels.iter().copied().filter(|k| layer.has(*k)).collect();
-    let flux_jy: f64 = with.iter().map(|k| f64::from(layer.flux[*k])).sum();
+    // Of no pixels 0, where `sum` gives -0.
+    let flux_jy = with.iter().fold(0.0, |sum, k| sum + f64::from(layer.flux[*k]));
     let noise_jy = layer.noise.variance_of_sum(sigma, width).sqrt();
     let sky_jy = layer.sky_sigma * with.len() as f64;
     let calibration_jy = (layer.floor * flux_jy).abs();
@@ -225,6 +226,7 @@ mod tests {
         assert!((sums[2].sigma_jy / variance.sqrt() - 1.0).abs() < 1e-6);
         assert_eq!((sums[2].pixels, sums[2].missing), (3, 0));
         assert_eq!(cube.sums(&[0])[1].missing, 1);
+        assert!(cube.sums(&[])[0].flux_jy.is_sign_positive());
         assert!(matches!(cube.integrated(0.01).bands[0], Measurement::Flux { .. }));
         assert_eq!(cube.integrated(0.01).name, "IC_494");
     }

@@ -21,10 +21,10 @@ pub struct Filter {
 /// - `file`: what errors call it.
 ///
 /// # Errors
-/// A line of other fields, a wavelength that is not above 0, a filter named twice, a table without filters.
+/// A header that is a filter's line, a line of other fields, a wavelength that is not above 0, a filter named twice, a table without filters.
 pub fn read_filters(input: impl BufRead, file: &str) -> Result<Vec<Filter>, MagphysError> {
     let mut rows = Rows::new(input, file);
-    rows.skip(1)?;
+    rows.header(|row| row.is_of_numbers(4))?;
     let mut filters: Vec<(usize, Filter)> = Vec::new();
     while let Some(row) = rows.next()? {
         row.expect(4, || "name, wavelength, number, fit".to_owned())?;
@@ -101,6 +101,7 @@ mod tests {
         assert!(say("#h\nu 0.3 1 2\n").contains("1 for bands to fit or 0"));
         assert!(say("#h\nu 0.3 x 1\n").contains("'x'"));
         assert!(say("#h\n").contains("holds no filters"));
+        assert!(say("u 0.35 1 1\nr 0.6 2 1\n").contains("line 1: field 1 (header) is 'u'"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum ZeroSigma {
 /// - `file`: what errors call it.
 ///
 /// # Errors
-/// A line of other fields, a redshift not in -0.01 to 20, a flux without a standard deviation (see [`ZeroSigma`]), no
+/// A header that is an object's line, a line of other fields, a redshift not in -0.01 to 20, a flux without a standard deviation (see [`ZeroSigma`]), no
 /// lines at all.
 pub fn read_observations(
     input: impl BufRead,
@@ -35,8 +35,8 @@ pub fn read_observations(
     zero_sigma: ZeroSigma,
 ) -> Result<Vec<Observation>, MagphysError> {
     let mut rows = Rows::new(input, file);
-    rows.skip(1)?;
     let needed = 2 + 2 * filters.len();
+    rows.header(|row| row.is_of_numbers(needed))?;
     let mut observations = Vec::new();
     while let Some(row) = rows.next()? {
         row.expect(needed, || format!("name, redshift, flux and error in each of {} bands", filters.len()))?;
@@ -99,6 +99,14 @@ mod tests {
         assert_eq!(all[0].name, "pix1");
         let negative = Measurement::Flux { flux_jy: -1e-8, sigma_jy: 1e-7 };
         assert_eq!(all[1].bands, [negative, Measurement::Absent, Measurement::Absent]);
+    }
+
+    #[test]
+    fn a_list_without_header_does_not_lose_its_first_object() {
+        let error = read("pix1 0.01 1e-6 2e-7 -1 -1 < 3e-6\np2 0 1 1 1 1 1 1\n", [true; 3]).unwrap_err().to_string();
+        assert!(error.starts_with("o.dat, line 1: ") && error.contains("begins with #"), "{error}");
+        assert_eq!(read("name z f e f e f e\np2 0 1 1 1 1 1 1\n", [true; 3]).unwrap().len(), 1);
+        assert_eq!(read("\np2 0 1 1 1 1 1 1\n", [true; 3]).unwrap().len(), 1);
     }
 
     #[test]

@@ -38,6 +38,25 @@ impl<R: BufRead> Rows<R> {
         Ok(())
     }
 
+    /// Reads the header line, and refuses it where `is_data` finds that it is one of those that follow.
+    ///
+    /// Fortran skips it whatever it says, and the first object or filter of a file without header would be lost unseen.
+    pub(super) fn header(&mut self, is_data: impl Fn(&Row<'_>) -> bool) -> Result<(), MagphysError> {
+        self.read_line()?;
+        if self.bytes.first() == Some(&b'#') {
+            return Ok(());
+        }
+        let row = self.row();
+        if is_data(&row) {
+            return Err(row.fault(
+                0,
+                "header",
+                "the first line is skipped unread; put one that begins with # before it",
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether the next line, which is read and forgotten, begins with `start`.
     pub(super) fn skip_one_that_says(&mut self, start: &str) -> Result<bool, MagphysError> {
         self.read_line()?;
@@ -55,11 +74,16 @@ impl<R: BufRead> Rows<R> {
                 break;
             }
         }
+        Ok(Some(self.row()))
+    }
+
+    /// The line that was read.
+    fn row(&self) -> Row<'_> {
         // Bytes that are no text become a field that no number equals.
         let text = std::str::from_utf8(&self.bytes).unwrap_or("\u{fffd}");
         let fields =
             text.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|field| !field.is_empty()).collect();
-        Ok(Some(Row { file: &self.file, line: self.line, fields }))
+        Row { file: &self.file, line: self.line, fields }
     }
 
     /// Error for a file that holds no data.
@@ -87,6 +111,12 @@ impl<'a> Row<'a> {
             return Ok(());
         }
         Err(MagphysError::Fields { file: self.file.to_owned(), line: self.line, found, needed, why: why() })
+    }
+
+    /// Whether there are so many fields, all from the second on numbers or signs of an upper limit.
+    pub(super) fn is_of_numbers(&self, needed: usize) -> bool {
+        let numeric = |field: &&str| *field == "<" || number(field).is_some();
+        self.fields.len() == needed && self.fields.iter().skip(1).all(numeric)
     }
 
     /// A field as text, counted from 0; quotes around it are taken off.
