@@ -1,7 +1,8 @@
 //! How often truth lies within the intervals of a fit: `recovery FILTERS SNR COUNT [--paper] [--models N]`.
 //!
 //! Mocks are pairs of a library of another seed, scaled, with Gaussian noise; FILTERS are names with commas between; SNR is
-//! one number, or several with commas between that bands take in turn. Columns: percent of truths within the 68, 95 and 50 %
+//! one number, several with commas between that bands take in turn, or LOW..HIGH, of which each mock has its own, even in the
+//! logarithm. Columns: percent of truths within the 68, 95 and 50 %
 //! intervals, percent below the median, mean of (median - truth) over half the 68 % interval, and the greatest distance of
 //! the distribution of P(theta < truth) from an even one, in percent (1.36 / sqrt(COUNT) is exceeded by chance 5 times in 100).
 #![allow(clippy::unwrap_used, reason = "a measurement")]
@@ -63,15 +64,41 @@ fn score(share: f64) -> f64 {
     low
 }
 
-/// Mocks with a signal-to-noise ratio for each band in turn.
-fn mocks(library: &Library, snr: &[f64], count: u32) -> Vec<Mock> {
+/// Signal over noise.
+enum Snr {
+    /// Of each band in turn.
+    Bands(Vec<f64>),
+    /// Of each mock its own.
+    Mixed(f64, f64),
+}
+
+impl Snr {
+    fn read(text: &str) -> Snr {
+        let number = |text: &str| text.parse().unwrap();
+        match text.split_once("..") {
+            Some((low, high)) => Snr::Mixed(number(low), number(high)),
+            None => Snr::Bands(text.split(',').map(number).collect()),
+        }
+    }
+
+    /// Of a mock's band. Multiples of the golden ratio, less their whole part, are even in 0 to 1.
+    fn of(&self, mock: usize, band: usize) -> f64 {
+        match self {
+            Snr::Bands(snr) => snr[band % snr.len()],
+            Snr::Mixed(low, high) => low * libm::pow(high / low, (mock as f64 * 0.618_033_988_749_895).fract()),
+        }
+    }
+}
+
+/// Mocks with a signal-to-noise ratio for each band.
+fn mocks(library: &Library, snr: &Snr, count: u32) -> Vec<Mock> {
     let distance_mpc = luminosity_distance_mpc(REDSHIFT);
-    let recipe = MockRecipe { count, snr: snr[0], seed: 77, mass: (1e4, 1e9), distance_mpc };
+    let recipe = MockRecipe { count, snr: 10.0, seed: 77, mass: (1e4, 1e9), distance_mpc };
     let mut mocks = draw(library, &recipe).unwrap();
-    for mock in &mut mocks {
+    for (number, mock) in mocks.iter_mut().enumerate() {
         for (k, (band, truth)) in mock.observation.bands.iter_mut().zip(&mock.flux_jy).enumerate() {
             if let Measurement::Flux { flux_jy, sigma_jy } = band {
-                let wider = snr[0] / snr[k % snr.len()];
+                let wider = recipe.snr / snr.of(number, k);
                 *flux_jy = truth + (*flux_jy - truth) * wider;
                 *sigma_jy *= wider;
             }
@@ -92,7 +119,7 @@ fn cpu_seconds() -> f64 {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let names: Vec<String> = args[1].split(',').map(str::to_owned).collect();
-    let snr: Vec<f64> = args[2].split(',').map(|snr| snr.parse().unwrap()).collect();
+    let snr = Snr::read(&args[2]);
     let count: u32 = args[3].parse().unwrap();
     let models = args.iter().position(|arg| arg == "--models").map_or(50_000, |at| args[at + 1].parse().unwrap());
     let options = if args.iter().any(|arg| arg == "--paper") { Options::paper() } else { Options::default() };

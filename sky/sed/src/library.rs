@@ -87,7 +87,7 @@ pub struct Histories {
     pub gamma: Vec<f64>,
     /// Metallicity in solar units (0.02).
     pub metallicity: Vec<f64>,
-    /// Time since the last burst ended, yr; the age where there was none.
+    /// Time since the last burst ended, yr; the age where there was none, 1e5 to 1e6 where one goes on.
     pub last_burst: Vec<f64>,
     /// Mass formed per stellar mass (living stars and remnants).
     pub formed: Vec<f64>,

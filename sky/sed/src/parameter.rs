@@ -46,7 +46,8 @@ pub enum Parameter {
     Gamma,
     /// Metallicity in units of the solar one (0.02).
     Metallicity,
-    /// Time since the last burst ended, yr (log10); models without one count at the age.
+    /// Time since the last burst ended, yr (log10); models without one count at the age, those in which one goes on at 1e5 to
+    /// 1e6 by the share of it that is past.
     LastBurst,
 }
 

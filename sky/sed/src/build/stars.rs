@@ -159,8 +159,7 @@ impl Builder<'_> {
         histories.light_weighted_age.push(round(aged / light));
         histories.gamma.push(round(history.gamma));
         histories.metallicity.push(round(history.metallicity));
-        // Bursts that go on count as ended a million years ago, so that logarithms stay finite.
-        histories.last_burst.push(round(history.since_last_burst().max(1e6)));
+        histories.last_burst.push(round(history.since_last_burst()));
         histories.formed.push(round(weights.formed / mass));
     }
 }

@@ -59,10 +59,19 @@ impl History {
         History { age, gamma, metallicity, bursts, tau_v, mu }
     }
 
-    /// Time since the last burst ended, yr, 0 if it goes on; the galaxy's age if there was none.
+    /// Time since the last burst ended, yr, at least a million; the galaxy's age if there was none.
+    ///
+    /// Of a burst that goes on, 1e5 (begun just now) to 1e6 (about to end) by the share of its duration that is past, even in
+    /// the logarithm. One value for all of them would be a lump, in which no interval can hold the share of truths it names.
     pub fn since_last_burst(&self) -> f64 {
-        let ends = self.bursts.iter().map(|burst| (burst.began - burst.duration).max(0.0));
-        ends.fold(self.age, f64::min)
+        let since = self.bursts.iter().map(|burst| {
+            if burst.began > burst.duration {
+                (burst.began - burst.duration).max(1e6)
+            } else {
+                1e5 * libm::exp10(burst.began / burst.duration)
+            }
+        });
+        since.fold(self.age, f64::min)
     }
 }
 
@@ -124,6 +133,23 @@ mod tests {
         assert!(bursts.iter().all(|b| (0.03..=4.0).contains(&b.amplitude) && (3e7..=3e8).contains(&b.duration)));
         let median = bursts.iter().filter(|b| b.amplitude < libm::sqrt(0.12)).count() as f64 / bursts.len() as f64;
         assert!((median - 0.5).abs() < 0.01, "{median}");
+    }
+
+    #[test]
+    fn bursts_that_go_on_are_spread_evenly_below_a_million_years() {
+        let burst = |began, duration| Burst { began, duration, amplitude: 1.0 };
+        let with = |bursts| History { age: 5e9, gamma: 0.1, metallicity: 1.0, bursts, tau_v: 1.0, mu: 0.3 };
+        assert_eq!(with(Vec::new()).since_last_burst(), 5e9);
+        assert_eq!(with(vec![burst(3e9, 1e8), burst(1e9, 2e8)]).since_last_burst(), 8e8);
+        assert_eq!(with(vec![burst(1e8 + 10.0, 1e8)]).since_last_burst(), 1e6);
+        assert!((with(vec![burst(3e9, 1e8), burst(1e8, 2e8)]).since_last_burst() / 1e5 - 10f64.sqrt()).abs() < 1e-12);
+        // A burst's beginning is even in time, so that the share that is past is even too.
+        let mut on: Vec<f64> = draws().iter().map(History::since_last_burst).filter(|&t| t < 1e6).collect();
+        on.iter_mut().for_each(|t| *t = libm::log10(*t / 1e5));
+        assert!(on.len() > 500, "{}", on.len());
+        let far = 1.95 / (on.len() as f64).sqrt();
+        let d = distance(on, |share| share);
+        assert!(d < far, "{d}");
     }
 
     #[test]
