@@ -28,7 +28,8 @@ pub struct PixelFit {
 
 /// Bits of [`PixelFit::flags`].
 pub mod flag {
-    /// Fewer than 100 models share the probability: percentiles rest on the grid of models.
+    /// Fewer than 100 models share the probability: MAGPHYS's percentiles then rest on the grid of models; the default's are
+    /// refined between them, and less exact than elsewhere.
     pub const FEW_MODELS: u32 = 1;
     /// The best chi2 is improbable (below 1e-4) for the number of bands: no model describes the pixel.
     pub const POOR_FIT: u32 = 2;

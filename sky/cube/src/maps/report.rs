@@ -126,8 +126,14 @@ fn cards(result: &ResultFile) -> Vec<Card> {
 fn warnings(result: &ResultFile) -> Vec<String> {
     let n = result.pixels.len();
     let count = |bit: u32| result.pixels.iter().filter(|r| r.fit.flags & bit != 0).count();
+    let paper = result.facts.options.get("convention").is_some_and(|word| word == "paper");
+    let few = if paper {
+        "rest on fewer than 100 models: their percentiles show the grid of models"
+    } else {
+        "rest on fewer than 100 models: their probabilities were refined between models, and are less exact"
+    };
     let kinds = [
-        (flag::FEW_MODELS, "rest on fewer than 100 models: their percentiles show the grid of models"),
+        (flag::FEW_MODELS, few),
         (flag::POOR_FIT, "are described by no model (the best chi2 is improbable)"),
         (flag::AT_EDGE, "have a percentile at the edge of a parameter's range"),
     ];

@@ -17,8 +17,8 @@ use crate::output::Output;
 
 /// Fit each pixel of a cube, or each object of a list, against all pairs of a model library
 ///
-/// Stellar masses, star formation rates, dust and sixteen more parameters with their probabilities, against all compatible pairs
-/// of 50,000 stellar and 50,000 dust models (da Cunha, Charlot & Elbaz 2008). --paper follows the arithmetic of MAGPHYS to the
+/// 22 parameters with their probabilities (stellar mass, star formation rate, dust, ages, metallicity and more), by all compatible
+/// pairs of 50,000 stellar and 50,000 dust models (da Cunha, Charlot & Elbaz 2008). --paper follows the arithmetic of MAGPHYS to the
 /// letter; the default mends it (docs/fitting.md says what). Without --library or --sfh and --ir the models are made for the
 /// bands and the redshift.
 ///
