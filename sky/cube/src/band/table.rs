@@ -50,11 +50,24 @@ const fn row(
 ///
 /// - Pivot wavelengths: of the filter curves of sedpy (bd-j/sedpy, MIT).
 /// - Numbers: the filter files of POGS (ICRAR/boinc-magphys).
-/// - Widths and calibration: table 1 of Clark et al. 2018, A&A 609, A37 (DustPedia), which collects the surveys' own figures.
-///   WISE's widths there are those of the telescope; IPAC's Atlas images are smoothed once more by the detection filter, and
-///   the widths here are theirs: 8.1, 8.8, 11.0, 17.5" (Jarrett et al. 2012, AJ 144, 68). SDSS and 2MASS: 1.3" is the
-///   survey's median seeing; 2MASS Atlas images have 2.9" after resampling (stars measured in the Atlas). Pan-STARRS1:
-///   median seeing of the stacks, and 2 % (Chambers et al. 2016, arXiv:1612.05560).
+/// - Widths and calibration: table 1 of Clark et al. 2018, A&A 609, A37 (DustPedia), which collects the surveys' own figures:
+///   - GALEX: Morrissey et al. 2007, ApJS 173, 682.
+///   - SDSS: 1.3" is the median seeing in r of the imaging (Abazajian et al. 2009, ApJS 182, 543); 13, 8, 8, 7, 8 mmag in ugriz
+///     (Padmanabhan et al. 2008, ApJ 674, 1217).
+///   - 2MASS: Skrutskie et al. 2006, AJ 131, 1163; 2.9" are stars measured in Atlas images, which are resampled. Uncertainties
+///     are those of the zero points, 1594 +- 27.8, 1024 +- 20.0, 666.7 +- 12.6 Jy (Cohen, Wheaton & Megeath 2003, AJ 126, 1090).
+///   - WISE: Wright et al. 2010, AJ 140, 1868. The telescope's widths are 6.1, 6.4, 6.5, 12.0"; IPAC's Atlas images are smoothed
+///     once more by the detection filter, and the widths here are theirs: 8.1, 8.8, 11.0, 17.5" (Jarrett et al. 2012, AJ 144,
+///     68).
+///   - IRAC: mean widths of Fazio et al. 2004, ApJS 154, 10; 3 % (Reach et al. 2005, PASP 117, 978).
+///   - MIPS: Rieke et al. 2004, ApJS 154, 25; 24 um Engelbracht et al. 2007, PASP 119, 994 (4 %, 5 % with the flux
+///     nonlinearity); 70 um Gordon et al. 2007, PASP 119, 1019 (5 %, 10 % for extended light); 160 um Stansberry et al. 2007,
+///     PASP 119, 1038 (12 %).
+///   - PACS: Poglitsch et al. 2010, A&A 518, L2, of maps by fast scans; 5 % for points (Balog et al. 2014, Exp. Astron. 37,
+///     129), 7 % for extended light.
+///   - SPIRE: Griffin et al. 2010, A&A 518, L3 (18.1, 24.9, 36.4"); 4 % of Neptune's model and 1.5 % of repeatability, added
+///     (Bendo et al. 2013, MNRAS 433, 3062).
+/// - Pan-STARRS1: median seeing of the stacks, and 2 % (Chambers et al. 2016, arXiv:1612.05560).
 pub const KNOWN: [SurveyBand; 32] = [
     row("GALEX_FUV", 0.153508, 123, 4.3, 0.045, GALEX, &["FUV"]),
     row("GALEX_NUV", 0.230070, 124, 5.3, 0.027, GALEX, &["NUV"]),

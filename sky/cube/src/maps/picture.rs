@@ -8,6 +8,7 @@ use pogson_view::{ColourBar, Layer, Limits, Picture, Render, Rgb, Scaled, Stretc
 use super::label::{colours, label};
 use super::plane::{Level, frame_of, parameter_plane};
 use crate::result::ResultFile;
+use crate::sky::median;
 
 /// The longer side of a picture lies between these, in pixels.
 const SIDES: (usize, usize) = (420, 1200);
@@ -21,7 +22,7 @@ pub struct MapPicture {
     pub parameter: Parameter,
     /// The picture with its colour bar.
     pub picture: Picture,
-    /// Values at the ends of the bar: the 1st and 99th percentiles.
+    /// Values at the ends of the bar: the 1st and 99th percentiles, or farther apart where pixels are less certain than that.
     pub limits: (f64, f64),
     /// Values of the contours.
     pub contours: Vec<f64>,
@@ -30,26 +31,38 @@ pub struct MapPicture {
 /// A picture of a parameter's medians: colours between the 1st and 99th percentiles, contours at even steps between them
 /// through the smoothed map, north and east and a scale where the coordinates are known.
 ///
+/// The bar spans at least what the 16th and 84th percentiles of the middle pixel do: a map that differs by less than its pixels
+/// are uncertain by looks as even as it is.
+///
 /// - `k`: place in the facts' list of parameters.
 pub fn map_picture(result: &ResultFile, level: Level, k: usize) -> MapPicture {
     let parameter = result.facts.parameters.get(k).copied().unwrap_or(Parameter::StellarMass);
     let map = parameter_plane(result, level, k, 2);
     let wcs = Wcs::from_header(&result.facts.header).ok();
+    let ends = [1, 3].map(|image| parameter_plane(result, level, k, image));
+    let mut widths: Vec<f64> =
+        ends[0].iter().zip(&ends[1]).map(|(low, high)| f64::from(high - low)).filter(|w| w.is_finite()).collect();
+    let least = if widths.is_empty() { 0.0 } else { median(&mut widths) };
     let (picture, limits, contours) =
-        draw(&map, frame_of(result), wcs.as_ref(), (colours(parameter), &label(parameter)));
+        draw(&map, frame_of(result), wcs.as_ref(), (colours(parameter), &label(parameter)), least);
     MapPicture { parameter, picture, limits, contours }
 }
 
-/// The picture of any map, its limits and contours.
+/// The picture of any map, its limits and contours. The colour bar spans `least` or more.
 pub(super) fn draw(
     map: &[f32],
     (width, height): (usize, usize),
     wcs: Option<&Wcs>,
     (colormap, label): (pogson_view::Colormap, &str),
+    least: f64,
 ) -> (Picture, (f64, f64), Vec<f64>) {
     let limits: Limits = Limits::Bounds(pogson_view::Bound::Percentile(1.0), pogson_view::Bound::Percentile(99.0));
     let (low, high) = limits.find(map);
-    let (low, high) = if low < high { (low, high) } else { (low - 0.5, low + 0.5) };
+    let (low, high) = match (low < high, 0.5 * (least - (high - low))) {
+        (true, lack) if lack > 0.0 => (low - lack, high + lack),
+        (true, _) => (low, high),
+        (false, _) => (low - 0.5, low + 0.5),
+    };
     let times = SIDES.0.div_ceil(width.max(height).max(1)).max(1);
     let (picture, factor) = if width.max(height) > SIDES.1 {
         let read = |first: usize, rows: usize, out: &mut [f32]| {

@@ -78,7 +78,7 @@ pub fn report(result: &ResultFile, options: &ReportOptions) -> Result<ReportBuil
     for level in Level::of(result) {
         let heading = if level == Level::Bins { "Maps of bins" } else { "Maps" };
         page = page.section(heading).text(
-            "Medians of the posteriors. Colours run from the 1st to the 99th percentile of the map; white lines are contours of the smoothed map at the values that the bar marks.",
+            "Medians of the posteriors. Colours run from the 1st to the 99th percentile of the map, or over the middle pixel's interval of 68 % where the map differs by less; white lines are contours of the smoothed map at the values that the bar marks.",
         );
         let pictures: Vec<MapPicture> = (0..facts.parameters.len()).map(|k| map_picture(result, level, k)).collect();
         let texts: Vec<(String, String)> = pictures.iter().map(describe).collect();
@@ -147,32 +147,34 @@ fn totals_table(mut page: ReportBuilder, result: &ResultFile) -> ReportBuilder {
         let columns = [
             "Quantity",
             "Sum of medians",
-            "if pixels err apart",
-            "if they err together",
+            "\u{b1} apart",
+            "\u{b1} together",
             "Sum of means",
-            "Fits of rings, summed",
-            "Fit of summed light",
-            "Pixels over it (dex)",
+            "Sum of rings",
+            "Summed light",
+            "Over it (dex)",
         ];
         let mut table = Table::new(caption, &columns);
         for t in totals(result, level) {
             let unit = t.parameter.unit();
             let integrated =
-                t.integrated.map_or("-".into(), |[low, mid, high]| format!("{mid:.3e} ({low:.3e} to {high:.3e})"));
+                t.integrated.map_or("-".into(), |[low, mid, high]| format!("{mid:.2e} ({low:.2e} to {high:.2e})"));
             table.push([
                 format!("{} ({unit})", short(t.parameter).trim_start_matches("log ")),
-                format!("{:.4e}", t.medians),
+                format!("{:.2e}", t.medians),
                 format!("{:.1e}", t.sigma_independent),
                 format!("{:.1e}", t.sigma_together),
-                format!("{:.4e}", t.means),
-                t.rings.map_or("-".into(), |sum| format!("{sum:.4e}")),
+                format!("{:.2e}", t.means),
+                t.rings.map_or("-".into(), |sum| format!("{sum:.2e}")),
                 integrated,
                 t.difference_dex().map_or("-".into(), |d| format!("{d:+.3}")),
             ]);
         }
         page = page.table(table);
     }
-    page
+    page.text(
+        "Sums of the pixels' medians, with their sigmas if pixels err apart and if they err together; beside them the sum of the pixels' means, of the medians of rings, and the fit of the summed light with its 16th and 84th percentiles. The last column compares the first with that fit.",
+    )
 }
 
 /// What the fits of rings say.

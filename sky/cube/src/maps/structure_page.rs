@@ -88,9 +88,9 @@ fn models_part(
         .map(|(v, m)| if v.is_finite() { libm::log10(*m) as f32 } else { f32::NAN })
         .collect();
     let size = frame_of(result);
-    let (model, ..) = draw(&model, size, None, (Colormap::Viridis, "log stellar mass of the model [Msun]"));
+    let (model, ..) = draw(&model, size, None, (Colormap::Viridis, "log stellar mass of the model [Msun]"), 0.0);
     let clipped: Vec<f32> = residual.iter().map(|v| v.clamp(-5.0, 5.0)).collect();
-    let (rest, ..) = draw(&clipped, size, None, (Colormap::Diverging, "(map - model) / sigma"));
+    let (rest, ..) = draw(&clipped, size, None, (Colormap::Diverging, "(map - model) / sigma"), 0.0);
     page.figures(&[
         Figure { picture: &model, alt: "Map of the model's stellar mass", caption: "The best model, blurred." },
         Figure { picture: &rest, alt: "Map of residuals over sigma", caption: "What the model leaves." },

@@ -115,7 +115,7 @@ fn the_report_stands_alone_and_shows_what_was_asked_for() {
     let asked = (file.pixels[30].x, file.pixels[30].y);
     let page = report(&file, &ReportOptions { pixels: vec![asked] }).unwrap().html();
     assert!(page.contains(&format!("Pixel {}, {} (asked for)", asked.0 + 1, asked.1 + 1)));
-    assert!(page.contains("Fit of summed light") && page.contains("Summed light: posterior"));
+    assert!(page.contains("Summed light<") && page.contains("Summed light: posterior"));
     for band in &file.facts.bands {
         assert!(page.contains(&format!(">{}</text>", band.name)));
     }
@@ -186,4 +186,22 @@ fn the_shape_of_the_stellar_mass_is_that_of_its_disc() {
     let page = structure_section(pogson_view::report::ReportBuilder::new("t", ""), &file, &found).unwrap().html();
     assert!(page.contains("The disc model") && page.contains("Radial profiles"));
     assert!(found.json()["models"][0]["kind"] == "disc");
+}
+
+#[test]
+fn a_map_that_differs_by_less_than_its_pixels_are_uncertain_by_is_shown_over_their_interval() {
+    let mut file = galaxy(20, 14, 1, 0);
+    let k = file.parameter_index(Parameter::TauV).unwrap();
+    for (n, r) in file.pixels.iter_mut().enumerate() {
+        let middle = 1.0 + 0.001 * (n % 7) as f64;
+        r.fit.marginals[k].percentiles = [middle - 0.9, middle - 0.5, middle, middle + 0.5, middle + 0.9];
+    }
+    let (low, high) = map_picture(&file, Level::Pixels, k).limits;
+    assert!((high - low - 1.0).abs() < 1e-3 && (0.5 * (low + high) - 1.003).abs() < 0.002, "{low} {high}");
+    for r in &mut file.pixels {
+        let middle = 0.1 * f64::from(r.x);
+        r.fit.marginals[k].percentiles = [middle; 5];
+    }
+    let (low, high) = map_picture(&file, Level::Pixels, k).limits;
+    assert!(high - low > 1.0 && low >= 0.0 && high <= 2.0, "{low} {high}");
 }

@@ -31,15 +31,40 @@ pub fn regions(inside: &[bool], width: usize) -> Vec<u32> {
     labels
 }
 
+/// Reach of an object, in units of its ellipse, beyond which pixels are sky.
+const SKY_REACH: f64 = 1.6;
+/// Smallest share of the pixels that the sky rests on: the farthest from the object.
+const LEAST_SKY: f64 = 0.1;
+/// Most rounds of object and sky by turns.
+const ROUNDS: usize = 20;
+
 /// The object of an image: of the pixels that stand out of the sky by 1.5 sigma after smoothing by a Gaussian of 3 pixels
 /// full width, the region that holds the most light. Sky and sigma are the median and the scaled median deviation after
 /// clipping at 3 sigma. All false where nothing stands out.
 ///
+/// The faint rim of an object that fills much of its image is no sky: sky and object are found by turns, the sky beyond 1.6
+/// times the object's ellipse, at least in the tenth of the pixels that is farthest from it.
+///
 /// - `values`: row by row; masked ones hold 0 and are told by `masked`.
 pub fn object(values: &[f64], width: usize, masked: &[bool]) -> Vec<bool> {
-    let known: Vec<f64> = values.iter().zip(masked).filter(|(_, m)| !**m).map(|(v, _)| *v).collect();
-    let (sky, sigma) = sky_of(known);
     let smooth = gaussian(values, width, 3.0 / 2.354_820_045);
+    let known: Vec<f64> = values.iter().zip(masked).filter(|(_, m)| !**m).map(|(v, _)| *v).collect();
+    let mut inside = brightest(values, &smooth, width, masked, sky_of(known));
+    for _ in 0..ROUNDS {
+        let Some(sky) = beyond(&inside, values, width, masked) else { break };
+        let next = brightest(values, &smooth, width, masked, sky_of(sky));
+        // A sky that hides the object again is none.
+        let count = |inside: &[bool]| inside.iter().filter(|i| **i).count();
+        if next == inside || count(&next) < count(&inside) {
+            break;
+        }
+        inside = next;
+    }
+    inside
+}
+
+/// The region of the most light above a sky of this level and sigma.
+fn brightest(values: &[f64], smooth: &[f64], width: usize, masked: &[bool], (sky, sigma): (f64, f64)) -> Vec<bool> {
     let above: Vec<bool> = smooth.iter().zip(masked).map(|(v, m)| !m && *v > sky + 1.5 * sigma).collect();
     let labels = regions(&above, width);
     let count = labels.iter().copied().max().unwrap_or(0) as usize;
@@ -47,6 +72,35 @@ pub fn object(values: &[f64], width: usize, masked: &[bool]) -> Vec<bool> {
     labels.iter().zip(values).filter(|(l, _)| **l > 0).for_each(|(l, v)| light[*l as usize] += v - sky);
     let brightest = (1..=count).max_by(|a, b| light[*a].total_cmp(&light[*b])).unwrap_or(0) as u32;
     labels.iter().map(|l| *l == brightest && brightest > 0).collect()
+}
+
+/// Values of the pixels beyond the object's reach, or of the farthest tenth. None without object.
+fn beyond(inside: &[bool], values: &[f64], width: usize, masked: &[bool]) -> Option<Vec<f64>> {
+    let place = |k: usize| ((k % width) as f64, (k / width) as f64);
+    let own: Vec<(f64, f64)> = (0..inside.len()).filter(|k| inside[*k]).map(place).collect();
+    let n = own.len() as f64;
+    if own.is_empty() {
+        return None;
+    }
+    let (cx, cy) = own.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0 / n, s.1 + p.1 / n));
+    // Second moments of the region; a filled ellipse has a quarter of its squared semi-axes. A pixel has a twelfth.
+    let (mut xx, mut yy, mut xy) = (1.0 / 12.0, 1.0 / 12.0, 0.0);
+    for (x, y) in &own {
+        let (dx, dy) = (x - cx, y - cy);
+        xx += dx * dx / n;
+        yy += dy * dy / n;
+        xy += dx * dy / n;
+    }
+    let determinant = xx * yy - xy * xy;
+    let radius = |k: usize| {
+        let (dx, dy) = (place(k).0 - cx, place(k).1 - cy);
+        ((yy * dx * dx + xx * dy * dy - 2.0 * xy * dx * dy) / (4.0 * determinant)).sqrt()
+    };
+    let mut sky: Vec<(f64, f64)> = (0..values.len()).filter(|k| !masked[*k]).map(|k| (radius(k), values[k])).collect();
+    sky.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let least = (LEAST_SKY * sky.len() as f64).ceil() as usize;
+    let far = sky.partition_point(|(r, _)| *r > SKY_REACH).max(least);
+    Some(sky.into_iter().take(far).map(|(_, v)| v).collect())
 }
 
 /// The pixels of the rectangle about an object, `times` as wide and high as it; none without object.
@@ -118,5 +172,22 @@ mod tests {
         let area = object.iter().filter(|o| **o).count() as f64;
         // Where 50 exp(-r2 / 50) is about 1.5: r2 = 175.
         assert!((area / (std::f64::consts::PI * 175.0) - 1.0).abs() < 0.2, "{area}");
+    }
+
+    #[test]
+    fn an_object_that_fills_its_image_keeps_its_faint_rim() {
+        // An exponential disc of scale length 10, 100 sigma in the middle: half of these pixels hold more than 2 sigma.
+        let side = 91;
+        let light = |k: usize| {
+            let (x, y) = ((k % side) as f64 - 45.3, (k / side) as f64 - 44.6);
+            100.0 * libm::exp(-libm::hypot(x, y) / 10.0)
+        };
+        let mut stream = crate::result::made_up::Stream(11);
+        let values: Vec<f64> = (0..side * side).map(|k| light(k) + stream.normal()).collect();
+        let object = object(&values, side, &vec![false; side * side]);
+        let area = object.iter().filter(|o| **o).count() as f64;
+        // 100 exp(-r / 10) is 1.5 at 42.0.
+        let truth = std::f64::consts::PI * 42.0 * 42.0;
+        assert!((area / truth - 1.0).abs() < 0.12, "{area} {truth}");
     }
 }

@@ -159,7 +159,7 @@ fn noise(report: &BuildReport) -> Table {
             band.band.clone(),
             format!("{:.3}", band.pixel_arcsec),
             format!("{:.2}", band.fwhm_arcsec),
-            band.fwhm_source.clone(),
+            band.fwhm_source.trim_start_matches("measured from ").replace("the survey's usual width", "survey"),
             format!("{:.3e}", band.sky_jy),
             format!("{:.3e}", band.sky_scatter_jy),
             format!("{:.2}", band.sky_correlation_pixels),
@@ -208,7 +208,8 @@ fn masks(builder: ReportBuilder, cube: &Cube, report: &BuildReport) -> Result<Re
             b if b & mask::FEW_BANDS != 0 => 0.0,
             b if b & mask::STAR != 0 => 1.0,
             b if b & mask::REGION != 0 => 2.0,
-            _ => 3.0,
+            b if b & mask::FAINT != 0 => 2.6,
+            _ => 3.2,
         })
         .collect();
     let (pixels, by) = enlarged(&values, cube.width);
@@ -221,11 +222,12 @@ fn masks(builder: ReportBuilder, cube: &Cube, report: &BuildReport) -> Result<Re
     let picture = render.picture(&pixels, cube.width * by);
     let count = |bit: i32| cube.mask.iter().filter(|b| **b & bit != 0).count();
     let caption = format!(
-        "Yellow is usable ({}). From dark to light: too few bands ({}), stars ({}), regions ({}), outside the object ({}).",
+        "Yellow is usable ({}). From dark to light: too few bands ({}), stars ({}), regions ({}), no light above the noise ({}), outside the object ({}).",
         report.usable,
         count(mask::FEW_BANDS),
         count(mask::STAR),
         count(mask::REGION),
+        count(mask::FAINT),
         count(mask::OUTSIDE)
     );
     let builder = builder.figure(&picture, "Map of masked pixels", &caption)?;
