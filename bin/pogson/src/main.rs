@@ -23,7 +23,7 @@ use crate::output::Output;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Turns survey images of the sky into science-grade mosaics.
+/// Turns survey images of the sky into science-grade mosaics, and those of galaxies into maps of what each pixel is made of.
 #[derive(Parser)]
 #[command(name = "pogson", version, propagate_version = true, max_term_width = 120)]
 #[command(
