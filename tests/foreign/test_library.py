@@ -149,6 +149,61 @@ def test_embedded_spectra_are_the_sources(pogson, shared, tmp_path):
             assert abs((mine[blue] - mine[red]) - (theirs[blue] - theirs[red])) < 0.002
 
 
+def records(*lists):
+    """Lists of numbers as GALAXEV writes them: how many, then six to a line."""
+    return "\n".join(f"{len(v)} " + "\n".join(" ".join(f"{x:.7E}" for x in v[k:k + 6]) for k in range(0, len(v), 6))
+                     for v in lists)
+
+
+def as_bc03(folder, z, wave, age, light, mass):
+    about = f"0.1 100. 0 4\n0. 0.\nPadova 1994\nX=0.7000, Y=0.2800, Z={z:.4f}, [Fe/H]=+0.09\nPadova\nPadova\n"
+    spectra = "\n".join(records(row * LIGHT / wave**2, np.zeros(52)) for row in light)
+    last = records(*(mass if k == 1 else np.zeros(len(age)) for k in range(12)))
+    path = folder / f"m{z}.ised_ASCII"
+    path.write_text(f"{records(age)}\n{about}{records(wave)}\n{spectra}\n{last}\n")
+    return path
+
+
+def as_fsps(folder, z, wave, age, light, mass):
+    lines = [f"#   Log(Z/Zsol): {np.log10(z / 0.019):.7f}", f"{len(age)} {len(wave)}", " ".join(f"{w:.6f}" for w in wave)]
+    for t, row, m in zip(age, light, mass):
+        lines += [f"{np.log10(t):.9f} {np.log10(m):.8f} 0.0 -70.0", " ".join(f"{x:.7E}" for x in row * 3.826 / 3.839)]
+    path = folder / f"m{z}.spec"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def as_bpass(folder, z, wave, age, light, mass):
+    name = f"imf135_100.z{round(z * 1000):03d}.dat"
+    np.savetxt(folder / f"spectra-{name}", np.column_stack([wave, (light * LIGHT / wave**2 * 1e6).T]), fmt="%.8e")
+    np.savetxt(folder / f"starmass-{name}", np.column_stack([np.log10(age), mass * 1e6, 0 * mass]), fmt="%.8e")
+    return folder / f"spectra-{name}"
+
+
+@pytest.mark.parametrize("write", [as_bc03, as_fsps, as_bpass])
+def test_spectra_come_out_of_other_codes_forms_as_they_went_in(pogson, shared, tmp_path, write):
+    with fits.open(shared / "data/spectra/ssp_pegase2_kroupa_12z100t.fits") as file:
+        light, table = file["LNU"].data.astype(float), file["PROPS"].data
+        wave, age, metal = (file[name].data.field(0).astype(float) for name in ("WAVE", "AGE", "METAL"))
+        mass = table["MLIVE"].astype(float).reshape(len(metal), len(age))
+    # BPASS's ages.
+    age = 10 ** np.linspace(6, 11, 51)
+    light, mass = light[:, :51], mass[:, :51]
+    files = [write(tmp_path, metal[k], wave, age, light[k], mass[k]) for k in (4, 9)]
+    given = [word for path in files for word in ("--ssp", path)]
+    for t, k in [(0, 4), (30, 9), (50, 4)]:
+        pogson("library", "spectrum", "--age", age[t], "--metallicity", metal[k], *given, "-o", tmp_path / "s.txt",
+               "--force")
+        x, y = np.loadtxt(tmp_path / "s.txt", unpack=True)
+        own = np.isin(np.round(x, 3), np.round(wave, 3))
+        assert own.sum() == len(wave)
+        assert np.allclose(y[own], light[k, t], rtol=1e-5, atol=1e-33)
+    pogson("library", "build", "--filters", "SDSS_r,WISE_W3", "--redshift", 0.01, "--stellar", 20, "--dust", 5, *given,
+           "-o", tmp_path / "l.lib")
+    twice = pogson("library", "build", "--filters", "SDSS_r", *given[:2], *given[:2], "-o", tmp_path / "t.lib", code=3)
+    assert "which" in twice.stderr and "leave one of them out" in twice.stderr
+
+
 @pytest.fixture(scope="module")
 def library(pogson, tmp_path_factory):
     folder = tmp_path_factory.mktemp("library")
