@@ -79,3 +79,20 @@ def test_images_of_other_sizes_are_told(pogson, tmp_path):
     fits.writeto(tmp_path / "segments.fits", np.ones((20, 21), np.int16))
     said = pogson("morphology", tmp_path / "image.fits", "--segments", tmp_path / "segments.fits", code=3).stderr
     assert "21 x 20" in said
+
+
+@pytest.mark.parametrize(("radius", "ratio", "signal"), [(16.0, 0.9, 100.0), (22.0, 0.5, 60.0), (15.0, 1.0, 300.0)])
+def test_the_faint_rim_of_a_disc_that_fills_its_image_is_no_sky(pogson, tmp_path, radius, ratio, signal):
+    side = 91
+    y, x = np.mgrid[:side, :side]
+    model = Sersic2D(1, radius, 1.0, 44.7, 45.8, 1 - ratio, 0.6)(x, y)
+    model *= signal / model.max()
+    fits.writeto(tmp_path / "image.fits", model + np.random.default_rng(4).normal(size=model.shape))
+    ours = pogson.json("morphology", tmp_path / "image.fits", "--models", "none")
+    assert ours["pixels"] == pytest.approx(np.count_nonzero(model > 1.5), rel=0.12)
+    # The same disc with nothing left out, in the middle of much sky.
+    wide = np.pad(model, 120) + np.random.default_rng(5).normal(size=(side + 240, side + 240))
+    fits.writeto(tmp_path / "wide.fits", wide)
+    far = pogson.json("morphology", tmp_path / "wide.fits", "--models", "none")
+    for name, tolerance in [("concentration", 0.1), ("gini", 0.02), ("m20", 0.06), ("ellipticity", 0.03)]:
+        assert ours[name] == pytest.approx(far[name], abs=tolerance), name

@@ -57,17 +57,24 @@ pub(super) fn apply(
 ) -> Result<Vec<Star>, CubeError> {
     let mut stars = Vec::new();
     if request.stars {
-        stars = search(bands, grid, object);
-        stars.iter_mut().for_each(|star| star.radius_arcsec = radius(star, cube, grid));
-        // What the cube hardly shows need not be masked.
-        stars.retain(|star| star.radius_arcsec > 0.0);
+        for mut star in search(bands, grid, object) {
+            let glow = Glow::new(&star, cube, grid);
+            // What the cube hardly shows need not be masked.
+            star.radius_arcsec = glow.radius();
+            if star.radius_arcsec > 0.0 {
+                let covered: Vec<usize> = (0..cube.pixels()).filter(|&k| glow.covers(k, cube)).collect();
+                covered.into_iter().for_each(|k| cube.mask[k] |= mask::STAR);
+                stars.push(star);
+            }
+        }
     }
     for path in &request.catalogues {
-        stars.extend(catalogue(path, cube, grid)?);
-    }
-    for star in &stars {
-        let reach = star.radius_arcsec / grid.side_arcsec;
-        set(cube, mask::STAR, |x, y| libm::hypot(x - star.x, y - star.y) <= reach);
+        let known = catalogue(path, cube, grid)?;
+        for star in &known {
+            let reach = star.radius_arcsec / grid.side_arcsec;
+            set(cube, mask::STAR, |x, y| libm::hypot(x - star.x, y - star.y) <= reach);
+        }
+        stars.extend(known);
     }
     for path in &request.regions {
         let file = RegionFile::read(path).map_err(|e| CubeError::Request(e.to_string()))?;
@@ -157,28 +164,65 @@ fn search(bands: &[Band], grid: &Grid, object: Option<&Object>) -> Vec<Star> {
     stars
 }
 
-/// Distance at which a star's light has sunk below the noise and below a tenth of the light around it, in every band in which
-/// it was found: that of a Gaussian of the common width, and a quarter of a width for wings; three widths at most. 0 for stars
-/// that stand out nowhere.
-fn radius(star: &Star, cube: &Cube, grid: &Grid) -> f64 {
-    /// Share of the light around a star that may be the star's.
+/// A star's light on the cube: in every band in which it was found a Gaussian of the common width, moved out by a quarter of a
+/// width for wings.
+struct Glow {
+    x: f64,
+    y: f64,
+    side: f64,
+    /// Layer, width in arcseconds, Jy in the pixel of the star.
+    bands: Vec<(usize, f64, f64)>,
+    /// Where the light sinks below the noise, arcseconds.
+    reach: f64,
+}
+
+impl Glow {
+    /// Share of a pixel's light that may be a star's.
     const SHARE: f64 = 0.1;
-    let at = |v: f64, n: usize| v.round().clamp(0.0, n as f64 - 1.0) as usize;
-    let pixel = at(star.y, grid.height) * grid.width + at(star.x, grid.width);
-    let mut widest: f64 = 0.0;
-    for (layer, flux) in star.flux.iter().filter_map(|(k, flux)| Some((cube.layers.get(*k)?, *flux))) {
-        let (Some(fwhm), true) = (layer.psf_fwhm_arcsec, layer.has(pixel)) else { continue };
-        let dimming = libm::pow(10.0, 0.4 * layer.extinction_mag);
-        let area = grid.side_arcsec * grid.side_arcsec;
-        let peak = flux * dimming * area * 4.0 * std::f64::consts::LN_2 / (std::f64::consts::PI * fwhm * fwhm);
-        let around = f64::from(layer.flux[pixel]) - peak;
-        let contrast = peak / layer.noise_sigma(pixel).max(SHARE * around);
-        if contrast > 1.0 {
-            let reach = 0.5 * fwhm * libm::log2(contrast).sqrt() + 0.25 * fwhm;
-            widest = widest.max(reach.min(3.0 * fwhm));
+    /// Widths beyond which nothing is masked.
+    const FARTHEST: f64 = 3.0;
+    /// Part of a width by which wings reach farther than a Gaussian.
+    const WINGS: f64 = 0.25;
+
+    fn new(star: &Star, cube: &Cube, grid: &Grid) -> Glow {
+        let at = |v: f64, n: usize| v.round().clamp(0.0, n as f64 - 1.0) as usize;
+        let pixel = at(star.y, grid.height) * grid.width + at(star.x, grid.width);
+        let mut glow = Glow { x: star.x, y: star.y, side: grid.side_arcsec, bands: Vec::new(), reach: 0.0 };
+        for &(k, flux) in &star.flux {
+            let Some(layer) = cube.layers.get(k).filter(|layer| layer.has(pixel)) else { continue };
+            let Some(fwhm) = layer.psf_fwhm_arcsec else { continue };
+            let dimming = libm::pow(10.0, 0.4 * layer.extinction_mag);
+            let area = grid.side_arcsec * grid.side_arcsec;
+            let peak = flux * dimming * area * 4.0 * std::f64::consts::LN_2 / (std::f64::consts::PI * fwhm * fwhm);
+            let around = f64::from(layer.flux[pixel]) - peak;
+            let contrast = peak / layer.noise_sigma(pixel).max(Glow::SHARE * around);
+            if contrast > 1.0 {
+                let reach = 0.5 * fwhm * libm::log2(contrast).sqrt() + Glow::WINGS * fwhm;
+                glow.reach = glow.reach.max(reach.min(Glow::FARTHEST * fwhm));
+                glow.bands.push((k, fwhm, peak));
+            }
         }
+        glow
     }
-    widest
+
+    /// How far the star is seen, arcseconds; 0 where it stands out nowhere.
+    fn radius(&self) -> f64 {
+        self.reach
+    }
+
+    /// Whether the star's light in a pixel is above the noise and above a tenth of the pixel's light, in any band: before a bright
+    /// core, a star's wings do no harm.
+    fn covers(&self, pixel: usize, cube: &Cube) -> bool {
+        let (x, y) = ((pixel % cube.width) as f64, (pixel / cube.width) as f64);
+        let distance = libm::hypot(x - self.x, y - self.y) * self.side;
+        distance <= self.reach
+            && self.bands.iter().any(|&(k, fwhm, peak)| {
+                let layer = &cube.layers[k];
+                let out = (distance / fwhm - Glow::WINGS).max(0.0);
+                let light = peak * libm::exp2(-4.0 * out * out);
+                layer.has(pixel) && light > layer.noise_sigma(pixel).max(Glow::SHARE * f64::from(layer.flux[pixel]))
+            })
+    }
 }
 
 /// Stars of a table: a first line that names columns, of which `ra` and `dec` are degrees and `radius` arcseconds.
