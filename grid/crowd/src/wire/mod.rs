@@ -1,0 +1,19 @@
+//! What BOINC clients send and what they read: XML of a kind of its own, over HTTP.
+//!
+//! Clients parse replies in places line by line, so that each element stands on lines of its own; they know the entities `<`,
+//! `>` and `&` alone, and no attributes but a message's priority.
+
+mod account;
+mod node;
+mod reply;
+mod request;
+mod upload;
+mod write;
+
+pub use account::{AccountError, ProjectConfig, account_out, error_reply, master_page, success};
+pub use node::{Node, WireError};
+pub use reply::{App, AppVersion, FileInfo, FileRef, Job, Message, Output, Priority, Reply, UserFacts, WorkUnitInfo};
+pub use request::{
+    AnonymousVersion, ClientState, HostInfo, Preferences, ReportedFile, ReportedResult, Request, ResourceRequest,
+};
+pub use upload::{UploadHeader, UploadRequest, UploadStatus};
