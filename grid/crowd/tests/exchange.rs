@@ -55,3 +55,11 @@ fn an_upload_is_read() {
     assert_eq!(body.len() - header.data_at, 14);
     assert!(header.certificate.ends_with("\n."));
 }
+
+#[test]
+fn the_key_that_a_client_holds_is_read() {
+    let Some(bytes) = captured("request_003.xml") else { return };
+    let request = Request::parse(&bytes).unwrap();
+    let key = pogson_crowd::sign::PublicKey::parse(&request.code_sign_key).unwrap();
+    assert_eq!(key.text().trim(), request.code_sign_key);
+}
