@@ -1,6 +1,7 @@
 //! A volunteer project server that unmodified BOINC clients attach to; it knows nothing of astronomy.
 //!
-//! [`wire`] is what clients send and read; [`sign`] is how they know our programs, and we their uploads.
+//! [`life`] is what becomes of a work unit; [`wire`] is what clients send and read; [`sign`] is how they know our programs, and we their uploads.
 
+pub mod life;
 pub mod sign;
 pub mod wire;
