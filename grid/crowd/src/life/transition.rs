@@ -96,9 +96,8 @@ fn delete(
     }
 }
 
-/// What is left of an outcome after a host's time is over: its late result is still taken where it comes.
 impl Standing {
-    /// Its host's time is over.
+    /// Its host's time is over; what comes late is still taken.
     pub fn timed_out(&mut self) {
         self.state = ServerState::Over;
         self.outcome = Outcome::NoReply;

@@ -8,12 +8,14 @@ mod node;
 mod reply;
 mod request;
 mod upload;
+mod work;
 mod write;
 
 pub use account::{AccountError, ProjectConfig, account_out, error_reply, master_page, success};
 pub use node::{Node, WireError};
-pub use reply::{App, AppVersion, FileInfo, FileRef, Job, Message, Output, Priority, Reply, UserFacts, WorkUnitInfo};
+pub use reply::{Message, Priority, Reply, UserFacts};
 pub use request::{
     AnonymousVersion, ClientState, HostInfo, Preferences, ReportedFile, ReportedResult, Request, ResourceRequest,
 };
 pub use upload::{UploadHeader, UploadRequest, UploadStatus};
+pub use work::{App, AppVersion, FileInfo, FileRef, Job, Output, WorkUnitInfo};
