@@ -187,17 +187,21 @@ def totals(summary):
 def test_a_real_galaxy_goes_from_thirteen_raw_images_to_maps(pogson, shared, tmp_path):
     cube, result = tmp_path / "host.fits", tmp_path / "host.h5"
     pogson("cube", shared / "data/galaxies/2010H_host", "-o", cube, "--redshift", "0.0152", "--ebv", "0.025", "--scale", "8")
-    said = pogson.json("fit", cube, "-o", result, "--stellar", "10000", "--dust", "10000")
+    said = pogson.json("fit", cube, "-o", result, "--stellar", "10000", "--dust", "10000", "--maps", tmp_path / "maps")
     assert said["fits"] > 20, said
     sums = totals(said)
     assert abs(sums["m_star"]["difference_dex"]) < 0.3
     with h5py.File(result) as file:
         planes = file["galaxy/pixel/pixels_0_0"][:]
         assert np.isfinite(planes[:, :, 5, 1]).sum() == said["fits"]
-    pogson("maps", result, "-o", tmp_path / "maps")
     assert (tmp_path / "maps/report.html").stat().st_size > 10_000
     summary = json.loads((tmp_path / "maps/summary.json").read_text())
     assert summary["levels"]["pixels"]["fitted"] == said["fits"]
+    # The same maps as by a command of their own, and none are lost.
+    pogson("maps", result, "-o", tmp_path / "again")
+    assert (tmp_path / "again/summary.json").read_text() == (tmp_path / "maps/summary.json").read_text()
+    refused = pogson("fit", cube, "-o", tmp_path / "b.h5", "--maps", tmp_path / "again", code=1)
+    assert "report.html" in refused.stderr and not (tmp_path / "b.h5").exists()
 
 
 def test_four_bands_with_far_infrared_are_fitted(pogson, shared, tmp_path):

@@ -1,6 +1,6 @@
 //! `pogson maps`: what a fit found, as images, pictures and a report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pogson_cube::maps::{
     Level, MapsError, ReportOptions, StructureOptions, report, structure, structure_section, summary, write_maps,
@@ -68,6 +68,33 @@ fn pixel(text: &str) -> Result<(u32, u32), String> {
 /// # Errors
 /// A file that is no result, a pixel outside it, a folder that cannot be written.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    let said = make(args, out)?;
+    if out.is_json() { out.object(&said) } else { Ok(()) }
+}
+
+/// Makes the maps of a result that was just written, with all choices left to us; says so in a note.
+///
+/// # Errors
+/// As [`run`].
+pub fn of_result(input: &Path, output: &Path, force: bool, out: &Output) -> Result<(), Failure> {
+    let (input, output) = (input.to_owned(), output.to_owned());
+    let models = vec![Models::Auto];
+    make(Args { input, output, bins: None, pixel: Vec::new(), models, psf: None, distance: None, force }, out).map(drop)
+}
+
+/// That a folder has no maps yet, or may lose them.
+///
+/// # Errors
+/// [`MapsError::Exists`] with the file.
+pub fn free(output: &Path, force: bool) -> Result<(), Failure> {
+    let files = ["report.html", "summary.json", "profiles.ecsv"].map(|name| output.join(name));
+    match files.into_iter().find(|path| !force && path.exists()) {
+        Some(path) => Err(MapsError::Exists { path }.into()),
+        None => Ok(()),
+    }
+}
+
+fn make(args: Args, out: &Output) -> Result<serde_json::Value, Failure> {
     let mut result = ResultFile::read(&args.input)?;
     if let Some(path) = &args.bins {
         let other = ResultFile::read(path)?;
@@ -97,9 +124,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let figures = args.output.join("summary.json");
     let profiles = args.output.join("profiles.ecsv");
     let kinds: Vec<Kind> = kinds(&args.models)?;
-    if let Some(path) = [&page, &figures, &profiles].into_iter().find(|path| !args.force && path.exists()) {
-        return Err(MapsError::Exists { path: path.clone() }.into());
-    }
+    free(&args.output, args.force)?;
     std::fs::create_dir_all(&args.output).map_err(|e| Failure::io(&args.output, &e))?;
     let files = levels.len() * (result.facts.parameters.len() + 1);
     let progress = out.progress("maps", files as u64, Unit::Tiles);
@@ -120,14 +145,11 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     }
     let text = serde_json::to_string_pretty(&said).map_err(|e| Failure::failed(e.to_string()))?;
     std::fs::write(&figures, text + "\n").map_err(|e| Failure::io(&figures, &e))?;
-    if out.is_json() {
-        if let Some(object) = said.as_object_mut() {
-            object.insert("folder".into(), args.output.display().to_string().into());
-            object.insert("fits".into(), written.fits.into());
-            object.insert("pictures".into(), written.pictures.into());
-            object.insert("report".into(), page.display().to_string().into());
-        }
-        return out.object(&said);
+    if let Some(object) = said.as_object_mut() {
+        object.insert("folder".into(), args.output.display().to_string().into());
+        object.insert("fits".into(), written.fits.clone().into());
+        object.insert("pictures".into(), written.pictures.clone().into());
+        object.insert("report".into(), page.display().to_string().into());
     }
     out.note(format!(
         "{}: {} images, {} pictures, summary.json, profiles.ecsv, report.html of {} pixels",
@@ -136,5 +158,5 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         written.pictures.len(),
         result.pixels.len()
     ));
-    Ok(())
+    Ok(said)
 }

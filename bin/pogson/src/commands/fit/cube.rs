@@ -18,6 +18,7 @@ use super::library::{WITHIN, paper_redshift};
 use super::redshift_grid::{Ready, grid, words as in_words};
 use super::report::{Clock, Summary, warn_of_skipped};
 use super::super::cube::bin::apply;
+use super::super::maps;
 use super::{Args, Rings, choices};
 use crate::failure::{Class, Failure};
 use crate::output::Output;
@@ -33,6 +34,9 @@ pub(super) const SYNC: Duration = Duration::from_secs(10);
 pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     let clock = Clock::start();
     refuse_existing(&args.output, args.force)?;
+    if let Some(folder) = &args.maps {
+        maps::free(folder, args.force)?;
+    }
     let (cube, redshift) = open(path, args)?;
     let usable = cube.usable();
     if usable.is_empty() {
@@ -123,6 +127,9 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
     let summary = Summary::new(records, &done, facts, &args.output, &clock);
     // The sum over a part is not that over all.
     let whole = args.how.pixels.is_none();
+    if let Some(folder) = &args.maps {
+        maps::of_result(&args.output, folder, args.force, out)?;
+    }
     summary.of_cube(&result, whole).print(out)
 }
 

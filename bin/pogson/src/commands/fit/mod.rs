@@ -27,7 +27,7 @@ use crate::output::Output;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
-  pogson fit ngc5584.fits --redshift 0.0055 -o ngc5584.h5
+  pogson fit ngc5584.fits --redshift 0.0055 -o ngc5584.h5 --maps maps
   pogson fit ngc5584.fits --redshift 0.0055 --distance 22.5 --library mine.lib -o ngc5584.h5 --json
   pogson fit ngc5584.fits --pixels 0..5000 -o part1.h5        one part, on one machine
   pogson fit ngc5584.fits --pixels 5000.. -o part2.h5         the other, on another
@@ -62,6 +62,9 @@ pub struct Args {
     /// Width in arcseconds of elliptical rings that are fitted beside the pixels, or none [default: the cube's resolution]
     #[arg(long, value_name = "ARCSEC|none", default_value = "resolution", hide_default_value = true, conflicts_with_all = ["observations", "join"])]
     rings: Rings,
+    /// Folder for maps, pictures and a report of what was found, as pogson maps makes them
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["observations", "join", "pixels"])]
+    maps: Option<PathBuf>,
     /// Replace outputs that exist
     #[arg(long)]
     force: bool,
