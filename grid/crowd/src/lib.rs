@@ -6,4 +6,5 @@
 pub mod life;
 pub mod role;
 pub mod sign;
+pub mod store;
 pub mod wire;
