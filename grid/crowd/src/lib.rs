@@ -1,11 +1,13 @@
 //! A volunteer project server that unmodified BOINC clients attach to; it knows nothing of astronomy.
 //!
 //! [`life`] is what becomes of a work unit; [`wire`] is what clients send and read; [`sign`] is how they know our programs, and we their
-//! uploads; [`role`] is what a project brings; [`store`] keeps users, hosts, units and results, [`spool`] what was uploaded.
+//! uploads; [`role`] is what a project brings; [`store`] keeps users, hosts, units and results, [`spool`] what was
+//! uploaded, by [`upload`].
 
 pub mod life;
 pub mod role;
 pub mod sign;
 pub mod spool;
 pub mod store;
+pub mod upload;
 pub mod wire;

@@ -286,7 +286,8 @@ fn pieces_make_a_file_small_or_large() {
         assert!(matches!(error, SpoolError::Incomplete { have: 600, .. }));
         let mut partial = spool.partial("w", 600).unwrap();
         partial.write(&file[600..]).unwrap();
-        let place = spool.finish(partial, bytes as u64, Some(md5(&file))).unwrap();
+        let (place, sum) = spool.finish(partial, bytes as u64, Some(md5(&file))).unwrap();
+        assert_eq!(sum, md5(&file));
         assert_eq!(place.segment.starts_with("whole/"), bytes > 1000);
         assert_eq!(spool.read(&place).unwrap(), file);
         assert_eq!(spool.partial_size("w"), Ok(0));
@@ -325,7 +326,7 @@ fn a_full_disk_in_a_piece_leaves_the_file_as_it_was() {
     assert_eq!(spool.partial_size("w"), Ok(6));
     let mut partial = spool.partial("w", 6).unwrap();
     partial.write(b"world").unwrap();
-    let place = spool.finish(partial, 11, Some(md5(b"hello world"))).unwrap();
+    let (place, _) = spool.finish(partial, 11, Some(md5(b"hello world"))).unwrap();
     assert_eq!(spool.read(&place).unwrap(), b"hello world");
 }
 
@@ -359,7 +360,7 @@ fn survivors(disk: ForgetfulDisk) -> (usize, usize) {
         let mut partial = spool.partial("large", 0).unwrap();
         let file = vec![9; 5000];
         partial.write(&file).unwrap();
-        acknowledged.push((spool.finish(partial, 5000, Some(md5(&file))).unwrap(), file));
+        acknowledged.push((spool.finish(partial, 5000, Some(md5(&file))).unwrap().0, file));
         // The process ends here, with all that it kept in memory.
     }
     let spool = Spool::open(folder.path(), "p", small()).unwrap();

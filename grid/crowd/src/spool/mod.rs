@@ -7,7 +7,7 @@
 //! FOLDER/PROCESS-000001.seg    records of whole files, appended by one process
 //! FOLDER/PROCESS.lock          held by the process while it runs
 //! FOLDER/partial/NAME          what has come so far of a file that comes in pieces
-//! FOLDER/whole/NAME            large files that are complete
+//! FOLDER/whole/PROCESS-N-NAME  large files that are complete
 //! ```
 //!
 //! Which records are wanted is known to the database alone: after a crash, [`Spool::retain`] removes what it does not know.
@@ -31,7 +31,7 @@ use std::str::FromStr;
 /// Where a file lies, for the database; as text `SEGMENT:OFFSET:BYTES`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Location {
-    /// `PROCESS-NNNNNN`, or `whole/NAME` for a file of its own.
+    /// `PROCESS-NNNNNN`, or `whole/PROCESS-N-NAME` for a file of its own.
     pub segment: String,
     /// Where its record begins in the segment.
     pub offset: u64,

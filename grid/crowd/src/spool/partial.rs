@@ -74,14 +74,19 @@ impl Spool {
         self.partial(name, 0)?.discard()
     }
 
-    /// Ends a file of which all bytes are here: its MD5 is compared, it is made safe and gets its place.
+    /// Ends a file of which all bytes are here: its MD5 is compared, it is made safe and gets its place. Returns that and the MD5.
     ///
     /// `md5`: as it was announced; none is compared where none was.
     ///
     /// # Errors
     /// [`SpoolError::Incomplete`], and the pieces stay; [`SpoolError::WrongMd5`] or too many bytes, and they are dropped; others, and
     /// they stay.
-    pub fn finish(&self, partial: Partial, bytes: u64, md5: Option<[u8; 16]>) -> Result<Location, SpoolError> {
+    pub fn finish(
+        &self,
+        partial: Partial,
+        bytes: u64,
+        md5: Option<[u8; 16]>,
+    ) -> Result<(Location, [u8; 16]), SpoolError> {
         if partial.bytes < bytes {
             return Err(SpoolError::Incomplete { name: partial.name.clone(), have: partial.bytes, bytes });
         }
@@ -97,18 +102,27 @@ impl Spool {
             partial.file.read_at(&mut data, 0).map_err(|error| partial.failed(&error))?;
             let location = self.append(&partial.name, sum, data)?;
             partial.discard()?;
-            return Ok(location);
+            return Ok((location, sum));
         }
         let folder = self.shared.folder.join("whole");
-        let to = folder.join(&partial.name);
         let disk = &self.shared.disk;
+        // A file that is sent twice has two places, so that the one that is not recorded can go.
+        let short: String = partial.name.chars().take(200).collect();
+        let (mut own, mut to) = (String::new(), folder.clone());
+        for n in 0u64.. {
+            own = format!("{}-{n}-{short}", self.shared.process);
+            to = folder.join(&own);
+            if disk.size(&to).map_err(|error| disk_error(&to, &error))?.is_none() {
+                break;
+            }
+        }
         partial
             .file
             .sync()
             .and_then(|()| disk.rename(&partial.path, &to))
             .and_then(|()| disk.sync_folder(&folder))
             .map_err(|error| self.shared.write_error(&to, &error))?;
-        Ok(Location { segment: format!("whole/{}", partial.name), offset: 0, bytes })
+        Ok((Location { segment: format!("whole/{own}"), offset: 0, bytes }, sum))
     }
 }
 

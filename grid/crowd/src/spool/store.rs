@@ -414,7 +414,7 @@ impl Shared {
 
     pub(super) fn room_for(&self, bytes: u64) -> Result<(), SpoolError> {
         let free = self.disk.free(&self.folder).map_err(|error| disk_error(&self.folder, &error))?;
-        if free.saturating_sub(self.options.reserve_bytes) < bytes {
+        if free < self.options.reserve_bytes.saturating_add(bytes) {
             return Err(self.no_space(free));
         }
         Ok(())

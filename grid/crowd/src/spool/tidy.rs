@@ -75,9 +75,11 @@ impl Spool {
         }
         let folder = self.shared.folder.join("whole");
         let whole = self.shared.disk.entries(&folder).map_err(|error| disk_error(&folder, &error))?;
-        listed.extend(whole.into_iter().filter(|entry| super::check_name(&entry.name).is_ok()).map(|entry| Listed {
+        let own = format!("{}-", self.shared.process);
+        let ours = |name: &str| name.starts_with(&own) && super::check_name(name).is_ok();
+        listed.extend(whole.into_iter().filter(|entry| ours(&entry.name)).map(|entry| Listed {
             location: Location { segment: format!("whole/{}", entry.name), offset: 0, bytes: entry.bytes },
-            name: entry.name,
+            name: entry.name.splitn(3, '-').nth(2).unwrap_or(&entry.name).to_owned(),
             md5: [0; 16],
             sound: true,
         }));
