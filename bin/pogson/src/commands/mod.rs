@@ -33,6 +33,7 @@ commands! {
     check => Check,
     compare => Compare,
     convert => Convert,
+    crowd => Crowd,
     cube => Cube,
     cutout => Cutout,
     fit => Fit,

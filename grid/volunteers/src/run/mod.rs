@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::attach::{attach, resolved, source};
 use crate::clock::Clock;
@@ -22,6 +22,9 @@ use crate::profile::{Kinds, Profile};
 use crate::record::Record;
 use crate::tally::Tally;
 use fetch::Wanted;
+
+/// How long replies are waited for once the emulation is stopped.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
 
 /// Emulates a crowd until its time is over, or until `stop` is set.
 ///
@@ -219,11 +222,20 @@ impl Crowd<'_> {
 
     fn run(&mut self, stop: &AtomicBool) -> Result<(), EmulateError> {
         let io = |what: &'static str| move |error| EmulateError::Io { what: what.to_owned(), error };
-        let (mut done, mut flushed) = (Vec::new(), self.clock.now());
+        let (mut done, mut flushed, mut stopped_at) = (Vec::new(), self.clock.now(), None);
         loop {
             let now = self.clock.now();
-            if (now >= self.end || stop.load(Ordering::Relaxed)) && !self.draining {
+            let stopped = stop.load(Ordering::Relaxed);
+            if (now >= self.end || stopped) && !self.draining {
                 self.drain(now);
+            }
+            if stopped {
+                // What is on its way has a moment to arrive.
+                self.due.clear();
+                let since = *stopped_at.get_or_insert_with(Instant::now);
+                if self.flights.is_empty() || since.elapsed() > LAST_MOMENT {
+                    return Ok(());
+                }
             }
             while self.flights.len() < self.plan.at_once
                 && let Some(Reverse(due)) = self.due.peek()
