@@ -2,8 +2,9 @@
 //!
 //! [`life`] is what becomes of a work unit; [`wire`] is what clients send and read; [`sign`] is how they know our programs, and we their
 //! uploads; [`role`] is what a project brings; [`store`] keeps users, hosts, units and results, [`spool`] what was
-//! uploaded, by [`upload`].
+//! uploaded, by [`upload`]; [`account`] has keys and names of people.
 
+pub mod account;
 pub mod life;
 pub mod role;
 pub mod sign;
