@@ -5,8 +5,10 @@
 //! uploaded, by [`upload`]; [`account`] has keys and names of people.
 
 pub mod account;
+pub mod engine;
 pub mod life;
 pub mod role;
+pub mod schedule;
 pub mod sign;
 pub mod spool;
 pub mod store;

@@ -1,0 +1,292 @@
+//! The engine's thread: gathers questions, makes transactions, hands on what they cause.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
+use super::batch::{Outcomes, fail, tell, unit_of};
+use super::desk::{Desk, DeskError, Random};
+use super::due::{AT_ONCE, Backlog};
+use super::effect::Effect;
+use super::question::Question;
+use super::settings::{Clock, Settings, Stages};
+use crate::schedule::{Catalogue, Queue};
+use crate::store::{Book, Counter, Database, StoreError};
+
+/// Questions that are answered in one transaction.
+const MOST: usize = 256;
+/// Units that are with other threads; more wait in the database.
+const UNDER_WAY: usize = 4000;
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(500);
+
+/// A way to ask the engine; clones ask the same one.
+#[derive(Clone)]
+pub struct Engine {
+    questions: Sender<Question>,
+}
+
+/// Why the engine gave no answer.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum EngineError {
+    /// It has ended.
+    #[error("the server is shutting down")]
+    Ended,
+    /// It refused, or its database failed.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+}
+
+impl Engine {
+    /// Starts an engine; effects of its transactions come out of the receiver. It ends when all its clones are gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database cannot be read.
+    pub fn start(
+        mut database: Box<dyn Database>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        stages: Arc<Stages>,
+        seed: u64,
+    ) -> Result<(Engine, Receiver<Effect>, std::thread::JoinHandle<()>), StoreError> {
+        let catalogue = Catalogue::load(database.as_mut())?;
+        let (questions, asked) = unbounded();
+        let (effects, caused) = unbounded();
+        let mut worker = Worker {
+            database,
+            settings,
+            clock,
+            stages,
+            catalogue,
+            catalogue_age: None,
+            queue: Queue::default(),
+            queue_is_whole: false,
+            random: Random::new(seed),
+            effects,
+            under_way: [HashSet::new(), HashSet::new(), HashSet::new()],
+            backlog: [Some(0), Some(0), Some(0)],
+            more_due: false,
+        };
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run(&asked));
+        let thread =
+            thread.map_err(|error| StoreError::Database { place: "engine".to_owned(), cause: error.to_string() })?;
+        Ok((Engine { questions }, caused, thread))
+    }
+
+    /// Asks; the question's own answer tells what came of it. False where the engine has ended.
+    pub fn ask(&self, question: Question) -> bool {
+        self.questions.send(question).is_ok()
+    }
+
+    /// Does something at the desk and waits for its commit. What is done may be done twice, if a transaction has to be taken back.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn act<T: Send + 'static>(
+        &self,
+        mut act: impl FnMut(&mut Desk<'_>) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (value, values) = unbounded();
+        let (done, ended) = unbounded();
+        let question = Question::Act {
+            act: Box::new(move |desk| {
+                let made = act(desk)?;
+                // The last one counts.
+                let _ = value.send(made);
+                Ok(())
+            }),
+            answer: Box::new(move |outcome| {
+                let _ = done.send(outcome);
+            }),
+        };
+        if !self.ask(question) {
+            return Err(EngineError::Ended);
+        }
+        ended.recv().map_err(|_| EngineError::Ended)??;
+        values.try_iter().last().ok_or(EngineError::Ended)
+    }
+}
+
+struct Worker {
+    database: Box<dyn Database>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    stages: Arc<Stages>,
+    catalogue: Catalogue,
+    catalogue_age: Option<i64>,
+    queue: Queue,
+    queue_is_whole: bool,
+    random: Random,
+    effects: Sender<Effect>,
+    /// Units with the threads of each stage.
+    under_way: [HashSet<i64>; 3],
+    /// Where units that were left for each stage have to be looked for; none where there are none.
+    backlog: [Option<i64>; 3],
+    more_due: bool,
+}
+
+/// The stage of an effect, as a place in the arrays above.
+fn stage(effect: &Effect) -> Option<usize> {
+    match effect {
+        Effect::Validate(_) => Some(0),
+        Effect::Assimilate(_) => Some(1),
+        Effect::DeleteInputs { .. } => Some(2),
+        Effect::DeleteOutputs(_) => None,
+    }
+}
+
+impl Worker {
+    fn run(&mut self, asked: &Receiver<Question>) {
+        let mut last = Instant::now() - TICK;
+        loop {
+            let wait = if self.more_due { Duration::ZERO } else { TICK.saturating_sub(last.elapsed()) };
+            let mut questions = Vec::new();
+            match asked.recv_timeout(wait) {
+                Ok(question) => questions.push(question),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            questions.extend(asked.try_iter().take(MOST - questions.len()));
+            let tick = self.more_due || last.elapsed() >= TICK;
+            if tick {
+                last = Instant::now();
+            }
+            self.transact(questions, tick);
+        }
+    }
+
+    /// Answers questions in one transaction, or, where that fails, each in one of its own.
+    fn transact(&mut self, mut questions: Vec<Question>, tick: bool) {
+        for question in &questions {
+            self.arrived(question);
+        }
+        match self.attempt(&mut questions, tick) {
+            Ok(outcomes) => questions.into_iter().zip(outcomes).for_each(|(question, outcome)| tell(question, outcome)),
+            Err(error) => {
+                self.take_back(&error);
+                for question in questions {
+                    let mut one = vec![question];
+                    let outcome = self.attempt(&mut one, false);
+                    let Some(question) = one.pop() else { continue };
+                    match outcome {
+                        Ok(mut outcomes) => tell(question, outcomes.pop().unwrap_or(Outcomes::None)),
+                        Err(error) => {
+                            self.take_back(&error);
+                            fail(question, &error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_back(&mut self, error: &StoreError) {
+        self.database.rollback();
+        // What was changed in memory is read again.
+        self.queue.clear();
+        self.queue_is_whole = false;
+        self.catalogue_age = None;
+        self.backlog = [Some(0), Some(0), Some(0)];
+        self.more_due = false;
+        tracing::warn!(%error, "a transaction was taken back");
+    }
+
+    /// A stage's thread is done with a unit.
+    fn arrived(&mut self, question: &Question) {
+        match question {
+            Question::Judged(judgement) => {
+                self.under_way[0].remove(&judgement.unit);
+            }
+            Question::Assimilated { unit, .. } => {
+                self.under_way[1].remove(unit);
+            }
+            Question::Deleted { unit } => {
+                self.under_way[2].remove(unit);
+            }
+            Question::Postponed { unit, .. } => self.under_way.iter_mut().for_each(|set| {
+                set.remove(unit);
+            }),
+            _ => {}
+        }
+    }
+
+    fn attempt(&mut self, questions: &mut [Question], tick: bool) -> Result<Vec<Outcomes>, StoreError> {
+        if questions.is_empty() && !tick {
+            return Ok(Vec::new());
+        }
+        let now = self.clock.now();
+        self.database.begin()?;
+        let mut book = Book::default();
+        book.load_counters(self.database.as_mut())?;
+        let age = book.count(Counter::Catalogue, 0);
+        if self.catalogue_age != Some(age) {
+            self.catalogue = Catalogue::load(self.database.as_mut())?;
+        }
+        let mut desk = Desk {
+            book,
+            database: self.database.as_mut(),
+            settings: &self.settings,
+            catalogue: &mut self.catalogue,
+            queue: &mut self.queue,
+            queue_is_whole: &mut self.queue_is_whole,
+            now,
+            touched: Default::default(),
+            effects: Vec::new(),
+            to_validate: Default::default(),
+            to_assimilate: Default::default(),
+            random: &mut self.random,
+        };
+        let mut more = false;
+        let mut backlog = self.backlog;
+        if tick {
+            more |= desk.due()?;
+            if self.stages.purge.load(Ordering::Relaxed) {
+                more |= desk.purge()?;
+            }
+            let stages = [&self.stages.validate, &self.stages.assimilate, &self.stages.delete];
+            for (at, kind) in [Backlog::Validate, Backlog::Assimilate, Backlog::Delete].into_iter().enumerate() {
+                let Some(after) = backlog[at].filter(|_| stages[at].load(Ordering::Relaxed)) else { continue };
+                if self.under_way[at].len() >= UNDER_WAY / 2 {
+                    continue;
+                }
+                let found = desk.take_up(kind, after)?;
+                backlog[at] = if found.len() as i64 == AT_ONCE { found.last().copied() } else { None };
+                more |= backlog[at].is_some();
+            }
+        }
+        let outcomes = desk.answer(questions)?;
+        desk.prepare()?;
+        let (book, effects) = (desk.book, desk.effects);
+        book.save(self.database.as_mut())?;
+        self.database.commit()?;
+        // Where this transaction changed it, the next reads it again.
+        self.catalogue_age = Some(age);
+        (self.backlog, self.more_due) = (backlog, more);
+        self.hand_on(effects);
+        Ok(outcomes)
+    }
+
+    /// Gives effects to the stages' threads, but for those of units that are with them already, of stages that are stopped, and of
+    /// more units than are kept in memory: these are taken up from the database later.
+    fn hand_on(&mut self, effects: Vec<Effect>) {
+        let stages = [&self.stages.validate, &self.stages.assimilate, &self.stages.delete];
+        for effect in effects {
+            if let (Some(at), Some(unit)) = (stage(&effect), unit_of(&effect)) {
+                if self.under_way[at].contains(&unit) {
+                    continue;
+                }
+                if !stages[at].load(Ordering::Relaxed) || self.under_way[at].len() >= UNDER_WAY {
+                    let from = self.backlog[at].map_or(unit - 1, |from| from.min(unit - 1));
+                    self.backlog[at] = Some(from);
+                    continue;
+                }
+                self.under_way[at].insert(unit);
+            }
+            // The receiver lives as long as the server.
+            let _ = self.effects.send(effect);
+        }
+    }
+}
