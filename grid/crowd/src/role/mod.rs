@@ -2,6 +2,7 @@
 //!
 //! Each role is a trait, for programs that link the server, and a command, for teams that write in another language.
 
+pub mod command;
 mod facts;
 mod generator;
 
