@@ -17,3 +17,4 @@ pub mod parameter;
 pub mod posterior;
 mod random;
 pub mod ssp;
+pub mod work;

@@ -11,6 +11,21 @@ pub struct Observation {
     pub bands: Vec<Measurement>,
 }
 
+impl Observation {
+    /// The observation with standard deviations of at least a share of the flux.
+    ///
+    /// - `shares`: of each band; bands beyond the last are left as they are.
+    pub fn floored(&self, shares: &[f64]) -> Observation {
+        let mut floored = self.clone();
+        for (band, share) in floored.bands.iter_mut().zip(shares) {
+            if let Measurement::Flux { flux_jy, sigma_jy } = band {
+                *sigma_jy = sigma_jy.max(share * *flux_jy);
+            }
+        }
+        floored
+    }
+}
+
 /// One band of an observation, in Jy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measurement {

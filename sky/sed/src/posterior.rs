@@ -1,6 +1,10 @@
 //! What a fit says of a pixel.
 
+use crate::fit::PosteriorDraws;
 use crate::parameter::Parameter;
+
+/// Bins below this probability are not kept in files (POGS's archive).
+pub const LEAST_PROBABILITY: f64 = 0.01;
 
 /// The probabilities at which percentiles are given.
 pub const PERCENTILES: [f64; 5] = [0.025, 0.16, 0.5, 0.84, 0.975];
@@ -75,5 +79,38 @@ impl Marginal {
     /// The median.
     pub fn median(&self) -> f64 {
         self.percentiles[2]
+    }
+
+    /// The marginal whose histogram spans no more than the bins of at least [`LEAST_PROBABILITY`]; those below it in between
+    /// are 0. Percentiles and peak are as they were. Trimming twice is trimming once.
+    pub fn trimmed(&self) -> Marginal {
+        let kept = |p: &f64| *p >= LEAST_PROBABILITY;
+        let begin = self.histogram.iter().position(kept).unwrap_or(0);
+        let end = self.histogram.iter().rposition(kept).map_or(begin, |last| last + 1);
+        let histogram = self.histogram[begin..end].iter().map(|p| if kept(p) { *p } else { 0.0 }).collect();
+        Marginal { first: self.first + self.step * begin as f64, histogram, ..self.clone() }
+    }
+}
+
+/// Draws from the joint posterior of the parameters, as files keep them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draws {
+    /// Draw by draw, a value for each parameter; log10 where [`Parameter::is_logarithmic`].
+    pub values: Vec<f32>,
+    /// Covariance of the same quantities over the draws before they were rounded, row by row, `n * n` for `n` parameters;
+    /// empty where it is not known.
+    pub covariance: Vec<f64>,
+}
+
+impl Draws {
+    /// Of a posterior's draws.
+    pub fn of(draws: &PosteriorDraws) -> Draws {
+        let values = draws.values.iter().flatten().map(|&value| value as f32).collect();
+        Draws { values, covariance: draws.covariance() }
+    }
+
+    /// The draws as rows of `parameters` values.
+    pub fn rows(&self, parameters: usize) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(parameters.max(1))
     }
 }

@@ -18,7 +18,7 @@ pub use facts::{facts_of_list, options_in_words, parameters_of};
 pub use how::How;
 pub use list::{ListRun, fit_list};
 pub use name::{name_of_bytes, name_of_library};
-pub use pixels::{CubeRun, fit_bins, fit_integrated, fit_pixels, fit_rings, zero_sigma};
+pub use pixels::{CubeRun, SEED, fit_bins, fit_integrated, fit_pixels, fit_rings, zero_sigma};
 pub use redshift_text::{RedshiftTextError, read_redshift};
 pub use skipped::{Skipped, by_reason};
 pub use sums::CubeBins;

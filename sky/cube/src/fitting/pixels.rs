@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
-use pogson_sed::fit::{Effort, FitError, PosteriorDraws, RedshiftPosterior};
-use pogson_sed::observation::{Measurement, Observation};
+use pogson_sed::fit::{Effort, FitError, RedshiftPosterior};
+use pogson_sed::observation::Observation;
 use pogson_sed::posterior::PixelFit;
+use pogson_sed::work::Kind;
 
 use super::how::{Fitted, How};
 use super::ordered::in_order;
@@ -14,7 +15,10 @@ use super::sums::CubeBins;
 use super::{Done, FittingError};
 use crate::cube::Cube;
 use crate::result::journal::{Entry, Journal};
-use crate::result::{Bins, Draws, PixelRecord, ResultFile, Special, trimmed};
+use crate::result::{Bins, Draws, PixelRecord, ResultFile, Special};
+
+/// Seed of the draws.
+pub const SEED: u64 = 1;
 
 /// What is fitted with what.
 #[derive(Clone, Copy)]
@@ -57,19 +61,11 @@ impl CubeRun<'_> {
     ///
     /// - `number`: of the place, which decides its random numbers.
     fn fit(&self, measured: Observation, number: u64) -> Outcome {
-        let mut floored = measured.clone();
-        for (band, floor) in floored.bands.iter_mut().zip(self.band_floors) {
-            if let Measurement::Flux { flux_jy, sigma_jy } = band {
-                *sigma_jy = sigma_jy.max(floor * *flux_jy);
-            }
-        }
-        let draws = (self.draws > 0).then_some((self.draws, (1, number)));
+        let floored = measured.floored(self.band_floors);
+        let draws = (self.draws > 0).then_some((self.draws, (SEED, number)));
         let Fitted { fit, effort, draws, redshift } = self.how.fit(&floored, draws)?;
-        let kept = |draws: PosteriorDraws| Draws {
-            values: draws.values.iter().flatten().map(|&value| value as f32).collect(),
-            covariance: draws.covariance(),
-        };
-        Ok((Found { observation: measured, fit, draws: draws.map(kept), redshift }, effort))
+        let draws = draws.as_ref().map(Draws::of);
+        Ok((Found { observation: measured, fit, draws, redshift }, effort))
     }
 
     /// Fits places with rayon's threads, and hands the records to `keep` in order. The outcome does not depend on the number of
@@ -86,7 +82,7 @@ impl CubeRun<'_> {
         let mut done = Done::default();
         let work = |k: usize| {
             let (place, (x, y)) = places[k];
-            self.fit(observe(place), u64::from(y) << 32 | u64::from(x))
+            self.fit(observe(place), Kind::Pixel.stream(x, y))
         };
         let mut take = |k: usize, outcome: Outcome| -> Result<(), FittingError> {
             (self.progress)(1);
@@ -173,7 +169,7 @@ pub fn fit_bins(
     (run.progress)(kept as u64);
     let mut keep = |mut record: PixelRecord| {
         journal.append(Entry::Bin, &record)?;
-        record.fit.marginals.iter_mut().for_each(|marginal| *marginal = trimmed(marginal));
+        record.fit.marginals.iter_mut().for_each(|marginal| *marginal = marginal.trimmed());
         held.records.push(record);
         Ok(())
     };
@@ -195,7 +191,7 @@ pub fn fit_integrated(
     if result.special.contains_key(&Special::Integrated) {
         return Ok(None);
     }
-    match run.fit(cube.integrated(run.redshift), u64::MAX) {
+    match run.fit(cube.integrated(run.redshift), Kind::Sum.stream(0, 0)) {
         Ok((found, _)) => {
             let record = found.at((0, 0));
             journal.append(Entry::Special(Special::Integrated), &record)?;

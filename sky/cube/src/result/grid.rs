@@ -5,7 +5,6 @@ use pogson_sed::parameter::Parameter;
 use pogson_sed::posterior::{BestFit, Marginal, PixelFit};
 
 use super::error::ResultError;
-use super::histogram::trimmed;
 use super::layout::{RowReader, RowWriter};
 use super::{Facts, PixelRecord};
 
@@ -115,7 +114,7 @@ pub(super) fn as_filed(facts: &Facts, record: &PixelRecord) -> PixelRecord {
     filed.observation.name = observation(facts, (record.x, record.y), Vec::new()).name;
     filed.observation.redshift = facts.redshift;
     for (k, m) in record.fit.marginals.iter().enumerate() {
-        let kept = trimmed(m);
+        let kept = m.trimmed();
         let (plain, best) = from_planes(m.parameter, planes(&record.fit, k), kept.first, kept.step);
         filed.fit.marginals[k] = Marginal { histogram: kept.histogram, ..plain };
         if let Some(value) = filed.fit.best.values.get_mut(k) {

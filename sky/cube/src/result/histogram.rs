@@ -1,19 +1,6 @@
 //! Histograms as they are kept: without bins of little probability.
 
-use pogson_sed::posterior::Marginal;
-
-/// Bins below this probability are not kept (POGS's archive).
-pub const LEAST_PROBABILITY: f64 = 0.01;
-
-/// A marginal whose histogram spans no more than the bins of at least [`LEAST_PROBABILITY`]; those below it in between
-/// are 0. Percentiles and peak are as they were. Trimming twice is trimming once.
-pub fn trimmed(marginal: &Marginal) -> Marginal {
-    let kept = |p: &f64| *p >= LEAST_PROBABILITY;
-    let begin = marginal.histogram.iter().position(kept).unwrap_or(0);
-    let end = marginal.histogram.iter().rposition(kept).map_or(begin, |last| last + 1);
-    let histogram = marginal.histogram[begin..end].iter().map(|p| if kept(p) { *p } else { 0.0 }).collect();
-    Marginal { first: marginal.first + marginal.step * begin as f64, histogram, ..marginal.clone() }
-}
+use pogson_sed::posterior::{LEAST_PROBABILITY, Marginal};
 
 /// The kept bins of a trimmed marginal as (centre, probability).
 pub(super) fn bins(marginal: &Marginal) -> impl Iterator<Item = (f64, f64)> {
@@ -52,21 +39,21 @@ mod tests {
 
     #[test]
     fn ends_of_little_probability_go_and_the_first_bin_moves() {
-        let m = trimmed(&marginal(vec![0.0, 0.009, 0.3, 0.005, 0.68, 0.0]));
+        let m = marginal(vec![0.0, 0.009, 0.3, 0.005, 0.68, 0.0]).trimmed();
         assert_eq!(m.histogram, [0.3, 0.0, 0.68]);
         assert!((m.first - 0.125).abs() < 1e-15);
     }
 
     #[test]
     fn a_histogram_of_small_bins_alone_becomes_empty() {
-        assert!(trimmed(&marginal(vec![0.005; 200])).histogram.is_empty());
+        assert!(marginal(vec![0.005; 200]).trimmed().histogram.is_empty());
     }
 
     proptest! {
         #[test]
         fn bins_give_the_trimmed_histogram_back(p in proptest::collection::vec(0.0..0.1f64, 0..60)) {
-            let m = trimmed(&marginal(p));
-            prop_assert_eq!(&trimmed(&m), &m);
+            let m = marginal(p).trimmed();
+            prop_assert_eq!(&m.trimmed(), &m);
             let kept: Vec<(f64, f64)> = bins(&m).collect();
             prop_assert_eq!(from_bins(m.first, m.step, &kept), Some(m.histogram));
         }

@@ -110,7 +110,7 @@ impl Journal {
     /// [`ResultError::Io`], for instance on a full disk; what was recorded before is whole.
     pub fn append(&mut self, entry: Entry, record: &PixelRecord) -> Result<(), ResultError> {
         let mut record = record.clone();
-        record.fit.marginals.iter_mut().for_each(|m| *m = super::trimmed(m));
+        record.fit.marginals.iter_mut().for_each(|m| *m = m.trimmed());
         let mut payload = vec![0; FRAME];
         payload.push(entry.tag());
         payload.extend(encode(&record));

@@ -15,7 +15,7 @@ mod read;
 mod write;
 
 pub use error::ResultError;
-pub use histogram::{LEAST_PROBABILITY, trimmed};
+pub use pogson_sed::posterior::{Draws, LEAST_PROBABILITY};
 
 use std::collections::BTreeMap;
 
@@ -69,17 +69,6 @@ pub struct PixelRecord {
     pub redshift: Option<RedshiftPosterior>,
 }
 
-/// Draws from the joint posterior of the parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Draws {
-    /// Draw by draw, a value for each of [`Facts::parameters`]; log10 where
-    /// [`Parameter::is_logarithmic`].
-    pub values: Vec<f32>,
-    /// Covariance of the same quantities over the whole posterior, row by row, `n * n` for `n` parameters; empty where
-    /// it is not known.
-    pub covariance: Vec<f64>,
-}
-
 /// Pixels that were added up before the fit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bins {
@@ -124,13 +113,13 @@ impl ResultFile {
 
     /// Adds a pixel, in any order; of its histograms the bins of [`LEAST_PROBABILITY`] and more are kept.
     pub fn push(&mut self, mut record: PixelRecord) {
-        record.fit.marginals.iter_mut().for_each(|m| *m = trimmed(m));
+        record.fit.marginals.iter_mut().for_each(|m| *m = m.trimmed());
         self.pixels.push(record);
     }
 
     /// Adds the fit of a sum.
     pub fn push_special(&mut self, kind: Special, mut record: PixelRecord) {
-        record.fit.marginals.iter_mut().for_each(|m| *m = trimmed(m));
+        record.fit.marginals.iter_mut().for_each(|m| *m = m.trimmed());
         self.special.entry(kind).or_default().push(record);
     }
 
@@ -158,13 +147,6 @@ impl ResultFile {
     /// Place of `parameter` among [`Facts::parameters`].
     pub fn parameter_index(&self, parameter: Parameter) -> Option<usize> {
         self.facts.parameters.iter().position(|p| *p == parameter)
-    }
-}
-
-impl Draws {
-    /// The draws as rows of `parameters` values.
-    pub fn rows(&self, parameters: usize) -> impl Iterator<Item = &[f32]> {
-        self.values.chunks_exact(parameters.max(1))
     }
 }
 

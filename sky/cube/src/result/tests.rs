@@ -50,7 +50,7 @@ fn a_file_reads_back_as_what_was_written() {
     assert_eq!(bins.map, read.map);
     for (a, b) in bins.records.iter().zip(&read.records) {
         let mut a = a.clone();
-        a.fit.marginals.iter_mut().for_each(|m| *m = trimmed(m));
+        a.fit.marginals.iter_mut().for_each(|m| *m = m.trimmed());
         assert_close(&a, b);
     }
     let special = &back.special[&Special::Integrated];

@@ -9,7 +9,7 @@ use pogson_image::fits::output::Output;
 
 use super::error::ResultError;
 use super::grid::{check, id_of, planes, put_band, put_details, put_posterior};
-use super::histogram::{bins, trimmed};
+use super::histogram::bins;
 use super::layout::{
     AREA, AREA_USER, BLOCK, CHUNK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_BLOCK, HISTOGRAM_GRID, IMAGES, PAPER,
     PARAMETERS, POSTERIOR, Row, RowWriter, VERSION, datatype, row_bytes,
@@ -388,7 +388,7 @@ fn histograms(
     let bytes = row_bytes(PARAMETERS);
     rows(group, block, records, &ranges, PARAMETERS, which.len(), |r, row| {
         for (k, cell) in which.clone().zip(row.chunks_exact_mut(bytes)) {
-            let m = trimmed(&r.fit.marginals[k]);
+            let m = r.fit.marginals[k].trimmed();
             let last = m.first + m.step * m.histogram.len().saturating_sub(1) as f64;
             RowWriter::new(cell).f64(m.first).f64(last).f64(m.step);
         }
@@ -396,7 +396,7 @@ fn histograms(
     let bytes = row_bytes(HISTOGRAM_GRID);
     rows(group, block, records, &grid, HISTOGRAM_GRID, which.len(), |r, row| {
         for (k, cell) in which.clone().zip(row.chunks_exact_mut(bytes)) {
-            let (number, index, length) = blocks.add(bins(&trimmed(&r.fit.marginals[k])));
+            let (number, index, length) = blocks.add(bins(&r.fit.marginals[k].trimmed()));
             RowWriter::new(cell).i32(number).i32(index).i32(length);
         }
     })

@@ -139,7 +139,7 @@ proptest! {
         let facts = facts(6, 4, false);
         let records: Vec<PixelRecord> = (0..6).map(|x| {
             let mut r = record(&facts, x, 0, 3, 0);
-            r.fit.marginals.iter_mut().for_each(|m| *m = super::super::trimmed(m));
+            r.fit.marginals.iter_mut().for_each(|m| *m = m.trimmed());
             r
         }).collect();
         let mut ends = vec![];
