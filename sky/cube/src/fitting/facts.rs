@@ -7,6 +7,7 @@ use pogson_sed::fit::{Convention, Form, Options, Prior};
 use pogson_sed::library::{Band, Library};
 use pogson_sed::parameter::Parameter;
 
+use crate::cube::Cube;
 use crate::result::Facts;
 
 /// Options that bear on the numbers, as name and value.
@@ -34,6 +35,39 @@ pub fn options_in_words(options: &Options) -> BTreeMap<String, String> {
         words.insert("distance_mpc".to_owned(), format!("{mpc:?}"));
     }
     words
+}
+
+/// Least uncertainty of a cube's fluxes, as a share: what models and the calibration of surveys against each other leave.
+/// MAGPHYS takes the same for all (`fit_sed_skynet.f`).
+pub const MODEL_FLOOR: f64 = 0.05;
+
+/// All that bears on the numbers of a cube's fits, as name and value.
+///
+/// - `floors`: least uncertainty by band, as a share of the flux; empty for none;
+/// - `draws`: of each posterior;
+/// - `rings`: their width in pixels, where they are fitted.
+pub fn run_in_words(
+    options: &Options,
+    bands: &[Band],
+    floors: &[f64],
+    draws: u32,
+    rings: Option<f64>,
+) -> BTreeMap<String, String> {
+    let mut words = options_in_words(options);
+    for (band, floor) in bands.iter().zip(floors).filter(|(_, floor)| **floor > 0.0) {
+        words.insert(format!("floor {}", band.name), format!("{floor:?}"));
+    }
+    words.insert("draws".to_owned(), draws.to_string());
+    if let Some(width) = rings {
+        words.insert("rings".to_owned(), format!("{width:?}"));
+    }
+    words
+}
+
+/// Width of rings that are as wide as what a cube tells apart, pixels.
+pub fn ring_width(cube: &Cube) -> f64 {
+    let side = cube.pixel_side_arcsec();
+    cube.psf_fwhm_arcsec.map_or(3.0, |fwhm| (fwhm / side).max(1.0))
 }
 
 /// The parameters that fits with a library tell.

@@ -2,6 +2,7 @@
 //! of those that cannot be.
 
 mod bands;
+mod elsewhere;
 mod facts;
 mod how;
 mod list;
@@ -14,7 +15,8 @@ mod sums;
 mod table;
 
 pub use bands::{BandsError, arrange, filters_of};
-pub use facts::{facts_of_list, options_in_words, parameters_of};
+pub use elsewhere::Elsewhere;
+pub use facts::{MODEL_FLOOR, facts_of_list, options_in_words, parameters_of, ring_width, run_in_words};
 pub use how::How;
 pub use list::{ListRun, fit_list};
 pub use name::{name_of_bytes, name_of_library};

@@ -92,6 +92,28 @@ impl Special {
     pub const ALL: [Special; 2] = [Special::Integrated, Special::Radial];
 }
 
+/// A part of the frame that was fitted at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    /// Its number, from 1.
+    pub number: u32,
+    /// First column and row, from 0.
+    pub first: (u32, u32),
+    /// Last column and row.
+    pub last: (u32, u32),
+    /// Those who fitted it, by number.
+    pub users: Vec<i64>,
+}
+
+/// Who fitted what, where it was fitted by many.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Crowd {
+    /// Parts of the frame; each fitted pixel lies in one.
+    pub areas: Vec<Area>,
+    /// People by number, and what they are called.
+    pub users: BTreeMap<i64, String>,
+}
+
 /// All that a fit of a cube yields.
 #[derive(Debug, Clone)]
 pub struct ResultFile {
@@ -103,12 +125,14 @@ pub struct ResultFile {
     pub bins: Option<Bins>,
     /// Fits of sums; `x` counts those of a kind from 0, `y` is 0.
     pub special: BTreeMap<Special, Vec<PixelRecord>>,
+    /// Who fitted what; None where it was fitted at one place.
+    pub crowd: Option<Crowd>,
 }
 
 impl ResultFile {
     /// A file without pixels.
     pub fn new(facts: Facts) -> ResultFile {
-        ResultFile { facts, pixels: Vec::new(), bins: None, special: BTreeMap::new() }
+        ResultFile { facts, pixels: Vec::new(), bins: None, special: BTreeMap::new(), crowd: None }
     }
 
     /// Adds a pixel, in any order; of its histograms the bins of [`LEAST_PROBABILITY`] and more are kept.

@@ -13,10 +13,10 @@ use super::error::ResultError;
 use super::grid::{from_band, from_planes, from_rows, observation};
 use super::histogram::from_bins;
 use super::layout::{
-    BLOCK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_GRID, IMAGES, PAPER, PARAMETERS, POSTERIOR, Row, RowReader,
-    VERSION, datatype, row_bytes,
+    AREA, AREA_USER, BLOCK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_GRID, IMAGES, PAPER, PARAMETERS, POSTERIOR,
+    Row, RowReader, VERSION, datatype, row_bytes,
 };
-use super::{Bins, Draws, Facts, PixelRecord, ResultFile, Special};
+use super::{Area, Bins, Crowd, Draws, Facts, PixelRecord, ResultFile, Special};
 
 /// Longest side of a frame.
 const LONGEST: i64 = 1 << 16;
@@ -75,7 +75,8 @@ impl ResultFile {
             }
             special.insert(kind, records);
         }
-        (result.pixels, result.bins, result.special) = (pixels, bins, special);
+        let crowd = reader.crowd(&galaxy)?;
+        (result.pixels, result.bins, result.special, result.crowd) = (pixels, bins, special, crowd);
         Ok(result)
     }
 }
@@ -173,6 +174,40 @@ impl Reader<'_> {
             cube: string("cube")?,
             options,
         })
+    }
+
+    /// Areas and those who fitted them; None in files of one place, which name no user.
+    fn crowd(&self, galaxy: &Group) -> Result<Option<Crowd>, ResultError> {
+        let there = galaxy.datasets().map_err(|e| self.hdf5("galaxy", e))?;
+        if !there.iter().any(|name| name == "user") {
+            return Ok(None);
+        }
+        let dataset = self.dataset(galaxy, "user")?;
+        let names = dataset.read_string().map_err(|e| self.hdf5("user", e))?;
+        let attributes = dataset.attrs().map_err(|e| self.hdf5("user", e))?;
+        let numbers = attributes.get("userid").and_then(AttrValue::to_i64s).unwrap_or_default();
+        if numbers.len() != names.len() {
+            return Err(ResultError::layout(self.path, "user", "lacks a number for each name"));
+        }
+        let table = |name: &str, row: Row| {
+            let dataset = self.dataset(galaxy, name)?;
+            self.rows_of(&dataset, name, row)
+        };
+        let (area, pairs) = (table("area", AREA)?, table("area_user", AREA_USER)?);
+        let mut users: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for k in 0..pairs.data.len() / pairs.row {
+            let mut row = RowReader::new(pairs.row(k));
+            users.entry(row.i64()).or_default().push(row.i64());
+        }
+        let areas = (0..area.data.len() / area.row).map(|k| {
+            let mut row = RowReader::new(area.row(k));
+            let number = row.i64();
+            let mut corner = || u32::try_from(row.i64()).unwrap_or(u32::MAX);
+            let (first, last) = ((corner(), corner()), (corner(), corner()));
+            let users = users.remove(&number).unwrap_or_default();
+            Area { number: u32::try_from(number).unwrap_or(0), first, last, users }
+        });
+        Ok(Some(Crowd { areas: areas.collect(), users: numbers.into_iter().zip(names).collect() }))
     }
 
     fn bands(&self, galaxy: &Group) -> Result<Vec<Band>, ResultError> {

@@ -24,6 +24,23 @@ fn assert_close(a: &PixelRecord, b: &PixelRecord) {
 }
 
 #[test]
+fn who_fitted_what_reads_back_and_changes_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, many] = ["one.h5", "many.h5"].map(|name| folder.path().join(name));
+    let mut file = galaxy(9, 8, 1, 2);
+    file.write(&one, false).unwrap();
+    let area = |number, first, last, users: &[i64]| Area { number, first, last, users: users.to_vec() };
+    let areas = vec![area(1, (0, 0), (8, 6), &[3, 1 << 40]), area(2, (0, 7), (8, 7), &[3])];
+    let users = BTreeMap::from([(3, "Ada".to_owned()), (1 << 40, "\u{c6}gir <b>".to_owned())]);
+    file.crowd = Some(Crowd { areas, users });
+    file.write(&many, false).unwrap();
+    let [one, many] = [one, many].map(|path| ResultFile::read(&path).unwrap());
+    assert_eq!(many.crowd, file.crowd);
+    assert_eq!(one.crowd, None);
+    assert_eq!(one.pixels, many.pixels);
+}
+
+#[test]
 fn a_file_reads_back_as_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.h5");

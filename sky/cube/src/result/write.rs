@@ -14,7 +14,7 @@ use super::layout::{
     AREA, AREA_USER, BLOCK, CHUNK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_BLOCK, HISTOGRAM_GRID, IMAGES, PAPER,
     PARAMETERS, POSTERIOR, Row, RowWriter, VERSION, datatype, row_bytes,
 };
-use super::{Facts, PixelRecord, ResultFile, Special};
+use super::{Area, Facts, PixelRecord, ResultFile, Special};
 
 /// How hard deflate tries, of 9.
 const DEFLATE: u32 = 6;
@@ -50,6 +50,7 @@ impl ResultFile {
         let mut galaxy = file.create_group("galaxy");
         self.galaxy_attributes(&mut galaxy);
         tables_of_galaxy(&mut galaxy, facts).map_err(fail)?;
+        self.tables_of_areas(&mut galaxy).map_err(fail)?;
 
         let mut pixel = galaxy.create_group("pixel");
         pixel.set_attr("dimensions", text("x, y, parameter, image"));
@@ -121,6 +122,44 @@ impl ResultFile {
         done.map_err(|e| ResultError::Assemble { path: path.to_owned(), source: Box::new(e.into()) })
     }
 
+    /// Parts of the frame and who fitted them: the whole and nobody, where it was fitted at one place.
+    fn tables_of_areas(&self, galaxy: &mut GroupBuilder) -> Result<(), FormatError> {
+        let whole = Area {
+            number: 1,
+            first: (0, 0),
+            last: (self.facts.width.saturating_sub(1), self.facts.height.saturating_sub(1)),
+            users: Vec::new(),
+        };
+        let areas = self.crowd.as_ref().map_or(std::slice::from_ref(&whole), |crowd| &crowd.areas);
+        let mut rows = vec![0; row_bytes(AREA) * areas.len()];
+        for (area, row) in areas.iter().zip(rows.chunks_exact_mut(row_bytes(AREA))) {
+            let corners = [area.first.0, area.first.1, area.last.0, area.last.1];
+            let mut row = RowWriter::new(row);
+            row.i64(i64::from(area.number));
+            corners.into_iter().for_each(|corner| {
+                row.i64(i64::from(corner));
+            });
+        }
+        galaxy.create_dataset("area").with_compound_data(datatype(AREA)?, rows, areas.len() as u64);
+        let pairs = areas.iter().flat_map(|area| area.users.iter().map(|user| (i64::from(area.number), *user)));
+        let mut pairs: Vec<(i64, i64)> = pairs.collect();
+        if pairs.is_empty() {
+            // A table has a row at least.
+            pairs.push((0, 0));
+        }
+        let mut rows = vec![0; row_bytes(AREA_USER) * pairs.len()];
+        for ((area, user), row) in pairs.iter().zip(rows.chunks_exact_mut(row_bytes(AREA_USER))) {
+            RowWriter::new(row).i64(*area).i64(*user);
+        }
+        galaxy.create_dataset("area_user").with_compound_data(datatype(AREA_USER)?, rows, pairs.len() as u64);
+        if let Some(users) = self.crowd.as_ref().map(|crowd| &crowd.users).filter(|users| !users.is_empty()) {
+            let names: Vec<&str> = users.values().map(String::as_str).collect();
+            let dataset = galaxy.create_dataset("user").with_vlen_strings(&names);
+            dataset.set_attr("userid", AttrValue::I64Array(users.keys().copied().collect()));
+        }
+        Ok(())
+    }
+
     fn galaxy_attributes(&self, group: &mut GroupBuilder) {
         let facts = &self.facts;
         let strings = |v: Vec<&str>| AttrValue::VarLenStringArray(v.into_iter().map(str::to_owned).collect());
@@ -172,12 +211,6 @@ fn tables_of_galaxy(galaxy: &mut GroupBuilder, facts: &Facts) -> Result<(), Form
     let filters = galaxy.create_dataset("image_filters").with_vlen_strings(&names);
     filters.set_attr("wavelength_um", AttrValue::F64Array(facts.bands.iter().map(|b| b.wavelength_um).collect()));
     filters.set_attr("filter_id", AttrValue::I64Array(facts.bands.iter().map(|b| i64::from(b.id)).collect()));
-    let mut area = vec![0; row_bytes(AREA)];
-    let (right, top) = (i64::from(facts.width) - 1, i64::from(facts.height) - 1);
-    RowWriter::new(&mut area).i64(1).i64(0).i64(0).i64(right).i64(top);
-    galaxy.create_dataset("area").with_compound_data(datatype(AREA)?, area, 1);
-    let user = vec![0; row_bytes(AREA_USER)];
-    galaxy.create_dataset("area_user").with_compound_data(datatype(AREA_USER)?, user, 1);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use pogson_cube::fitting::MODEL_FLOOR;
 use pogson_sed::fit::{Convention, Form, Options, Prior};
 use pogson_sed::library::Band;
 use pogson_sed::parameter::Parameter;
@@ -11,9 +12,6 @@ use crate::arguments::places::Places;
 use crate::arguments::redshifts::Redshifts;
 use crate::failure::Failure;
 
-/// Least uncertainty of a cube's fluxes, as a share: what models and the calibration of surveys against each other leave.
-/// MAGPHYS takes the same for all (`fit_sed_skynet.f`).
-const MODEL_FLOOR: f64 = 0.05;
 /// The fewest fluxes that MAGPHYS fits.
 const PAPER_BANDS: usize = 4;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pogson_cube::Cube;
 use pogson_cube::fitting::{
     CubeBins, CubeRun, Done, FittingError, arrange, fit_bins, fit_integrated, fit_pixels, fit_rings,
-    name_of_library, options_in_words, parameters_of, zero_sigma,
+    name_of_library, parameters_of, ring_width, run_in_words, zero_sigma,
 };
 use pogson_cube::library_store::LibraryFile;
 use pogson_cube::result::{Facts, ResultFile};
@@ -65,16 +65,9 @@ pub fn run(path: &Path, args: &Args, out: &Output) -> Result<(), Failure> {
         }
     };
     let how = ready.how();
-    let mut words = options_in_words(&options);
+    let mut words = run_in_words(&options, &cube.bands(), &floors, args.how.draws, levels.rings);
     if let Some(redshifts) = range {
         words.insert("redshifts".to_owned(), in_words(redshifts));
-    }
-    for (band, floor) in cube.bands().iter().zip(&floors).filter(|(_, floor)| **floor > 0.0) {
-        words.insert(format!("floor {}", band.name), format!("{floor:?}"));
-    }
-    words.insert("draws".to_owned(), args.how.draws.to_string());
-    if let Some(width) = levels.rings {
-        words.insert("rings".to_owned(), format!("{width:?}"));
     }
     if let Some(choice) = &args.bin {
         let band = args.bin_band.as_deref().unwrap_or("the middle one");
@@ -204,8 +197,7 @@ impl<'a> Levels<'a> {
         let rings = match args.rings {
             Rings::None => None,
             Rings::Arcsec(width) => Some(width / side),
-            // As wide as what the cube tells apart.
-            Rings::Resolution => Some(cube.psf_fwhm_arcsec.map_or(3.0, |fwhm| (fwhm / side).max(1.0))),
+            Rings::Resolution => Some(ring_width(cube)),
         };
         if let Some(bins) = CubeBins::of(cube) {
             if args.bin.is_some() {
