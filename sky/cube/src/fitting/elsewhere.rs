@@ -9,19 +9,25 @@ use crate::integrate::Ring;
 use crate::result::{Bins, PixelRecord, ResultFile, Special};
 
 /// A cube and the sums over its pixels that are fitted beside them.
-pub struct Elsewhere<'a> {
-    cube: &'a Cube,
+pub struct Elsewhere {
+    cube: Cube,
     redshift: f64,
     bins: Option<CubeBins>,
     rings: Vec<Ring>,
 }
 
-impl<'a> Elsewhere<'a> {
+impl Elsewhere {
     /// - `redshift`: of the object;
     /// - `rings`: their width in pixels, where they are fitted.
-    pub fn new(cube: &'a Cube, redshift: f64, rings: Option<f64>) -> Elsewhere<'a> {
+    pub fn new(cube: Cube, redshift: f64, rings: Option<f64>) -> Elsewhere {
         let rings = rings.map(|width| cube.rings(&cube.ellipse(), width)).unwrap_or_default();
-        Elsewhere { cube, redshift, bins: CubeBins::of(cube), rings }
+        let bins = CubeBins::of(&cube);
+        Elsewhere { cube, redshift, bins, rings }
+    }
+
+    /// The cube.
+    pub fn cube(&self) -> &Cube {
+        &self.cube
     }
 
     /// The pixels that are fitted one by one, `y * width + x`: the usable ones, none of a cube that is binned.
@@ -50,7 +56,7 @@ impl<'a> Elsewhere<'a> {
 
     /// What was measured at a place; None where there is no such place.
     fn observation(&self, kind: Kind, x: u32, y: u32) -> Option<Observation> {
-        let (cube, at, row) = (self.cube, x as usize, y as usize);
+        let (cube, at, row) = (&self.cube, x as usize, y as usize);
         match kind {
             Kind::Pixel if at < cube.width && row < cube.height => {
                 Some(cube.observation(row * cube.width + at, self.redshift))
