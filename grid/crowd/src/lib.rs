@@ -5,10 +5,13 @@
 //! uploaded, by [`upload`]; [`account`] has keys and names of people.
 
 pub mod account;
+pub mod admin;
 pub mod engine;
 pub mod life;
+pub mod project;
 pub mod role;
 pub mod schedule;
+pub mod serve;
 pub mod sign;
 pub mod spool;
 pub mod store;

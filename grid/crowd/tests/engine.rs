@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use pogson_crowd::account::key_hash;
 use pogson_crowd::engine::{
-    Clock, Effect, Engine, Judgement, PlacedFile, Question, RpcQuestion, Settings, Stages, UploadKnown, UploadQuestion,
-    key_hash,
+    Clock, Effect, Engine, Judgement, PlacedFile, Question, RpcQuestion, Settings, Stages, UploadQuestion,
 };
 use pogson_crowd::life::{Limits, Verdict, judge};
 use pogson_crowd::role::{InputFile, MICRO, NewUnit, OutputFile, Supply};
 use pogson_crowd::schedule::Rules;
 use pogson_crowd::sign::UploadSecret;
 use pogson_crowd::store::{AppRow, Counter, SqliteDatabase, UserRow, VersionRow};
+use pogson_crowd::upload::Place;
 use pogson_crowd::wire::{Reply, Request};
 
 struct Hand(AtomicI64);
@@ -135,7 +136,7 @@ impl Project {
         answers.recv_timeout(Duration::from_secs(20)).unwrap().unwrap()
     }
 
-    fn upload(&self, name: &str, host: i64) -> UploadKnown {
+    fn upload(&self, name: &str, host: i64) -> Place {
         let (answer, answers) = crossbeam_channel::bounded(1);
         self.engine.ask(Question::Upload(UploadQuestion {
             name: name.to_owned(),
@@ -219,12 +220,12 @@ fn two_hosts_make_a_quorum_and_are_paid_once() {
     }
     assert_eq!(names, ["unit_0_0", "unit_0_1"]);
     // Another user's host cannot upload or report it.
-    assert_eq!(project.upload("unit_0_0_0", hosts[1]), UploadKnown::NotAwaited);
+    assert_eq!(project.upload("unit_0_0_0", hosts[1]), Place::Unwanted);
     let reply = project.rpc(2, hosts[1], 1, &report("unit_0_0", 5, 0));
     assert_eq!(reply.acknowledged, ["unit_0_0"]);
     for (at, name) in names.iter().enumerate() {
-        assert_eq!(project.upload(&format!("{name}_0"), hosts[at]), UploadKnown::Awaited);
-        assert_eq!(project.upload(&format!("{name}_0"), hosts[at]), UploadKnown::Here);
+        assert_eq!(project.upload(&format!("{name}_0"), hosts[at]), Place::Wanted);
+        assert_eq!(project.upload(&format!("{name}_0"), hosts[at]), Place::Here(4));
         for _ in 0..2 {
             let reply = project.rpc(at as i64 + 1, hosts[at], 5, &report(name, 5, 0));
             assert_eq!(reply.acknowledged, std::slice::from_ref(name));
@@ -260,7 +261,7 @@ fn a_cheat_is_found_and_the_honest_are_paid() {
     let take = |user: i64| {
         let reply = project.rpc(user, 0, 0, WORK);
         let (host, name) = (reply.new_host.unwrap(), reply.jobs[0].name.clone());
-        assert_eq!(project.upload(&format!("{name}_0"), host), UploadKnown::Awaited);
+        assert_eq!(project.upload(&format!("{name}_0"), host), Place::Wanted);
         project.rpc(user, host, 1, &report(&name, 5, 0));
     };
     let cheat = 64;
@@ -293,7 +294,7 @@ fn what_is_late_is_sent_to_another_and_still_taken() {
     assert_eq!(late.as_deref(), Some("unit_0_2"));
     for (user, host) in [(1, one), (2, two)] {
         let name = format!("unit_0_{}", user - 1);
-        assert_eq!(project.upload(&format!("{name}_0"), host), UploadKnown::Awaited);
+        assert_eq!(project.upload(&format!("{name}_0"), host), Place::Wanted);
         project.rpc(user, host, 7, &report(&name, 5, 0));
     }
     assert_eq!(project.judge(|_, _| true).len(), 1);

@@ -2,10 +2,11 @@
 
 use super::desk::{Desk, DeskError, split_name};
 use super::effect::Effect;
-use super::question::{Answer, Question, RpcQuestion, UploadKnown, UploadQuestion};
+use super::question::{Answer, Question, RpcQuestion, UploadQuestion};
 use super::rpc::Begun;
 use crate::life::{Outcome, ServerState};
 use crate::store::{MOST_OUTPUTS, OutputRow, ResultRow, StoreError};
+use crate::upload::Place;
 use crate::wire::Reply;
 
 /// What a question came to, to be told after the commit.
@@ -13,7 +14,7 @@ pub(super) enum Outcomes {
     /// Of an RPC.
     Reply(Box<Reply>),
     /// Of an upload.
-    Known(UploadKnown),
+    Known(Place),
     /// Of an act.
     Act(Result<(), DeskError>),
     /// Nobody waits for one.
@@ -57,6 +58,7 @@ impl Desk<'_> {
                     }
                     Outcomes::None
                 }
+                Question::End => Outcomes::None,
                 Question::Act { act, .. } => match act(self) {
                     Err(DeskError::Store(error)) => return Err(error),
                     other => Outcomes::Act(other),
@@ -95,7 +97,7 @@ impl Desk<'_> {
                 }
                 Question::Judged(judgement) => units.push(judgement.unit),
                 Question::Assimilated { unit, .. } | Question::Deleted { unit } => units.push(*unit),
-                Question::Postponed { .. } | Question::Act { .. } => {}
+                Question::Postponed { .. } | Question::Act { .. } | Question::End => {}
             }
         }
         let judged: Vec<i64> =
@@ -126,29 +128,31 @@ impl Desk<'_> {
         self.load_for(&rpcs)
     }
 
-    /// What is known of an output, and its number.
-    fn known(&self, name: &str, host: i64) -> (UploadKnown, i64) {
+    /// What is known of an output, and its number; of any host's where none is said.
+    fn known(&self, name: &str, host: Option<i64>) -> (Place, i64) {
         let parts = name.rsplit_once('_').and_then(|(result, place)| {
             let place: i64 = place.parse().ok().filter(|place| (0..MOST_OUTPUTS).contains(place))?;
             Some((self.book.results.get(self.result_named(result)?)?, place))
         });
-        let Some((row, place)) = parts.filter(|(row, _)| row.host_id == host) else {
-            return (UploadKnown::NotAwaited, 0);
-        };
+        let mine = |row: &ResultRow| host.is_none_or(|host| row.host_id == host);
+        let Some((row, place)) = parts.filter(|(row, _)| mine(row)) else { return (Place::Unwanted, 0) };
         let id = row.id * MOST_OUTPUTS + place;
         let asked = self.book.units.get(row.unit()).map_or(0, |unit| super::supply::outputs(unit).len() as i64);
-        if self.book.outputs.get(id).is_some() || (row.received > 0 && row.outcome == Outcome::Success.number()) {
-            (UploadKnown::Here, id)
+        if let Some(output) = self.book.outputs.get(id) {
+            (Place::Here(output.bytes.unsigned_abs()), id)
         } else if place < asked && may_still_come(row) {
-            (UploadKnown::Awaited, id)
+            (Place::Wanted, id)
+        } else if place < asked && row.received > 0 && row.outcome == Outcome::Success.number() {
+            // It came, was reported, and is not needed any more: a client that asks again missed the answer.
+            (Place::Here(0), id)
         } else {
-            (UploadKnown::NotAwaited, id)
+            (Place::Unwanted, id)
         }
     }
 
-    fn upload(&mut self, upload: &UploadQuestion) -> UploadKnown {
-        let (known, id) = self.known(&upload.name, upload.host);
-        if known == UploadKnown::Awaited {
+    fn upload(&mut self, upload: &UploadQuestion) -> Place {
+        let (known, id) = self.known(&upload.name, Some(upload.host));
+        if known == Place::Wanted {
             self.book.outputs.insert(OutputRow {
                 id,
                 bytes: upload.bytes,
@@ -190,7 +194,11 @@ pub(super) fn fail(question: Question, error: &StoreError) {
         Question::Rpc(rpc) => no(rpc.answer, error),
         Question::Upload(UploadQuestion { answer, .. }) | Question::Known { answer, .. } => no(answer, error),
         Question::Act { answer, .. } => answer(Err(DeskError::Store(error.clone()))),
-        Question::Judged(_) | Question::Assimilated { .. } | Question::Deleted { .. } | Question::Postponed { .. } => {}
+        Question::Judged(_)
+        | Question::Assimilated { .. }
+        | Question::Deleted { .. }
+        | Question::Postponed { .. }
+        | Question::End => {}
     }
 }
 

@@ -1,16 +1,9 @@
 //! Who asks: the account by its key, the host by its number, or by its name across projects.
 
-use sha2::{Digest, Sha256};
-
 use super::desk::Desk;
 use crate::life::{Outcome, ServerState};
 use crate::store::{Counter, HostRow, Place, StoreError, Value};
 use crate::wire::Request;
-
-/// What the database keeps of an account key: its SHA-256, hexadecimal.
-pub fn key_hash(authenticator: &str) -> String {
-    Sha256::digest(authenticator.trim().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use super::desk::{Desk, DeskError};
 use super::finish::Judgement;
 use crate::role::Fact;
 use crate::store::StoreError;
+use crate::upload::Place;
 use crate::wire::{Reply, Request};
 
 /// Takes an answer, after the commit.
@@ -36,19 +37,8 @@ pub struct UploadQuestion {
     pub segment: String,
     /// Where it begins there.
     pub place: i64,
-    /// Takes what became of it.
-    pub answer: Answer<UploadKnown>,
-}
-
-/// What the server knows of an output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UploadKnown {
-    /// It is awaited, or was just recorded.
-    Awaited,
-    /// It is here already.
-    Here,
-    /// No host is at work on such a result.
-    NotAwaited,
+    /// Takes what the output was before: if it was wanted, it is recorded now.
+    pub answer: Answer<Place>,
 }
 
 /// A question.
@@ -57,14 +47,14 @@ pub enum Question {
     Rpc(Box<RpcQuestion>),
     /// An upload that is here.
     Upload(UploadQuestion),
-    /// What is known of an output, by its name and the certificate's host.
+    /// What is known of an output, by its name and the certificate's host, where one was shown.
     Known {
         /// Its name.
         name: String,
         /// The host.
-        host: i64,
+        host: Option<i64>,
         /// Takes the answer.
-        answer: Answer<UploadKnown>,
+        answer: Answer<Place>,
     },
     /// A unit's results were compared.
     Judged(Judgement),
@@ -87,6 +77,8 @@ pub enum Question {
         /// Why.
         why: String,
     },
+    /// The engine ends, after what was asked before.
+    End,
     /// Anything else: done at the desk, perhaps twice if the first transaction is taken back, and told its end after the commit.
     Act {
         /// What is done.

@@ -1,8 +1,9 @@
 //! A scheduler RPC: who asks, what is reported, what the client has to know, and then work.
 
 use super::desk::Desk;
-use super::identify::{IN_PROGRESS, Identity, key_hash};
+use super::identify::{IN_PROGRESS, Identity};
 use super::question::RpcQuestion;
+use crate::account::{email_hash, key_hash};
 use crate::store::{Counter, Place, StoreError, TrickleRow, UserRow, Value};
 use crate::wire::{Message, Priority, Reply, Request, UserFacts};
 
@@ -101,7 +102,7 @@ impl Desk<'_> {
             total_credit: user.credit as f64 / micro,
             average_credit: user.average,
             created: user.created,
-            email_hash: crate::sign::md5_hex(user.email.as_bytes()),
+            email_hash: email_hash(&user.email),
             cross_project_id: user.cpid.clone(),
             team: user.team_id.and_then(|id| self.book.teams.get(id)).map_or(String::new(), |team| team.name.clone()),
             host_total_credit: host.credit as f64 / micro,
@@ -202,6 +203,10 @@ impl Desk<'_> {
             || request.cpu.instances > 0.0
             || request.coprocessors.iter().any(|(_, asked)| asked.seconds > 0.0 || asked.instances > 0.0);
         if !asks || request.no_work {
+            return false;
+        }
+        if !self.sending {
+            reply.messages.push(low("The project sends no new tasks now"));
             return false;
         }
         let banned = |row: Option<i64>| row.is_some_and(|until| until > self.now);

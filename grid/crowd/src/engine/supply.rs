@@ -47,7 +47,7 @@ pub(super) fn outputs(unit: &UnitRow) -> Vec<Output> {
 }
 
 /// A file of a supply, which lies in the project now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedFile {
     /// Name.
     pub name: String,

@@ -41,7 +41,7 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// Starts an engine; effects of its transactions come out of the receiver. It ends when all its clones are gone.
+    /// Starts an engine; effects of its transactions come out of the receiver. It ends when it is told to, or all its clones are gone.
     ///
     /// # Errors
     /// [`StoreError`]: the database cannot be read.
@@ -79,6 +79,11 @@ impl Engine {
     /// Asks; the question's own answer tells what came of it. False where the engine has ended.
     pub fn ask(&self, question: Question) -> bool {
         self.questions.send(question).is_ok()
+    }
+
+    /// Ends it, after what was asked before.
+    pub fn end(&self) {
+        self.ask(Question::End);
     }
 
     /// Does something at the desk and waits for its commit. What is done may be done twice, if a transaction has to be taken back.
@@ -154,7 +159,11 @@ impl Worker {
             if tick {
                 last = Instant::now();
             }
+            let end = questions.iter().any(|question| matches!(question, Question::End));
             self.transact(questions, tick);
+            if end {
+                return;
+            }
         }
     }
 
@@ -238,6 +247,7 @@ impl Worker {
             to_validate: Default::default(),
             to_assimilate: Default::default(),
             random: &mut self.random,
+            sending: self.stages.send.load(Ordering::Relaxed),
         };
         let mut more = false;
         let mut backlog = self.backlog;

@@ -1,4 +1,5 @@
 //! States of units and results, with the numbers that BOINC's databases have for them.
+use serde::{Deserialize, Serialize};
 
 /// Where a result is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,7 +150,7 @@ pub enum Assimilation {
 }
 
 /// How many results a unit may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Successes that are compared, of which more than half must agree.
     pub quorum: usize,

@@ -1,9 +1,11 @@
 //! What a project wants to remember beside the server's own tables, in the same database and the same transactions: texts by key.
 
+use serde::{Deserialize, Serialize};
+
 use super::RoleError;
 
 /// A text under a key, or, without one, the key's removal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// The key: words between slashes, as `galaxy/NGC5584/area/17`.
     pub key: String,

@@ -1,5 +1,7 @@
 //! Where work comes from.
 
+use serde::{Deserialize, Serialize};
+
 use std::path::PathBuf;
 
 use super::{Fact, Facts, RoleError};
@@ -9,7 +11,7 @@ use crate::life::Limits;
 pub const MICRO: i64 = 1_000_000;
 
 /// A file that units name as input. Its name stands for its bytes for ever, in the whole project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFile {
     /// Name: at most 200 bytes, letters, digits and `._-+`.
     pub name: String,
@@ -20,7 +22,7 @@ pub struct NewFile {
 }
 
 /// An input as a unit knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
     /// The file's name.
     pub file: String,
@@ -31,7 +33,7 @@ pub struct InputFile {
 }
 
 /// An output that a unit's application writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputFile {
     /// Name under which the application writes it.
     pub open_name: String,
@@ -42,7 +44,7 @@ pub struct OutputFile {
 }
 
 /// A unit to be made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewUnit {
     /// The application.
     pub app: String,
@@ -81,7 +83,7 @@ pub struct NewUnit {
 }
 
 /// New work: files, units, and facts, stored in one transaction.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Supply {
     /// Files that the units name and the project does not have yet; those that it has are passed over.
     pub files: Vec<NewFile>,

@@ -1,0 +1,154 @@
+//! What a project has set, in `pogson.toml`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// All of `pogson.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What volunteers see.
+    pub project: ProjectConfig,
+    /// How it is served.
+    #[serde(default)]
+    pub server: ServerConfig,
+    /// Where rows are.
+    #[serde(default)]
+    pub database: DatabaseConfig,
+    /// Which work is given out.
+    #[serde(default)]
+    pub scheduler: SchedulerConfig,
+    /// Commands that are an application's roles, by the application's name.
+    #[serde(default)]
+    pub roles: BTreeMap<String, CommandRoles>,
+}
+
+/// What volunteers see.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// Name that people read.
+    pub name: String,
+    /// The address that clients attach to.
+    pub url: String,
+    /// What users agree to; empty for nothing.
+    #[serde(default)]
+    pub terms_of_use: String,
+    /// Whether no new accounts are made.
+    #[serde(default)]
+    pub closed: bool,
+}
+
+/// How it is served.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Where it listens; empty: the host and port of the project's address.
+    pub listen: String,
+    /// This process's name, where several serve one database; letters and digits.
+    pub process: String,
+    /// Certificate chain and key for HTTPS, PEM; empty for HTTP.
+    pub certificate: PathBuf,
+    /// See `certificate`.
+    pub certificate_key: PathBuf,
+    /// Bytes of disk that uploads leave free.
+    pub disk_reserve: u64,
+    /// Bytes that unfinished uploads may take in memory.
+    pub upload_memory: u64,
+    /// Addresses from which `X-Forwarded-For` is believed.
+    pub proxies: Vec<std::net::IpAddr>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        ServerConfig {
+            listen: String::new(),
+            process: "main".to_owned(),
+            certificate: PathBuf::new(),
+            certificate_key: PathBuf::new(),
+            disk_reserve: 1 << 30,
+            upload_memory: 256 << 20,
+            proxies: Vec::new(),
+        }
+    }
+}
+
+/// Where rows are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// `postgres://...`; empty for the file `project.db`.
+    pub url: String,
+}
+
+/// Which work is given out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchedulerConfig {
+    /// Seconds until a client may ask again.
+    pub request_delay: f64,
+    /// Seconds after which clients ask whatever they need, so that they hear of tasks to end; 0: as they like.
+    pub next_rpc_delay: f64,
+    /// Tasks a day for each processor.
+    pub daily_quota: i64,
+    /// Tasks in one reply.
+    pub most_at_once: usize,
+    /// Whether a user gets one result of a unit only.
+    pub one_per_user: bool,
+    /// Whether hosts at one address get one result of a unit only.
+    pub one_per_address: bool,
+    /// Failures in a row after which a host gets one task at a time; 0: never.
+    pub quarantine_after: i64,
+    /// Whether clients report a result as soon as it is done.
+    pub report_immediately: bool,
+    /// Whether tasks that a client lost are sent again.
+    pub resend_lost: bool,
+    /// Hours after its deadline in which a result may still be uploaded.
+    pub upload_grace_hours: f64,
+    /// Days that rows of ended units are kept.
+    pub keep_days: f64,
+    /// Results that are to wait for hosts; generators are asked for more where fewer do.
+    pub queue: usize,
+}
+
+impl Default for SchedulerConfig {
+    fn default() -> Self {
+        SchedulerConfig {
+            request_delay: 7.0,
+            next_rpc_delay: 0.0,
+            daily_quota: 100,
+            most_at_once: 64,
+            one_per_user: true,
+            one_per_address: false,
+            quarantine_after: 10,
+            report_immediately: true,
+            resend_lost: true,
+            upload_grace_hours: 720.0,
+            keep_days: 7.0,
+            queue: 1000,
+        }
+    }
+}
+
+/// Commands that are an application's roles; words as a shell would split them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommandRoles {
+    /// Makes work; empty: work is made by `pogson crowd wu create` alone.
+    pub generator: Vec<String>,
+    /// Compares outputs; empty: byte for byte.
+    pub validator: Vec<String>,
+    /// Takes what was agreed on; empty: it is stored under `outputs/`.
+    pub assimilator: Vec<String>,
+    /// Seconds after which a command is ended.
+    #[serde(default = "usual_seconds")]
+    pub seconds: u64,
+    /// Whether a command is started for each call, rather than kept and asked line by line.
+    pub each_call: bool,
+}
+
+fn usual_seconds() -> u64 {
+    600
+}
