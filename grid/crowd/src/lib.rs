@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod serve;
 pub mod sign;
 pub mod spool;
+pub mod stats;
 pub mod store;
 pub mod upload;
 pub mod wire;

@@ -19,3 +19,4 @@ pub use request::{
 };
 pub use upload::{UploadHeader, UploadRequest, UploadStatus};
 pub use work::{App, AppVersion, FileInfo, FileRef, Job, Output, WorkUnitInfo};
+pub(crate) use write::escaped;

@@ -10,7 +10,7 @@ pub(super) struct Writer {
 }
 
 /// Text with the entities that clients know; control characters, which break their parser, are left out.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
