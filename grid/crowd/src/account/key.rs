@@ -1,7 +1,7 @@
 //! Keys of accounts, and the names that users have across projects.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::sign::md5_hex;
 
@@ -43,6 +43,11 @@ impl std::fmt::Debug for AccountSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AccountSecret")
     }
+}
+
+/// What the database keeps of an account key: its SHA-256, hexadecimal. Keys have 128 random bits, so that no salt is needed.
+pub fn key_hash(authenticator: &str) -> String {
+    hex(&Sha256::digest(authenticator.trim().as_bytes()))
 }
 
 /// A new name across projects: 32 hexadecimal digits that tell nothing of the user.
@@ -91,7 +96,6 @@ mod tests {
 
     #[test]
     fn the_database_keeps_sha_256() {
-        use crate::engine::key_hash;
         // FIPS 180-2, appendix B.1.
         assert_eq!(key_hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }

@@ -8,8 +8,7 @@ mod limit;
 mod name;
 mod password;
 
-pub use crate::engine::key_hash;
-pub use key::{AccountSecret, email_hash, external_cpid, is_cpid, new_cpid};
+pub use key::{AccountSecret, email_hash, external_cpid, is_cpid, key_hash, new_cpid};
 pub use limit::{Limiter, Rate};
 pub use name::{clean_text, email, is_country, team_name, url, user_name};
 pub use password::{Cost, PasswordError, is_password_hash, password_hash};
