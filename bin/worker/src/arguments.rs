@@ -13,6 +13,7 @@ usage: pogson-worker [OPTIONS]
   --output FILE        answer to write [default: fits.txt]
   --checkpoint FILE    what is done so far, from which a later run goes on [default: checkpoint.txt]
   --every SECONDS      how often that is written; 0 after each place [default: 10]
+  --silence SECONDS    how long the client may give no sign of life [default: 30]
   -h, --help           this text
   -V, --version        version
 
@@ -36,6 +37,8 @@ pub(crate) struct Arguments {
     pub(crate) checkpoint: PathBuf,
     /// Time between checkpoints.
     pub(crate) every: Duration,
+    /// How long the client may give no sign of life.
+    pub(crate) silence: Duration,
 }
 
 /// What the command line asks for.
@@ -55,6 +58,8 @@ impl Default for Arguments {
             output: "fits.txt".into(),
             checkpoint: "checkpoint.txt".into(),
             every: Duration::from_secs(10),
+            // BOINC's HEARTBEAT_GIVEUP_SECS.
+            silence: Duration::from_secs(30),
         }
     }
 }
@@ -78,17 +83,18 @@ impl Arguments {
                 "--library" => arguments.library = value()?.into(),
                 "--output" => arguments.output = value()?.into(),
                 "--checkpoint" => arguments.checkpoint = value()?.into(),
-                "--every" => {
-                    let seconds = value()?;
-                    let known = seconds.parse::<f64>().ok().filter(|s| (0.0..=86400.0).contains(s));
-                    let known = known.ok_or_else(|| format!("--every '{seconds}' is no number from 0 to 86400"))?;
-                    arguments.every = Duration::from_secs_f64(known);
-                }
+                "--every" => arguments.every = seconds(&word, &value()?)?,
+                "--silence" => arguments.silence = seconds(&word, &value()?)?,
                 _ => return Err(format!("'{word}' is no option")),
             }
         }
         Ok(Wanted::Work(arguments))
     }
+}
+
+fn seconds(option: &str, word: &str) -> Result<Duration, String> {
+    let known = word.parse::<f64>().ok().filter(|s| (0.0..=86400.0).contains(s));
+    known.map(Duration::from_secs_f64).ok_or_else(|| format!("{option} '{word}' is no number from 0 to 86400"))
 }
 
 #[cfg(test)]

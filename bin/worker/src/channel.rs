@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Bytes of a channel.
 const SIZE: usize = 1024;
 /// Number of channels.
+#[cfg(unix)]
 const CHANNELS: usize = 8;
 
 /// Channels that are used.

@@ -64,12 +64,12 @@ impl Checkpoint {
         self.written = Instant::now();
         Ok(())
     }
+}
 
-    /// Removes the file, once the answer is there.
-    pub(crate) fn remove(&self) {
-        // A file that stays is not taken for other work's.
-        let _ = fs::remove_file(&self.path);
-    }
+/// Removes a checkpoint, once the answer is there.
+pub(crate) fn remove(path: &Path) {
+    // A file that stays is not taken for other work's.
+    let _ = fs::remove_file(path);
 }
 
 /// Number of places, CPU seconds and text; none where the sum does not fit or the work is another.

@@ -12,8 +12,6 @@ use crate::fault::ABORTED;
 const POLL: Duration = Duration::from_millis(100);
 /// How often the client is told of progress.
 const TELL: Duration = Duration::from_secs(1);
-/// A client that says nothing for so long is gone (BOINC's `HEARTBEAT_GIVEUP_SECS`).
-const SILENCE: Duration = Duration::from_secs(30);
 /// How long a place may take to its end once the task is to quit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,22 +44,20 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Listens to the client whose file is in the folder, if there is one; ends with it.
-    pub(crate) fn listen(path: &Path) -> Client {
+    /// Listens to the client that made the file, if there is one; ends with it.
+    ///
+    /// - `silence`: a client that says nothing for so long is gone.
+    pub(crate) fn listen(path: &Path, silence: Duration) -> Client {
         let state = Arc::new(State::default());
         let shared = Shared::open(path).map(Arc::new);
         if let Some(shared) = shared.clone() {
             end_with_parent();
             let state = state.clone();
             // Where no thread is to be had the task is deaf, but works.
-            let _ = std::thread::Builder::new().name("client".to_owned()).spawn(move || attend(&shared, &state));
+            let _ =
+                std::thread::Builder::new().name("client".to_owned()).spawn(move || attend(&shared, &state, silence));
         }
         Client { shared, state }
-    }
-
-    /// Whether there is a client.
-    pub(crate) fn is_there(&self) -> bool {
-        self.shared.is_some()
     }
 
     /// What the client wants; waits while it wants work to rest.
@@ -135,7 +131,7 @@ impl State {
 }
 
 /// Looks after the channels as long as the task lives.
-fn attend(shared: &Shared, state: &State) {
+fn attend(shared: &Shared, state: &State, silence: Duration) {
     let mut heard = Instant::now();
     let mut told = None::<Instant>;
     let mut leaving = None::<Instant>;
@@ -159,8 +155,8 @@ fn attend(shared: &Shared, state: &State) {
                 leaving.get_or_insert_with(Instant::now);
             }
         }
-        if heard.elapsed() > SILENCE && leaving.is_none() {
-            eprintln!("pogson-worker: no sign of the client for {} s; ends", SILENCE.as_secs());
+        if heard.elapsed() > silence && leaving.is_none() {
+            eprintln!("pogson-worker: no sign of the client for {:.0} s; ends", silence.as_secs_f64());
             leaving = Some(Instant::now());
         }
         if let Some(since) = leaving {

@@ -7,7 +7,7 @@ use pogson_sed::library_file::Index;
 use pogson_sed::work::{Answered, Bench, Work, head_of, tail_of};
 
 use crate::arguments::Arguments;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::client::{Client, Wish};
 use crate::fault::Fault;
 use crate::slot;
@@ -22,9 +22,14 @@ const NO_ROOM: u32 = 3600;
 /// # Errors
 /// [`Fault`]: inputs that cannot be used, files that cannot be written.
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Fault> {
-    let client = Client::listen(Path::new("boinc_mmap_file"));
+    let client = Client::listen(Path::new("boinc_mmap_file"), arguments.silence);
+    // Clients write this into each slot, also those whose memory we do not share.
+    let slot = ["boinc_mmap_file", "init_data.xml"].iter().any(|name| Path::new(name).exists());
     let outcome = work(arguments, &client);
-    if !client.is_there() {
+    if !slot {
+        if outcome.is_ok() {
+            checkpoint::remove(&arguments.checkpoint);
+        }
         return outcome.map(|_| 0);
     }
     match outcome {
@@ -84,9 +89,6 @@ fn work(arguments: &Arguments, client: &Client) -> Result<Wish, Fault> {
     let pieces = [head.as_bytes(), checkpoint.text.as_bytes(), tail_of().as_bytes()];
     // Beside the link, for what is unknown in a project's folder may be removed or stay for ever.
     slot::write(&output, &slot::part_of(&arguments.output), &pieces)?;
-    if !client.is_there() {
-        checkpoint.remove();
-    }
     eprintln!("pogson-worker: done in {:.1} CPU s", client.cpu_seconds());
     Ok(Wish::Work)
 }
