@@ -8,6 +8,7 @@ pub mod account;
 pub mod admin;
 pub mod engine;
 pub mod life;
+pub mod pages;
 pub mod project;
 pub mod role;
 pub mod schedule;

@@ -18,6 +18,8 @@ pub struct Place {
     pub project: Arc<Project>,
     /// The stages of the process that serves; none where none does.
     pub stages: Option<Arc<Stages>>,
+    /// Who runs them, for the audit: a user's address, or `local`.
+    pub who: String,
 }
 
 /// Why a command was not run.
@@ -47,10 +49,11 @@ impl Place {
         what: String,
         mut act: impl FnMut(&mut Desk<'_>) -> Result<T, DeskError> + Send + 'static,
     ) -> Result<T, AdminError> {
+        let who = self.who.clone();
         let done = self.engine.act(move |desk| {
             let made = act(desk)?;
             let id = desk.book.next(Counter::Audit);
-            let row = AuditRow { id, moment: desk.now, who: "local".to_owned(), what: what.clone() };
+            let row = AuditRow { id, moment: desk.now, who: who.clone(), what: what.clone() };
             desk.book.audit.insert(row);
             Ok(made)
         });

@@ -36,6 +36,7 @@ pub fn listen(web: &Web, ending: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> 
         engine: web.engine.clone(),
         project: Arc::clone(&web.project),
         stages: Some(Arc::clone(&web.stages)),
+        who: "local".to_owned(),
     });
     std::thread::Builder::new().name("commands".to_owned()).spawn(move || {
         while !ending.load(Ordering::Relaxed) {
@@ -97,7 +98,7 @@ impl Way {
                 }
                 let (engine, ..) =
                     Engine::start(project.database()?, project.settings(), Arc::new(SystemClock), stages, 0)?;
-                Ok(Way::Alone(Place { engine, project: Arc::new(project), stages: None }))
+                Ok(Way::Alone(Place { engine, project: Arc::new(project), stages: None, who: "local".to_owned() }))
             }
         }
     }

@@ -13,16 +13,9 @@ use crate::account::{Cost, email, is_password_hash, key_hash, new_cpid, user_nam
 use crate::engine::{Desk, DeskError, EngineError};
 use crate::project::Project;
 use crate::store::{Counter, Place, StoreError, UserRow, Value};
-use crate::wire::{AccountError, ProjectConfig, account_out, error_reply, master_page, success};
+use crate::wire::{AccountError, ProjectConfig, account_out, error_reply, success};
 
 type Fields = Query<HashMap<String, String>>;
-
-pub(super) async fn master(State(web): State<Web>) -> Response {
-    use axum::response::{Html, IntoResponse};
-    let project = &web.project.config.project;
-    let scheduler = format!("{}cgi", web.project.address);
-    Html(master_page(&project.name, &scheduler, &super::pages::front(&web))).into_response()
-}
 
 pub(super) async fn project_config(State(web): State<Web>) -> Response {
     let engine = web.engine.clone();

@@ -11,7 +11,6 @@ use super::{accounts, download, scheduler, upload};
 pub(super) fn router(web: Web) -> Router {
     let path = web.project.address.path.clone();
     let project = Router::new()
-        .route("/", get(accounts::master))
         .route("/get_project_config.php", get(accounts::project_config))
         .route("/lookup_account.php", get(accounts::lookup).post(accounts::lookup))
         .route("/create_account.php", get(accounts::create).post(accounts::create))
@@ -20,7 +19,8 @@ pub(super) fn router(web: Web) -> Router {
         .route("/download/{name}", get(download::download))
         // Uploads have limits of their own, and are not kept in memory.
         .layer(DefaultBodyLimit::disable())
-        .with_state(web);
+        .with_state(web.clone())
+        .merge(crate::pages::routes(crate::pages::Site::new(web)));
     let path = path.trim_end_matches('/');
     if path.is_empty() {
         return project;

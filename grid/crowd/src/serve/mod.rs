@@ -3,7 +3,6 @@
 pub(crate) mod accounts;
 mod download;
 mod http;
-mod pages;
 mod roles;
 mod scheduler;
 mod server;

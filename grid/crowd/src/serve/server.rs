@@ -114,6 +114,8 @@ impl Server {
             address: project.socket_path().display().to_string(),
             cause: error.to_string(),
         })?);
+        let exporting = crate::pages::keep_exporting(&web, Arc::clone(&ending));
+        threads.push(exporting.map_err(|error| ServeError::Ended(error.to_string()))?);
         Ok(Server { web, listener, handle: Handle::new(), ending, threads, engine_thread })
     }
 

@@ -93,7 +93,7 @@ impl Part {
         written.map_err(|cause| StatsError::File { path: self.part.clone(), cause })
     }
 
-    /// All is written and safe; the name is given by [`Part::name`].
+    /// All is written and safe; the name is given when all files are.
     fn end(mut self) -> Result<Named, StatsError> {
         let element = self.element;
         self.say(&format!("</{element}>\n"))?;
