@@ -20,6 +20,8 @@ def library(folder):
     if not compiler:
         pytest.skip("there is no C compiler")
     path = Path(folder) / "powercut.so"
+    # Programs of other users load it too.
+    Path(folder).chmod(0o755)
     if not path.exists():
         beside = path.with_suffix(f".{os.getpid()}")
         subprocess.run(
@@ -51,6 +53,7 @@ class Disk:
             env["POWERCUT_FAULT_FLAG"] = str(self.flag)
         return env
 
-    def cut(self, torn=None):
-        """Takes back what was not synced; every program on the disk must be dead. What was done."""
-        return undo(self.folder, self.state, torn)
+    def cut(self, torn=None, loose=None):
+        """Takes back what was not synced; every program on the disk must be dead. What was done. See undo.py for `loose`."""
+        assert (self.state / "journal").exists(), "no program ran on this disk: was the library loaded?"
+        return undo(self.folder, self.state, torn, loose)

@@ -10,6 +10,7 @@ import textwrap
 
 import pytest
 
+from crowd_server import Postgres
 from powercut import Disk, library
 
 
@@ -246,3 +247,25 @@ def test_sqlite_survives_kills_at_random_moments(disk):
         disk.cut(round_ if round_ % 2 else None)
         assert rows(disk) >= acknowledged
         acknowledged = rows(disk)
+
+
+# PostgreSQL does not sync the folders of new relations, hence `loose`.
+@pytest.mark.parametrize("ignore_syncs", [False, True])
+def test_postgresql_keeps_every_commit_and_none_without_syncs(disk, ignore_syncs):
+    base = Postgres(disk.folder / "postgres", disk.env())
+    try:
+        base.psql("create table t (n int, words text)")
+        base.psql("checkpoint")
+        base.kill()
+        disk.cut(loose=base.folder)
+        base.env = disk.env(ignore_syncs=ignore_syncs)
+        base.start()
+        assert base.psql("select count(*) from t") == [["0"]]
+        for n in range(20):
+            base.psql(f"insert into t values ({n}, repeat('x', 2000))")
+        base.kill()
+        disk.cut(loose=base.folder)
+        base.start()
+        assert base.psql("select count(*) from t") == [["0" if ignore_syncs else "20"]]
+    finally:
+        base.kill()

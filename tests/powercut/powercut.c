@@ -78,7 +78,8 @@ static void open_control(void) {
     snprintf(beside, sizeof beside, "%s/control.%d", state, (int)getpid());
     int made = open_plainly(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     REAL(int, "ftruncate", int, off_t);
-    if (made < 0 || real(made, sizeof *control)) die("no control file");
+    /* Programs of several users may share it. */
+    if (made < 0 || real(made, sizeof *control) || fchmod(made, 0666)) die("no control file");
     struct control *fresh = mmap(NULL, sizeof *fresh, PROT_READ | PROT_WRITE, MAP_SHARED, made, 0);
     if (fresh == MAP_FAILED) die("no control map");
     pthread_mutexattr_t kind;
@@ -109,12 +110,14 @@ __attribute__((constructor)) static void begin(void) {
         fault_kind = !strcmp(text, "enospc") ? ENOSPC : !strcmp(text, "erofs") ? EROFS : !strcmp(text, "eio") ? EIO : 0;
     fault_flag = getenv("POWERCUT_FAULT_FLAG");
     if ((text = getenv("POWERCUT_FAULT_AFTER"))) fault_after = strtoull(text, NULL, 10);
-    if (!keep || !realpath(keep, state)) return;
+    if (!keep) return;
+    if (!realpath(keep, state)) die("POWERCUT_STATE is no folder that this user may enter");
     open_control();
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/journal", state);
     int file = open_plainly(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (file < 0) die("no journal");
+    (void)!fchmod(file, 0666);
     /* Out of the way of programs that count on low numbers. */
     journal = fcntl(file, F_DUPFD_CLOEXEC, 700);
     if (journal < 0) journal = file; else close(file);
@@ -123,7 +126,6 @@ __attribute__((constructor)) static void begin(void) {
 static void lock(void) {
     if (control && pthread_mutex_lock(&control->lock) == EOWNERDEAD) pthread_mutex_consistent(&control->lock);
 }
-
 static void unlock(void) { if (control) pthread_mutex_unlock(&control->lock); }
 
 static int inside(const char *path) {

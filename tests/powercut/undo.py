@@ -1,9 +1,11 @@
 """After a power cut: takes back what was not synced, as powercut.c wrote it down.
 
-    python3 undo.py DIR STATE [--torn SEED]
+    python3 undo.py DIR STATE [--torn SEED] [--loose FOLDER]
 
 Without --torn all that was not synced is lost. With it, each file keeps its first so many unsynced changes, and each folder its own,
-as drawn from the seed: a disk writes some of what it has, in its own time. Prints what was done as JSON; the journal is empty then.
+as drawn from the seed: a disk writes some of what it has, in its own time. Below a --loose folder the sync of any file covers all
+entries made before, as journalling file systems of Linux have it: PostgreSQL counts on that. Prints what was done as JSON; the journal
+is empty then.
 """
 
 import argparse
@@ -36,8 +38,9 @@ def records(journal):
         at = end
 
 
-def unsynced(journal):
+def unsynced(journal, loose=None):
     """Changes of files by inode, and of folders by inode, that no later sync covers, in order; and what cannot be followed."""
+    below = os.fsencode(loose) + b"/" if loose else None
     files, folders, beyond = defaultdict(list), defaultdict(list), []
     for place, kind, inode, offset, size, one, two in records(journal):
         if kind in "WT":
@@ -47,6 +50,8 @@ def unsynced(journal):
         elif kind == "F":
             # A write of a descriptor opened with O_DSYNC is synced when it returns.
             files[inode] = [change for change in files[inode] if change[0] >= min(offset, place)]
+            for changes in folders.values() if below else ():
+                changes[:] = [change for change in changes if change[0] >= min(offset, place) or not change[4].startswith(below)]
         elif kind == "D":
             folders[inode] = [change for change in folders[inode] if change[0] >= offset]
         elif kind == "S":
@@ -105,10 +110,10 @@ def undo_entry(state, kind, kept, one, two):
             os.link(kept, other)
 
 
-def undo(root, state, seed=None):
+def undo(root, state, seed=None, loose=None):
     """Takes back what was not synced, and empties the journal. Counts by kind."""
     root, state = Path(root), Path(state)
-    files, folders, beyond = unsynced(state / "journal")
+    files, folders, beyond = unsynced(state / "journal", loose)
     known = paths_by_inode(root, state)
     done = defaultdict(int)
     for inode, changes in files.items():
@@ -131,8 +136,9 @@ def main():
     parser.add_argument("root")
     parser.add_argument("state")
     parser.add_argument("--torn", type=int, metavar="SEED")
+    parser.add_argument("--loose", metavar="FOLDER")
     args = parser.parse_args()
-    print(json.dumps(undo(args.root, args.state, args.torn)))
+    print(json.dumps(undo(args.root, args.state, args.torn, args.loose)))
 
 
 if __name__ == "__main__":
