@@ -205,6 +205,19 @@ class Server:
         return int(float(self.rows(f"select count(*) from {what}")[0][0]))
 
 
+def make_app(server):
+    """An application that any file will do for, with roles that come with the server."""
+    program = server.folder.parent / "program"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    server.run("app", "add", server.folder, "toy")
+    server.run("app", "version", server.folder, "toy", program, "--number", 100, "--platform", "x86_64-pc-linux-gnu", "--key", server.keys / "code_sign_private")
+
+
+def make_units(server, prefix, count):
+    """Units of the application: `prefix`0 and on."""
+    server.run("wu", "create", server.folder, "--app", "toy", "--name", prefix, "--count", count)
+
+
 class Crowd:
     """An emulator in the background."""
 
@@ -214,6 +227,14 @@ class Crowd:
             words += ["--record", str(record)]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("POWERCUT", "LD_PRELOAD"))}
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+    def attached(self, server, seconds=120):
+        """Waits until its first hosts are known."""
+        end = time.monotonic() + seconds
+        while server.count("hosts") == 0:
+            assert self.process.poll() is None, f"the crowd ended: {self.process.stderr.read()}"
+            assert time.monotonic() < end, "the crowd did not attach"
+            time.sleep(0.1)
 
     def wait(self, seconds=None):
         """What it says in the end."""

@@ -53,6 +53,10 @@ class Disk:
             env["POWERCUT_FAULT_FLAG"] = str(self.flag)
         return env
 
+    def settle(self):
+        """Takes all that was written so far for synced."""
+        os.truncate(self.state / "journal", 0)
+
     def cut(self, torn=None, loose=None):
         """Takes back what was not synced; every program on the disk must be dead. What was done. See undo.py for `loose`."""
         assert (self.state / "journal").exists(), "no program ran on this disk: was the library loaded?"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crowd_server import MOST_OUTPUTS, MOST_RESULTS, Crowd, Postgres, Server
+from crowd_server import MOST_OUTPUTS, MOST_RESULTS, Crowd, Postgres, Server, make_app, make_units
 from powercut import Disk, library
 
 KILLS = int(os.environ.get("CROWD_KILLS", "6"))
@@ -45,6 +45,8 @@ class Bench:
         make_app(self.server)
         make_units(self.server, "u", units)
         self.units = units
+        if power:
+            self.disk.settle()
 
     def cut(self, torn):
         """Kills the server at once, and everything else on the disk if the power goes."""
@@ -66,20 +68,7 @@ class Bench:
             self.postgres.kill()
 
 
-def make_app(server):
-    """An application that any file will do for, with roles that come with the server."""
-    program = server.folder.parent / "program"
-    program.write_text("#!/bin/sh\nexit 0\n")
-    server.run("app", "add", server.folder, "toy")
-    server.run("app", "version", server.folder, "toy", program, "--number", 100, "--platform", "x86_64-pc-linux-gnu", "--key", server.keys / "code_sign_private")
-
-
-def make_units(server, prefix, count):
-    """Units of the application: `prefix`0 and on."""
-    server.run("wu", "create", server.folder, "--app", "toy", "--name", prefix, "--count", count)
-
-
-def settle(server, seconds):
+def settle(server, crowd, seconds):
     """Waits until each unit is assimilated."""
     end = time.monotonic() + seconds
     left = None
@@ -87,6 +76,7 @@ def settle(server, seconds):
         left = server.count("units where assimilation <> 2")
         if left == 0:
             return
+        assert crowd.process.poll() is None, "the crowd ended"
         time.sleep(0.3)
     stuck = server.rows("select id, name, validate, assimilation, trouble, canonical from units where assimilation <> 2 limit 5")
     of = ",".join(str(int(row[0])) for row in stuck)
@@ -175,6 +165,7 @@ def run_with_kills(bench, kills, draw, seconds=(0.15, 1.2)):
         "--retry", "0.05,0.4", "--patience", 10, "--output-bytes", 12000, *FAULTS, record=bench.record,
     )
     try:
+        crowd.attached(server)
         for kill in range(kills):
             time.sleep(draw.uniform(*seconds))
             bench.cut(torn=draw.randrange(10**6) if kill % 2 else None)
@@ -184,7 +175,7 @@ def run_with_kills(bench, kills, draw, seconds=(0.15, 1.2)):
                 time.sleep(draw.uniform(0, 0.2))
                 bench.cut(torn=None)
             server.start()
-        settle(server, 60 + bench.units / 20)
+        settle(server, crowd, 40 + bench.units / 20)
         # A last moment in which reports of units that are done may come.
         time.sleep(1.0)
     finally:
@@ -234,6 +225,7 @@ def test_a_disk_that_fails_for_a_while_loses_nothing(pogson, lib, tmp_path, faul
             "--output-bytes", 12000, *FAULTS, record=bench.record,
         )
         try:
+            crowd.attached(server)
             for _ in range(3):
                 time.sleep(0.7)
                 bench.disk.flag.touch()
@@ -242,7 +234,7 @@ def test_a_disk_that_fails_for_a_while_loses_nothing(pogson, lib, tmp_path, faul
                 # A server may end itself where it cannot tell what its disk holds; it has to come back by itself then.
                 if server.process.poll() is not None:
                     server.start()
-            settle(server, 90)
+            settle(server, crowd, 60)
             time.sleep(1.0)
         finally:
             summary = crowd.stop()
