@@ -156,7 +156,8 @@ fn a_broken_connection_is_resumed_where_it_broke() {
             body.data.truncate(9000);
             let answer = bench.send_in(&body, 1000, Place::Wanted, ends).unwrap_err();
             assert_eq!(answer.status, UploadStatus::Transient);
-            assert_eq!(size_in(&bench.size_of(name, Place::Wanted)), Some(9000));
+            // The last byte is asked for again.
+            assert_eq!(size_in(&bench.size_of(name, Place::Wanted)), Some(8999));
         }
         // A piece beyond what is here leaves a hole.
         let answer = bench.send(&bench.body(name, &file, 9001)).unwrap_err();
@@ -166,6 +167,23 @@ fn a_broken_connection_is_resumed_where_it_broke() {
         assert_eq!(bench.read(&stored), file);
         assert_eq!(size_in(&bench.size_of(name, Place::Wanted)), Some(0));
         assert_eq!(size_in(&bench.size_of(name, Place::Here(bytes as u64))), Some(bytes as u64));
+    }
+}
+
+#[test]
+fn a_file_that_came_whole_is_not_said_to_be_here_before_it_is_recorded() {
+    let bench = bench(1 << 20);
+    for (name, bytes) in [("small", 15_000), ("large", 50_000)] {
+        let file = file(bytes);
+        // The connection ends with the last byte, before anybody stored the file: a client that reads its full size would not
+        // send it again.
+        let body = bench.body(name, &file, 0);
+        let answer = bench.send_in(&body, 1000, Place::Wanted, false).unwrap_err();
+        assert_eq!(answer.status, UploadStatus::Transient);
+        let here = size_in(&bench.size_of(name, Place::Wanted)).unwrap() as usize;
+        assert!(here < bytes, "{here}");
+        let stored = bench.send(&bench.body(name, &file, here)).unwrap();
+        assert_eq!(bench.read(&stored), file);
     }
 }
 
@@ -279,7 +297,7 @@ fn a_full_disk_is_said_at_once_and_nothing_is_lost() {
             assert_eq!(bench.send(&body).unwrap_err().status, UploadStatus::Transient);
         }
         bench.disk.set(Fault::None);
-        assert_eq!(size_in(&bench.size_of("w", Place::Wanted)), Some(30_000));
+        assert_eq!(size_in(&bench.size_of("w", Place::Wanted)), Some(29_999));
     }
     assert_eq!(bench.read(&bench.send(&bench.body("w", &file, 30_000)).unwrap()), file);
 }

@@ -53,7 +53,7 @@ pub fn init(dir: &Path, url: &str, name: Option<&str>, public_key: &Path) -> Res
     let key = fs::read(public_key).map_err(|error| file_error(public_key, &error))?;
     for folder in ["download", "upload", "outputs"] {
         let folder = dir.join(folder);
-        fs::create_dir_all(&folder).map_err(|error| file_error(&folder, &error))?;
+        super::make_folder(&folder).map_err(|error| file_error(&folder, &error))?;
     }
     let secret = dir.join("secret");
     let random: [u8; 32] = crate::account::random().map_err(|error| file_error(&secret, &error))?;
@@ -73,6 +73,8 @@ pub fn init(dir: &Path, url: &str, name: Option<&str>, public_key: &Path) -> Res
     write_new(&config_path, text.as_bytes(), 0o600)?;
     let project = Project::open(dir)?;
     project.database()?;
+    // The entries of the files above.
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| file_error(dir, &error))?;
     Ok(project)
 }
 

@@ -22,4 +22,4 @@ pub use address::{Address, AddressError};
 pub use config::{CommandRoles, Config, DatabaseConfig, ProjectConfig, SchedulerConfig, ServerConfig};
 pub use folder::{Project, ProjectError};
 pub use init::{NewKeys, init};
-pub use place::{Placed, fan_out};
+pub use place::{Placed, fan_out, make_folder};

@@ -25,6 +25,26 @@ pub fn fan_out(name: &str) -> String {
     md5_hex(name.as_bytes())[..2].to_owned()
 }
 
+/// Makes a folder, and those above it, so that none is lost with the power: each is synced into the one above.
+///
+/// # Errors
+/// Those of the system.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match folder.parent() {
+            Some(above) => {
+                make_folder(above)?;
+                fs::create_dir(folder).or_else(|error| if folder.is_dir() { Ok(()) } else { Err(error) })?;
+            }
+            None => return Err(error),
+        },
+        other => other?,
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(above)?.sync_all()
+}
+
 impl Project {
     /// Where a file of a name is, or would be.
     pub fn download_path(&self, name: &str) -> PathBuf {
@@ -68,7 +88,7 @@ impl Project {
         let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
         let part = folder.join(format!(".{name}.{}.part", std::process::id()));
         let made = (|| {
-            fs::create_dir_all(folder)?;
+            make_folder(folder)?;
             write(&part)?;
             File::open(&part)?.sync_all()?;
             fs::rename(&part, path)?;

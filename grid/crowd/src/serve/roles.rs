@@ -53,7 +53,7 @@ impl Assimilator for KeepOutputs {
 
 fn keep(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder)?;
+    crate::project::make_folder(folder)?;
     let part = path.with_extension("part");
     std::fs::write(&part, bytes)?;
     std::fs::File::open(&part)?.sync_all()?;
