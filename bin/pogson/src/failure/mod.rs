@@ -1,6 +1,7 @@
 //! What a command says when it cannot do its work: one sentence, one exit code.
 
 mod causes;
+mod crowds;
 mod cubes;
 mod fits_of_pixels;
 mod libraries;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::role::command::Program;
+
 /// All of `pogson.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,9 +22,9 @@ pub struct Config {
     /// Which work is given out.
     #[serde(default)]
     pub scheduler: SchedulerConfig,
-    /// Commands that are an application's roles, by the application's name.
+    /// Programs that are an application's roles, by the application's name.
     #[serde(default)]
-    pub roles: BTreeMap<String, CommandRoles>,
+    pub roles: BTreeMap<String, RolePrograms>,
 }
 
 /// What volunteers see.
@@ -132,23 +134,14 @@ impl Default for SchedulerConfig {
     }
 }
 
-/// Commands that are an application's roles; words as a shell would split them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Programs that are an application's roles.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CommandRoles {
-    /// Makes work; empty: work is made by `pogson crowd wu create` alone.
-    pub generator: Vec<String>,
-    /// Compares outputs; empty: byte for byte.
-    pub validator: Vec<String>,
-    /// Takes what was agreed on; empty: it is stored under `outputs/`.
-    pub assimilator: Vec<String>,
-    /// Seconds after which a command is ended.
-    #[serde(default = "usual_seconds")]
-    pub seconds: u64,
-    /// Whether a command is started for each call, rather than kept and asked line by line.
-    pub each_call: bool,
-}
-
-fn usual_seconds() -> u64 {
-    600
+pub struct RolePrograms {
+    /// Makes work; none: work is made by `pogson crowd wu create` alone.
+    pub generator: Option<Program>,
+    /// Compares outputs; none: byte for byte.
+    pub validator: Option<Program>,
+    /// Takes what was agreed on; none: it is stored under `outputs/`.
+    pub assimilator: Option<Program>,
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
-use super::config::{Config, ProjectConfig};
+use super::config::{Config, DatabaseConfig, ProjectConfig};
 use super::folder::{Project, ProjectError, file_error};
 use crate::sign::PrivateKey;
 
@@ -44,7 +44,13 @@ impl NewKeys {
 ///
 /// # Errors
 /// [`ProjectError`]: among others, where the folder is a project's.
-pub fn init(dir: &Path, url: &str, name: Option<&str>, public_key: &Path) -> Result<Project, ProjectError> {
+pub fn init(
+    dir: &Path,
+    url: &str,
+    name: Option<&str>,
+    public_key: &Path,
+    database: Option<&str>,
+) -> Result<Project, ProjectError> {
     let address = Address::parse(url)?;
     let config_path = dir.join("pogson.toml");
     if config_path.exists() {
@@ -66,6 +72,7 @@ pub fn init(dir: &Path, url: &str, name: Option<&str>, public_key: &Path) -> Res
             url: address.to_string(),
             ..ProjectConfig::default()
         },
+        database: DatabaseConfig { url: database.unwrap_or_default().to_owned() },
         ..Config::default()
     };
     let text = toml::to_string(&config)

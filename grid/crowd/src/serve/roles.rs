@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::project::Project;
+use crate::role::command::{CommandAssimilator, CommandGenerator, CommandValidator};
 use crate::role::{Assimilator, Fact, Facts, Finished, Generator, Outputs, RoleError, UnitFacts, Validator};
 use crate::store::{Database, FactRow, Place, Row, StoreError, Value};
 
@@ -16,6 +18,30 @@ pub struct Roles {
     pub validators: HashMap<String, Arc<dyn Validator>>,
     /// Take what was agreed on, by application.
     pub assimilators: HashMap<String, Box<dyn Assimilator>>,
+}
+
+impl Roles {
+    /// Adds the programs that a project's `pogson.toml` names; they run in its folder.
+    ///
+    /// # Errors
+    /// [`RoleError::Permanent`]: a program that cannot be one.
+    pub fn add_programs(&mut self, project: &Project) -> Result<(), RoleError> {
+        let scratch = project.dir.join("scratch");
+        for (app, programs) in &project.config.roles {
+            if let Some(program) = &programs.generator {
+                self.generators.push(Box::new(CommandGenerator::new(program.clone(), &project.dir)?));
+            }
+            if let Some(program) = &programs.validator {
+                let validator = CommandValidator::new(program.clone(), &project.dir, &scratch)?;
+                self.validators.insert(app.clone(), Arc::new(validator));
+            }
+            if let Some(program) = &programs.assimilator {
+                let assimilator = CommandAssimilator::new(program.clone(), &project.dir, &scratch)?;
+                self.assimilators.insert(app.clone(), Box::new(assimilator));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Outputs are the same where their bytes are.

@@ -63,7 +63,7 @@ pub struct Server {
 }
 
 /// How long connections may go on when the server ends.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 impl Server {
     /// Opens everything and begins to listen; nothing is answered before [`Server::run`].

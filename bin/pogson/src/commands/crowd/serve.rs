@@ -1,0 +1,108 @@
+//! `pogson crowd serve`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pogson_crowd::engine::{Clock, SystemClock};
+use pogson_crowd::project::Project;
+use pogson_crowd::serve::{Roles, Server};
+use pogson_site::{Comparison, Galaxies, Settings};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Serve a project until it is told to stop
+///
+/// One process does all: pages, scheduler, uploads and downloads, validation, assimilation, deletion. SIGTERM and SIGINT end it
+/// after what was begun; it can be killed at any moment, and goes on where it was.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pogson crowd serve pogs
+  pogson crowd serve pogs --listen 0.0.0.0:8080 --log-json
+  RUST_LOG=debug pogson crowd serve pogs")]
+pub struct Args {
+    /// The project's folder
+    dir: PathBuf,
+    /// Address to listen at [default: pogson.toml's, or host and port of the project's address]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Write logs as JSON, one object on a line
+    #[arg(long)]
+    log_json: bool,
+    /// How outputs of galaxies are compared
+    #[arg(long, value_enum, default_value_t = Compare::Exact)]
+    compare: Compare,
+    /// Galaxies: CPU seconds up to which a unit packs areas; one area at least
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    target_seconds: f64,
+    /// File that holds the time, seconds of Unix time, instead of the machine's clock: for simulations
+    #[arg(long, value_name = "FILE")]
+    clock_file: Option<PathBuf>,
+}
+
+/// How outputs of galaxies are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Compare {
+    /// Byte by byte
+    Exact,
+    /// Numbers within 1e-4 of each other, as theSkyNet POGS did
+    Tolerant,
+}
+
+/// Time that a file shows.
+struct FileClock(PathBuf);
+
+impl Clock for FileClock {
+    fn now(&self) -> i64 {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let time: Option<f64> = text.trim().parse().ok();
+        time.map_or_else(|| SystemClock.now(), |time| time as i64)
+    }
+}
+
+/// Serves.
+///
+/// # Errors
+/// A folder that is none, an address in use, a database that cannot be opened.
+pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    log(args.log_json);
+    let project = Project::open(&args.dir)?;
+    let galaxies = Galaxies::new(&project.dir, Settings { target_seconds: args.target_seconds, ..Settings::default() });
+    let mut roles = Roles::default();
+    let app = Settings::default().app;
+    roles.generators.push(Box::new(galaxies.generator()));
+    let comparison = if args.compare == Compare::Exact { Comparison::Exact } else { Comparison::Tolerant };
+    roles.validators.insert(app.clone(), Arc::new(galaxies.validator(comparison)));
+    roles.assimilators.insert(app, Box::new(galaxies.assimilator()));
+    roles.add_programs(&project).map_err(|error| Failure::bad_input(error.to_string()))?;
+    let clock: Arc<dyn Clock> = match args.clock_file {
+        Some(file) => Arc::new(FileClock(file)),
+        None => Arc::new(SystemClock),
+    };
+    let url = project.address.to_string();
+    let seed = SystemClock.now().unsigned_abs() ^ u64::from(std::process::id());
+    let server = Server::start(project, roles, args.listen.as_deref(), clock, seed)?;
+    if let Some(address) = server.address() {
+        out.note(format!("{url} is served at {address}; end with Ctrl-C"));
+    }
+    let stop = server.stopper();
+    let interrupted = out.interrupt_flag();
+    std::thread::spawn(move || {
+        while !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        stop();
+    });
+    Ok(server.run()?)
+}
+
+fn log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Another part of the program may have begun a log before.
+    let _ = if json { log.json().try_init() } else { log.with_ansi(false).try_init() };
+}

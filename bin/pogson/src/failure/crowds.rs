@@ -1,0 +1,56 @@
+//! Classes of the failures of a volunteer project.
+
+use pogson_crowd::admin::AdminError;
+use pogson_crowd::engine::{DeskError, EngineError};
+use pogson_crowd::project::ProjectError;
+use pogson_crowd::serve::ServeError;
+use pogson_crowd::store::StoreError;
+use pogson_site::SiteError;
+
+use super::{Class, Failure};
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        let class = if matches!(error, StoreError::Full { .. }) { Class::NoRoom } else { Class::Failed };
+        Failure::new(class, error.to_string())
+    }
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Failure {
+        match error {
+            ProjectError::Store(error) => error.into(),
+            ProjectError::Address(_) | ProjectError::NoProject(_) | ProjectError::Exists(_) => {
+                Failure::usage(error.to_string())
+            }
+            ProjectError::Config { .. } | ProjectError::Key { .. } => Failure::bad_input(error.to_string()),
+            ProjectError::File { .. } => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Failure {
+        match error {
+            AdminError::Store(error) | AdminError::Engine(EngineError::Desk(DeskError::Store(error))) => error.into(),
+            other => Failure::failed(other.to_string()),
+        }
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Failure {
+        match error {
+            ServeError::Store(error) => error.into(),
+            ServeError::Certificate { .. } => Failure::bad_input(error.to_string()),
+            other => Failure::failed(other.to_string()),
+        }
+    }
+}
+
+impl From<SiteError> for Failure {
+    fn from(error: SiteError) -> Failure {
+        let class = if matches!(error, SiteError::Refused(_)) { Class::BadInput } else { Class::Failed };
+        Failure::new(class, error.to_string())
+    }
+}
