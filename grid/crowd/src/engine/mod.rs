@@ -28,4 +28,5 @@ pub use finish::Judgement;
 pub use question::{Act, Answer, Question, RpcQuestion, UploadQuestion};
 pub use settings::{Clock, Settings, Stages, SystemClock};
 pub use supply::PlacedFile;
+pub(crate) use supply::{input_names, outputs_asked};
 pub use thread::{Engine, EngineError};

@@ -46,6 +46,16 @@ pub(super) fn outputs(unit: &UnitRow) -> Vec<Output> {
     serde_json::from_str(&unit.outputs).unwrap_or_default()
 }
 
+/// Names of a unit's inputs.
+pub(crate) fn input_names(unit: &UnitRow) -> Vec<String> {
+    inputs(unit).into_iter().map(|input| input.file).collect()
+}
+
+/// How many outputs a unit's results have.
+pub(crate) fn outputs_asked(unit: &UnitRow) -> usize {
+    outputs(unit).len()
+}
+
 /// A file of a supply, which lies in the project now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedFile {

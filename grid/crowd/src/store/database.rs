@@ -71,6 +71,12 @@ pub trait Database: Send {
     /// [`StoreError`]; as of all of these.
     fn begin(&mut self) -> Result<(), StoreError>;
 
+    /// Begins to read as of one moment, until the transaction is taken back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn snapshot(&mut self) -> Result<(), StoreError>;
+
     /// Makes the transaction durable.
     ///
     /// # Errors

@@ -162,6 +162,11 @@ impl Database for PostgresDatabase {
         self.run(&format!("begin; select pg_advisory_xact_lock({LOCK})"))
     }
 
+    fn snapshot(&mut self) -> Result<(), StoreError> {
+        self.open = true;
+        self.run("begin isolation level repeatable read read only")
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         self.open = false;
         self.run("commit")

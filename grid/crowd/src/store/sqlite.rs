@@ -143,6 +143,10 @@ impl Database for SqliteDatabase {
         self.run("begin immediate")
     }
 
+    fn snapshot(&mut self) -> Result<(), StoreError> {
+        self.run("begin deferred")
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         self.run("commit")
     }

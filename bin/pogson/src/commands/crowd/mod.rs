@@ -1,6 +1,7 @@
 //! `pogson crowd`: a project that volunteers compute for.
 
 mod app;
+mod check;
 mod emulate;
 mod galaxy;
 mod init;
@@ -38,6 +39,7 @@ enum What {
     Keys(init::KeysArgs),
     Serve(serve::Args),
     Status(status::Args),
+    Check(check::Args),
     Galaxy(galaxy::Args),
     App(app::Args),
     User(people::UserArgs),
@@ -64,6 +66,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Keys(args) => init::keys(args, out),
         What::Serve(args) => serve::run(args, out),
         What::Status(args) => status::run(args, out),
+        What::Check(args) => check::run(args, out),
         What::Galaxy(args) => galaxy::run(args, out),
         What::App(args) => app::run(args, out),
         What::User(args) => people::user(args, out),
