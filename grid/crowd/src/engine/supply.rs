@@ -96,7 +96,7 @@ impl Desk<'_> {
             return Ok(());
         }
         self.book.files.load_by(self.database, Place::of("name"), &names)?;
-        let known: HashMap<String, FileRow> =
+        let mut known: HashMap<String, FileRow> =
             self.book.files.all().map(|row| (row.name.clone(), row.clone())).collect();
         for file in files {
             if !is_name(&file.name, 200) {
@@ -126,6 +126,7 @@ impl Desk<'_> {
                         self.catalogue.files.insert(row.name.clone(), row.clone());
                         self.book.count(Counter::Catalogue, 1);
                     }
+                    known.insert(row.name.clone(), row.clone());
                     self.book.files.insert(row);
                 }
             }
