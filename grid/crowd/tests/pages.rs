@@ -48,7 +48,8 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let keys = NewKeys::make(&folder.path().join("keys")).unwrap();
         let project =
-            init(&folder.path().join("project"), "http://127.0.0.1:8899/pogs/", Some("P & Q"), &keys.public).unwrap();
+            init(&folder.path().join("project"), "http://127.0.0.1:8899/pogs/", Some("P & Q"), &keys.public, None)
+                .unwrap();
         let server = Server::start(project, Roles::default(), Some("127.0.0.1:0"), Arc::new(Still), 1).unwrap();
         let router = routes(Site::new(server.web().clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
