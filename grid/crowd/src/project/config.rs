@@ -59,6 +59,14 @@ pub struct ServerConfig {
     pub disk_reserve: u64,
     /// Bytes that unfinished uploads may take in memory.
     pub upload_memory: u64,
+    /// Tries at accounts: so many at once for an address, and so many a second after that.
+    pub tries: f64,
+    /// See `tries`.
+    pub tries_per_second: f64,
+    /// The same for all addresses together.
+    pub all_tries: f64,
+    /// See `all_tries`.
+    pub all_tries_per_second: f64,
     /// Addresses from which `X-Forwarded-For` is believed.
     pub proxies: Vec<std::net::IpAddr>,
 }
@@ -72,6 +80,11 @@ impl Default for ServerConfig {
             certificate_key: PathBuf::new(),
             disk_reserve: 1 << 30,
             upload_memory: 256 << 20,
+            // A classroom behind one address may well make thirty accounts.
+            tries: 40.0,
+            tries_per_second: 0.2,
+            all_tries: 200.0,
+            all_tries_per_second: 10.0,
             proxies: Vec::new(),
         }
     }

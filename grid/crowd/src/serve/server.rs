@@ -100,8 +100,11 @@ impl Server {
         };
         drop_unknown(&engine, &spool)?;
         let mut threads = stages::start(&workshop, effects, roles, 2)?;
-        // An account takes a password's hash to make; a classroom behind one address may well make thirty.
-        let limiter = Limiter::new(Rate { burst: 40.0, per_second: 0.2 }, Rate { burst: 200.0, per_second: 10.0 });
+        let rate = |burst: f64, per_second: f64| Rate { burst, per_second };
+        let limiter = Limiter::new(
+            rate(server.tries, server.tries_per_second),
+            rate(server.all_tries, server.all_tries_per_second),
+        );
         let web = Web {
             engine,
             uploads: Arc::new(crate::upload::Desk::new(project.upload_secret(), spool, server.upload_memory)),
