@@ -1,6 +1,8 @@
 //! Pages as browsers see them: what is public, what is one's own, what other sites and strangers try.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod fresh;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ impl Clock for Still {
 }
 
 struct Bench {
+    _database: Option<fresh::Fresh>,
     folder: tempfile::TempDir,
     server: Server,
     router: Router,
@@ -46,14 +49,20 @@ struct Seen {
 impl Bench {
     fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
+        let database = fresh::Fresh::make();
         let keys = NewKeys::make(&folder.path().join("keys")).unwrap();
-        let project =
-            init(&folder.path().join("project"), "http://127.0.0.1:8899/pogs/", Some("P & Q"), &keys.public, None)
-                .unwrap();
+        let project = init(
+            &folder.path().join("project"),
+            "http://127.0.0.1:8899/pogs/",
+            Some("P & Q"),
+            &keys.public,
+            database.as_ref().map(|fresh| fresh.words.as_str()),
+        )
+        .unwrap();
         let server = Server::start(project, Roles::default(), Some("127.0.0.1:0"), Arc::new(Still), 1).unwrap();
         let router = routes(Site::new(server.web().clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let bench = Bench { folder, server, router, runtime };
+        let bench = Bench { _database: database, folder, server, router, runtime };
         bench.change(|book| {
             for counter in [Counter::User, Counter::Host, Counter::Team, Counter::Unit, Counter::App] {
                 book.counters.insert(CounterRow { id: counter as i64, value: 100 });
