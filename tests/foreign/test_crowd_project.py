@@ -1,9 +1,15 @@
-"""The project of tests/foreign/crowd_project answers as docs/crowd-roles.md says, line by line."""
+"""The project of tests/foreign/crowd_project, whose roles are programs: line by line as docs/crowd-roles.md says, and with real clients."""
+
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from boinc import Client, Project, wait_for
 
 PROJECT = Path(__file__).parent / "crowd_project"
 
@@ -79,3 +85,37 @@ def test_units_are_made_worked_compared_and_assimilated(tmp_path):
             assert answer["ok"] is True
     # pi(1000) = 168, pi(2000) = 303, pi(3000) = 430 (OEIS A038812 and tables of primes).
     assert (tmp_path / "primes.tsv").read_text() == "primes_0\t168\nprimes_1000\t135\nprimes_2000\t127\n"
+
+
+def test_two_clients_count_primes_for_a_project_of_programs(pogson, tmp_path):
+    if not shutil.which("boinc"):
+        pytest.skip("boinc-client is not installed")
+    project, clients = Project(pogson, tmp_path / "project"), []
+    try:
+        project.set("scheduler", request_delay=1.0)
+        for file in ("generator.py", "validator.py", "assimilator.py"):
+            shutil.copy(PROJECT / file, project.dir)
+        settings = (PROJECT / "pogson.toml").read_text().replace('"python3"', json.dumps(sys.executable)).replace("20000", "3000")
+        with open(project.dir / "pogson.toml", "a") as file:
+            file.write("\n" + settings)
+        pogson("crowd", "app", "add", project.dir, "primes")
+        pogson("crowd", "app", "version", project.dir, "primes", PROJECT / "primes.py", "--number", "100")
+        project.serve()
+        wait_for(lambda: project.status()["results_unsent"] == 6, 60)
+        clients = [Client(tmp_path / name).start(project.url, project.user(name)) for name in ("ada", "bob")]
+        for client in clients:
+            assert client.wait(300) == 0, client.log[-4000:]
+
+        def ended():
+            """the last unit"""
+            status = project.status()
+            return status["assimilated"] == 3 and status
+        status = wait_for(ended, 60)
+        assert (project.dir / "primes.tsv").read_text() == "primes_0\t168\nprimes_1000\t135\nprimes_2000\t127\n"
+        assert status["valid"] == 6 and status["credit"] == pytest.approx(3.0)
+        page = project.get("wu/primes_0")
+        assert page.count("Valid") == 2 and "canonical" in page
+        assert "1.50" in project.get("top/users?by=total")
+    finally:
+        for one in [*clients, project]:
+            one.stop()
