@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pogson_crowd::life::Limits;
-use pogson_crowd::role::{Fact, Facts};
+use pogson_crowd::role::{Fact, Facts, Outputs, UnitFacts};
 use pogson_cube::result::ResultFile;
 use pogson_sed::library_file::hex;
 use sha2::{Digest, Sha256};
@@ -95,6 +95,15 @@ impl Galaxies {
     /// Who stores them.
     pub fn assimilator(&self) -> GalaxyAssimilator {
         GalaxyAssimilator::new(&self.dir, self.store.clone())
+    }
+
+    /// A unit's outputs as a sound host gives them: its fits are made here, by one thread. For units that are in doubt, and to
+    /// test hosts that are trusted; [`GalaxyValidator`] compares.
+    ///
+    /// # Errors
+    /// [`SiteError::Refused`] for a unit whose galaxy or areas are gone; files that cannot be read.
+    pub fn refit(&self, facts: &dyn Facts, unit: &UnitFacts) -> Result<Outputs, SiteError> {
+        crate::refit::refit(&self.dir, facts, unit)
     }
 
     /// Adds a galaxy: checks its cube, picks or makes its library, copies the cube, cuts its areas, times some fits. The facts are to

@@ -19,6 +19,7 @@ mod libraries;
 mod maps;
 mod mask;
 pub mod objects;
+mod refit;
 mod state;
 mod tolerant;
 mod validator;

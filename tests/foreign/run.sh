@@ -20,6 +20,8 @@ SWarp swarp
 source-extractor source-extractor
 fpack libcfitsio-bin
 h5dump hdf5-tools
+qemu-aarch64 qemu-user
+arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
 LIST
 
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

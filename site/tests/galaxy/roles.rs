@@ -20,6 +20,10 @@ fn a_galaxy_fitted_by_a_crowd_is_the_one_fitted_at_one_place_in_any_order_of_arr
     for unit in &supply.units {
         let output = work(&supply, unit);
         assert_eq!(validator.check(&facts_of(unit), &vec![output.clone()]), Ok(()));
+        if outputs.len() % 5 == 0 {
+            let ours = project.galaxies.refit(&project.facts, &facts_of(unit)).unwrap();
+            assert_eq!(validator.agree(&facts_of(unit), &ours, &vec![output.clone()]), Ok(true));
+        }
         let mut other = output.clone();
         let digit = other.iter().rposition(|b| b.is_ascii_digit() && *b != b'9').unwrap();
         other[digit] += 1;
