@@ -9,7 +9,10 @@
 //! | `galaxy-run/NAME` | how many galaxies of the name there have been: units' names are never used again |
 
 use pogson_crowd::role::{Fact, Facts};
+use pogson_sed::library_file::hex;
+use pogson_sed::work::Kind;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::area::Rectangle;
 use crate::error::SiteError;
@@ -107,8 +110,22 @@ pub struct Opaque {
     pub work: String,
     /// Fits in it.
     pub places: u32,
+    /// What these are: see [`digest`].
+    pub at: String,
+    /// Parameters of each.
+    pub parameters: u32,
+    /// Bands of each.
+    pub bands: u32,
+    /// Draws of each.
+    pub draws: u32,
     /// Bytes of its answer at most.
     pub most: u64,
+}
+
+/// Sixteen hexadecimal digits that stand for places: kind, column and row of each, in order.
+pub(crate) fn digest(places: impl Iterator<Item = (Kind, u32, u32)>) -> String {
+    let text: String = places.map(|(kind, x, y)| format!("{} {x} {y}\n", kind.word())).collect();
+    hex(&Sha256::digest(text).into())[..16].to_owned()
 }
 
 impl Opaque {

@@ -8,7 +8,7 @@ use pogson_sed::work::{Place, Work};
 
 use crate::cost::FLOPS;
 use crate::error::SiteError;
-use crate::facts::{AreaFact, AreaState, Opaque, area_key, fact, galaxy, parse, read, supply_key};
+use crate::facts::{AreaFact, AreaState, Opaque, area_key, digest, fact, galaxy, parse, read, supply_key};
 use crate::galaxies::Settings;
 use crate::galaxy::Opened;
 use crate::libraries;
@@ -111,6 +111,10 @@ impl GalaxyGenerator {
             areas: areas.iter().map(|(number, _)| *number).collect(),
             work: hash,
             places: work.places.len() as u32,
+            at: digest(work.places.iter().map(|place| (place.kind, place.x, place.y))),
+            parameters: galaxy.parameters.len() as u32,
+            bands: work.bands.len() as u32,
+            draws: work.draws,
             most,
         };
         let linked =

@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 
 use pogson_crowd::role::{Outputs, RoleError, UnitFacts, Validator};
-use pogson_sed::work::Answer;
+use pogson_sed::parameter::Parameter;
+use pogson_sed::work::{Answer, Found};
 
-use crate::facts::Opaque;
+use crate::facts::{Opaque, digest};
 use crate::gzip::{normalised, plain};
 use crate::tolerant;
+
+/// Bins of a histogram at most; none of ours has a hundredth of them.
+const MOST_BINS: usize = 50_000;
 
 /// How outputs are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +47,17 @@ impl Validator for GalaxyValidator {
             let (found, wanted) = (answer.places.len(), opaque.places);
             return Err(RoleError::Permanent(format!("the output has {found} fits in place of {wanted}")));
         }
+        if digest(answer.places.iter().map(|place| (place.kind, place.x, place.y))) != opaque.at {
+            return Err(RoleError::Permanent("the output has fits of other places than the unit's".to_owned()));
+        }
+        for place in &answer.places {
+            if let Ok(found) = &place.outcome {
+                sound(&opaque, found).map_err(|fault| {
+                    let (kind, x, y) = (place.kind.word(), place.x, place.y);
+                    RoleError::Permanent(format!("the fit of {kind} {x} {y} {fault}"))
+                })?;
+            }
+        }
         Ok(())
     }
 
@@ -55,6 +70,32 @@ impl Validator for GalaxyValidator {
             Comparison::Tolerant => tolerant::agree(&String::from_utf8_lossy(&one), &String::from_utf8_lossy(&other)),
         })
     }
+}
+
+/// Whether a fit is such that a galaxy's file can hold it, whatever its numbers are.
+fn sound(opaque: &Opaque, found: &Found) -> Result<(), String> {
+    let (fit, n) = (&found.fit, opaque.parameters as usize);
+    if !fit.marginals.iter().map(|marginal| marginal.parameter).eq(Parameter::all().take(n)) {
+        return Err(format!("has other parameters than the {n} of its library"));
+    }
+    if fit.best.values.len() != n || fit.best.model_jy.len() != opaque.bands as usize {
+        return Err(format!("has not {n} values and {} fluxes", opaque.bands));
+    }
+    for marginal in &fit.marginals {
+        let steps = marginal.first.is_finite() && marginal.step.is_finite() && marginal.step > 0.0;
+        let shares = marginal.histogram.iter().all(|p| (0.0..=1.0 + 1e-6).contains(p));
+        if !steps || !shares || marginal.histogram.len() > MOST_BINS {
+            return Err(format!("has a histogram of {} that cannot be", marginal.parameter.name()));
+        }
+    }
+    let (drawn, covariance) = found.draws.as_ref().map_or((0, 0), |draws| (draws.values.len(), draws.covariance.len()));
+    let wanted = opaque.draws as usize;
+    // Covariances are of two draws and more.
+    let full = if drawn >= 2 * n { n * n } else { 0 };
+    if drawn > wanted * n || covariance != full {
+        return Err(format!("has not {wanted} draws of {n} parameters and their covariance"));
+    }
+    Ok(())
 }
 
 /// The text of a unit's only output, with line ends of one kind.
@@ -82,9 +123,21 @@ mod tests {
 
     use super::*;
     use crate::gzip::packed;
+    use pogson_sed::work::Kind;
 
     fn unit(most: u64) -> UnitFacts {
-        let opaque = Opaque { galaxy: "g".into(), run: 1, areas: vec![1], work: "ab".repeat(32), places: 1, most };
+        let opaque = Opaque {
+            galaxy: "g".into(),
+            run: 1,
+            areas: vec![1],
+            work: "ab".repeat(32),
+            places: 1,
+            at: digest([(Kind::Pixel, 3, 4)].into_iter()),
+            parameters: 22,
+            bands: 2,
+            draws: 1,
+            most,
+        };
         UnitFacts {
             app: "pogson_fit".into(),
             name: "g_area1".into(),
@@ -115,6 +168,44 @@ mod tests {
         }
         let other = answer(&"ab".repeat(32), "too dork").into_bytes();
         assert_eq!(validator.agree(&unit(1000), &vec![forms[1].clone()], &vec![other]), Ok(false));
+    }
+
+    /// A fit that is whole, to be spoilt.
+    fn fitted() -> String {
+        let numbers = |count: usize| vec!["0.5"; count].join(" ");
+        let marginal = |parameter: Parameter| format!("of {} {} 0.1 0.2 0.8\n", parameter.name(), numbers(7));
+        let marginals: String = Parameter::all().map(marginal).collect();
+        format!(
+            "pogson fits 1\nwork {}\nplaces 1\npixel 3 4\nbest 1 2 3.0 4.0\nvalues {}\nfluxes {}\nevidence 1.0 2.0 3.0\n\
+             facts 2 0.01 0\n{marginals}draw {}\ndone\nend\n",
+            "ab".repeat(32),
+            numbers(22),
+            numbers(2),
+            numbers(22)
+        )
+    }
+
+    #[test]
+    fn two_cheats_who_agree_on_what_no_file_can_hold_are_both_invalid() {
+        let validator = GalaxyValidator::default();
+        let check = |text: String| validator.check(&unit(100_000), &vec![text.into_bytes()]);
+        assert_eq!(check(fitted()), Ok(()));
+        let spoilt = [
+            ("pixel 3 4", "pixel 3 5", "other places"),
+            ("fluxes 0.5 0.5", "fluxes 0.5", "22 values and 2 fluxes"),
+            ("of tau_v ", "of mu ", "other parameters"),
+            ("0.5 0.1 0.2 0.8", "NaN 0.1 0.2 0.8", "a histogram of f_mu_sfh"),
+            ("0.5 0.1 0.2 0.8", "0.5 0.0 0.2 0.8", "a histogram of f_mu_sfh"),
+            ("0.5 0.1 0.2 0.8", "0.5 0.1 0.2 8", "a histogram of f_mu_sfh"),
+            ("0.5 0.1 0.2 0.8", "0.5 0.1 NaN 0.8", "a histogram of f_mu_sfh"),
+        ];
+        for (from, to, fault) in spoilt {
+            let text = fitted().replacen(from, to, 1);
+            let said = check(text).unwrap_err().to_string();
+            assert!(said.contains(fault), "{said} {fault}");
+        }
+        let twice = fitted().replacen("draw", &format!("draw {}\ndraw", vec!["0.5"; 22].join(" ")), 1);
+        assert!(check(twice).unwrap_err().to_string().contains("1 draws of 22"));
     }
 
     #[test]
