@@ -150,7 +150,7 @@ def prepare(args, work):
         "scheduler.daily_quota": 1_000_000, "scheduler.quarantine_after": 0, "scheduler.keep_days": 1.0, "server.disk_reserve": 0,
         "scheduler.queue": args.queue,
     }
-    server = Server(os.environ["POGSON_BIN"], work / "project", work / "keys", base, None, settings)
+    server = Server(os.environ["POGSON_BIN"], work / "project", base, None, settings)
     make_app(server)
     make_units(server, "first", 20)
     server.start()

@@ -115,13 +115,13 @@ class Postgres:
 class Server:
     """A project in a folder, and its server."""
 
-    def __init__(self, binary, folder, keys, database=None, env=None, settings=None):
-        self.binary, self.folder, self.keys = str(binary), Path(folder), Path(keys)
+    def __init__(self, binary, folder, database=None, env=None, settings=None):
+        self.binary, self.folder = str(binary), Path(folder)
         self.database, self.env, self.process = database, env or dict(os.environ), None
         self.log = self.folder.parent / f"{self.folder.name}.log"
         self.url = f"http://127.0.0.1:{free_port()}/test/"
         options = ["--database", database.url] if database else []
-        self.run("init", self.folder, "--url", self.url, "--keys", self.keys, *options)
+        self.run("init", self.folder, "--url", self.url, *options)
         self.set(settings or {})
 
     def run(self, *words, code=0, stdin=None, env=None):
@@ -210,12 +210,13 @@ def make_app(server):
     program = server.folder.parent / "program"
     program.write_text("#!/bin/sh\nexit 0\n")
     server.run("app", "add", server.folder, "toy")
-    server.run("app", "version", server.folder, "toy", program, "--number", 100, "--platform", "x86_64-pc-linux-gnu", "--key", server.keys / "code_sign_private")
+    server.run("app", "version", server.folder, "toy", program, "--number", 100, "--platform", "x86_64-pc-linux-gnu")
 
 
 def make_units(server, prefix, count):
-    """Units of the application: `prefix`0 and on."""
-    server.run("wu", "create", server.folder, "--app", "toy", "--name", prefix, "--count", count)
+    """Units of the application: `prefix`_1 and on."""
+    options = ["--output", "out", "--most", 1_000_000, "--flops", "1e12", "--credit", 1]
+    server.run("wu", "create", server.folder, "--app", "toy", "--name", prefix, "--count", count, *options)
 
 
 class Crowd:

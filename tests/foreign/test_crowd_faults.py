@@ -40,7 +40,7 @@ class Bench:
             "scheduler.request_delay": 0.0, "scheduler.daily_quota": 100000, "scheduler.quarantine_after": 0,
             "scheduler.one_per_user": True, "server.disk_reserve": 0,
         }
-        self.server = Server(binary, self.disk.folder / "project", folder / "keys", self.postgres, env, settings)
+        self.server = Server(binary, self.disk.folder / "project", self.postgres, env, settings)
         self.record, self.folder = folder / "record", folder
         make_app(self.server)
         make_units(self.server, "u", units)
