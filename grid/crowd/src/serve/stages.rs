@@ -1,5 +1,6 @@
 //! The threads behind the engine: they compare, hand on, delete and generate, and tell the engine what came of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -30,6 +31,10 @@ pub(super) fn location(row: &OutputRow) -> Location {
     Location { segment: row.segment.clone(), offset: row.place.unsigned_abs(), bytes: row.bytes.unsigned_abs() }
 }
 
+/// Threads that store outputs of applications without an assimilator of their own: each waits for the disk twice for each unit, and
+/// disks sync many files in about the time of one.
+const KEEPERS: usize = 16;
+
 /// Starts the threads; they end when the engine has.
 ///
 /// # Errors
@@ -49,8 +54,14 @@ pub(super) fn start(
     };
     let (to_validate, validate) = unbounded::<ValidateJob>();
     let (to_assimilate, assimilate) = unbounded::<AssimilateJob>();
+    let (to_keep, keep) = unbounded::<AssimilateJob>();
     let (to_delete, delete) = unbounded::<Effect>();
-    spawn("effects", Box::new(move || route(&effects, &to_validate, &to_assimilate, &to_delete)))?;
+    let own: HashSet<String> = roles.assimilators.keys().cloned().collect();
+    let hand_on = move |job: AssimilateJob| {
+        let to = if own.contains(&job.facts.app) { &to_assimilate } else { &to_keep };
+        to.send(job).map_err(drop)
+    };
+    spawn("effects", Box::new(move || route(&effects, &to_validate, hand_on, &to_delete)))?;
     let validators = Arc::new(roles.validators);
     for number in 0..comparers.max(1) {
         let (workshop, jobs, validators) = (workshop.clone(), validate.clone(), Arc::clone(&validators));
@@ -63,18 +74,21 @@ pub(super) fn start(
         };
         spawn(&format!("validate-{number}"), Box::new(run))?;
     }
-    let facts = FactReader::new(workshop.project.database_to_read()?);
+    let facts = Arc::new(FactReader::new(workshop.project.database_to_read()?));
+    for number in 0..KEEPERS {
+        let (one, jobs, facts) = (workshop.clone(), keep.clone(), Arc::clone(&facts));
+        let mut keep = KeepOutputs { folder: workshop.project.dir.join("outputs") };
+        let run = move || jobs.iter().for_each(|job| one.assimilate(job, &mut keep, &facts));
+        spawn(&format!("keep-{number}"), Box::new(run))?;
+    }
     let (one, mut assimilators) = (workshop.clone(), roles.assimilators);
-    let mut keep = KeepOutputs { folder: workshop.project.dir.join("outputs") };
     spawn(
         "assimilate",
         Box::new(move || {
             for job in assimilate {
-                let assimilator: &mut dyn Assimilator = match assimilators.get_mut(&job.facts.app) {
-                    Some(assimilator) => assimilator.as_mut(),
-                    None => &mut keep,
-                };
-                one.assimilate(job, assimilator, &facts);
+                if let Some(assimilator) = assimilators.get_mut(&job.facts.app) {
+                    one.assimilate(job, assimilator.as_mut(), &facts);
+                }
             }
         }),
     )?;
@@ -101,14 +115,14 @@ pub(super) fn start(
 fn route(
     effects: &Receiver<Effect>,
     validate: &Sender<ValidateJob>,
-    assimilate: &Sender<AssimilateJob>,
+    assimilate: impl Fn(AssimilateJob) -> Result<(), ()>,
     delete: &Sender<Effect>,
 ) {
     for effect in effects {
         // Their threads end after this one.
         let _ = match effect {
             Effect::Validate(job) => validate.send(job).map_err(drop),
-            Effect::Assimilate(job) => assimilate.send(job).map_err(drop),
+            Effect::Assimilate(job) => assimilate(job),
             other => delete.send(other).map_err(drop),
         };
     }
