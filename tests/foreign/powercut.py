@@ -1,9 +1,11 @@
 """Builds the power-cut library, runs programs under it, and cuts the power (tests/powercut)."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,14 +16,23 @@ sys.path.insert(0, str(FOLDER))
 from undo import undo  # noqa: E402
 
 
+@contextlib.contextmanager
+def open_folder():
+    """A folder that other users may enter, as pytest's may not."""
+    folder = Path(tempfile.mkdtemp(prefix="pogson-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def library(folder):
     """Path of the library, compiled into a folder; skips the test where there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not compiler:
         pytest.skip("there is no C compiler")
     path = Path(folder) / "powercut.so"
-    # Programs of other users load it too.
-    Path(folder).chmod(0o755)
     if not path.exists():
         beside = path.with_suffix(f".{os.getpid()}")
         subprocess.run(

@@ -11,19 +11,21 @@ import textwrap
 import pytest
 
 from crowd_server import Postgres
-from powercut import Disk, library
+from powercut import Disk, library, open_folder
 
 
 @pytest.fixture(scope="session")
-def lib(tmp_path_factory):
+def lib():
     """The compiled library."""
-    return library(tmp_path_factory.mktemp("powercut"))
+    with open_folder() as folder:
+        yield library(folder)
 
 
 @pytest.fixture
-def disk(lib, tmp_path):
+def disk(lib):
     """A folder of its own."""
-    return Disk(lib, tmp_path / "disk")
+    with open_folder() as folder:
+        yield Disk(lib, folder / "disk")
 
 
 def program(disk, text, code=0, **how):

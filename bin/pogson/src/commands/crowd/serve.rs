@@ -70,6 +70,7 @@ impl Clock for FileClock {
 /// A folder that is none, an address in use, a database that cannot be opened.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     log(args.log_json);
+    end_with_threads();
     let project = Project::open(&args.dir)?;
     let galaxies = Galaxies::new(&project.dir, Settings { target_seconds: args.target_seconds, ..Settings::default() });
     let mut roles = Roles::default();
@@ -100,9 +101,24 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     Ok(server.run()?)
 }
 
+/// A server that lost one of its threads to a fault would answer no more: it ends, and what started it starts it again; nothing that
+/// was acknowledged is lost by that. Handlers of single requests are spared.
+fn end_with_threads() {
+    std::panic::set_hook(Box::new(|fault| {
+        use std::io::Write;
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "{fault}");
+        let name = std::thread::current().name().unwrap_or("").to_owned();
+        if !name.starts_with("tokio") && name != "command" {
+            std::process::abort();
+        }
+    }));
+}
+
 fn log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, as on a full disk, must not end the thread that writes it.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // Another part of the program may have begun a log before.
     let _ = if json { log.json().try_init() } else { log.with_ansi(false).try_init() };
 }
