@@ -22,6 +22,8 @@ fpack libcfitsio-bin
 h5dump hdf5-tools
 qemu-aarch64 qemu-user
 arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
+boinc boinc-client
+openssl openssl
 LIST
 
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

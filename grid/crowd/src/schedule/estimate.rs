@@ -121,7 +121,7 @@ fn estimate(version: &VersionRow, speed: f64, known: Option<&HostVersionRow>) ->
 fn anonymous(version: &AnonymousVersion, speed: f64) -> Estimate {
     Estimate {
         version: 0,
-        platform: "anonymous".to_owned(),
+        platform: version.platform.clone(),
         number: version.version,
         plan_class: version.plan_class.clone(),
         resource: Resource::Processors,

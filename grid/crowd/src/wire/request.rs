@@ -188,6 +188,8 @@ pub struct AnonymousVersion {
     pub app: String,
     /// Its number.
     pub version: i64,
+    /// Its platform, as the client will look it up.
+    pub platform: String,
     /// Its plan class.
     pub plan_class: String,
     /// Operations a second, as the user says.
@@ -346,6 +348,7 @@ fn versions(node: &Node) -> Vec<AnonymousVersion> {
     let one = |version: &Node| AnonymousVersion {
         app: words(version, "app_name"),
         version: version.whole("version_num").unwrap_or(0),
+        platform: words(version, "platform"),
         plan_class: words(version, "plan_class"),
         flops: version.number("flops").unwrap_or(0.0).max(0.0),
     };
