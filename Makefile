@@ -21,7 +21,7 @@ setup:
 	@tests/setup.sh toolchain
 
 build: setup
-	$(CARGO) build --release --locked --bin pogson
+	$(CARGO) build --release --locked --bin pogson --bin pogson-worker
 
 demo: build
 	@POGSON=$(POGSON) tests/demo.sh "$(DEMO)"

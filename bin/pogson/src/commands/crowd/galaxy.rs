@@ -71,7 +71,7 @@ struct AddArgs {
     /// Higher is handed out first
     #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
     priority: i64,
-    /// The program that clients run [default: pogson-worker beside pogson]
+    /// The program that clients run [default: pogson-worker beside pogson, or pogson itself]
     #[arg(long, value_name = "FILE")]
     worker: Option<PathBuf>,
     /// Folder of the code signing keys [default: DIR.keys]
@@ -136,10 +136,11 @@ fn program(project: &Project, args: &AddArgs, dir: &Path) -> Result<(), Failure>
         let new = NewApp { name: name.clone(), title: "Fits of galaxies' pixels".to_owned(), ..NewApp::default() };
         Way::open(project.clone())?.run(Command::AppAdd(new))?;
     }
-    let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name("pogson-worker"));
-    let worker = args.worker.clone().or(beside).filter(|path| path.is_file()).ok_or_else(|| {
-        Failure::usage("there is no pogson-worker beside pogson; name the program that clients run by --worker")
-    })?;
+    // The small program where it is at hand; else this one, which can do the same.
+    let this = std::env::current_exe().map_err(|error| Failure::failed(format!("this program's own file: {error}")))?;
+    let beside = Some(this.with_file_name("pogson-worker")).filter(|path| path.is_file());
+    let itself = args.worker.is_none() && beside.is_none();
+    let worker = args.worker.clone().or(beside).unwrap_or(this);
     let number = listed["apps"]
         .as_array()
         .into_iter()
@@ -153,6 +154,7 @@ fn program(project: &Project, args: &AddArgs, dir: &Path) -> Result<(), Failure>
         number,
         platform: PLATFORM.to_owned(),
         api_version: "7.5.0".to_owned(),
+        command_line: if itself { "crowd work".to_owned() } else { String::new() },
         files: vec![(worker, format!("{name}_{number}_{PLATFORM}"))],
         ..Build::default()
     };

@@ -8,6 +8,7 @@ mod init;
 mod people;
 mod serve;
 mod status;
+mod task;
 mod way;
 mod work;
 
@@ -53,6 +54,8 @@ enum What {
     Revalidate(work::RevalidateArgs),
     Drain(work::DrainArgs),
     Stage(work::StageArgs),
+    #[command(name = "work", hide = true)]
+    Task(task::Args),
     Emulate(emulate::Args),
 }
 
@@ -80,6 +83,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Revalidate(args) => work::revalidate(args, out),
         What::Drain(args) => work::drain(args, out),
         What::Stage(args) => work::stage(args, out),
+        What::Task(args) => task::run(args, out),
         What::Emulate(args) => emulate::run(args, out),
     }
 }
