@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 POGSON := $(TARGET)/release/pogson
 DEMO ?= demo
 
-.PHONY: help demo build test lint test-foreign soak bench man clean setup
+.PHONY: help demo build worker test lint test-foreign soak bench man clean setup
 
 help:
 	@echo "make demo           simulate a small survey, make its mosaic, measure it against the truth"
@@ -14,6 +14,7 @@ help:
 	@echo "make soak           an hour of fuzzing"
 	@echo "make bench          speed and memory beside the peers"
 	@echo "make build          the release binary, $(POGSON)"
+	@echo "make worker         the program that volunteers' hosts run, for several machines, under $(TARGET)/workers"
 	@echo "make man            manual pages under $(TARGET)/man"
 
 # A C compiler and make are all that is needed besides Rust.
@@ -22,6 +23,10 @@ setup:
 
 build: setup
 	$(CARGO) build --release --locked --bin pogson --bin pogson-worker
+
+# Static programs for volunteers' hosts, as far as Rust's targets can be fetched.
+worker: setup
+	@tests/workers.sh "$(TARGET)"
 
 demo: build
 	@POGSON=$(POGSON) tests/demo.sh "$(DEMO)"

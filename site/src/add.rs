@@ -15,7 +15,7 @@ use pogson_sed::work::{Bench, Place, Work};
 use crate::area::{Rectangle, cut};
 use crate::cost::{Cost, thread_seconds};
 use crate::error::SiteError;
-use crate::facts::{AreaFact, area_key, end_key, fact, galaxy_key, read, run_key, supply_key};
+use crate::facts::{AreaFact, SupplyFact, area_key, end_key, fact, galaxy_key, read, run_key, supply_key};
 use crate::galaxies::Settings;
 use crate::galaxy::{Galaxy, Opened, check_name, folder_of, prepare, stem_of};
 use crate::libraries::{Chosen, Recipe, given, picked};
@@ -194,7 +194,7 @@ pub(crate) fn add(
     let mut told = vec![
         fact(galaxy_key(&galaxy.name), &galaxy),
         fact(run_key(&galaxy.name), &run),
-        fact(supply_key(&galaxy.name), &1),
+        fact(supply_key(&galaxy.name), &SupplyFact { next: 1, priority: new.priority }),
         Fact::forget(end_key(&galaxy.name)),
     ];
     told.extend((1u32..).zip(&areas).map(|(number, area)| fact(area_key(&galaxy.name, number), area)));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `galaxy/NAME` | a [`Galaxy`] |
 //! | `galaxy-area/NAME/N` | an [`AreaFact`] |
-//! | `galaxy-supply/NAME` | number of the next area to hand out; absent when all are out |
+//! | `galaxy-supply/NAME` | a [`SupplyFact`]: what to hand out next; absent when all areas are out |
 //! | `galaxy-end/NAME` | an [`EndFact`], once the galaxy is put together |
 //! | `galaxy-run/NAME` | how many galaxies of the name there have been: units' names are never used again |
 
@@ -82,6 +82,15 @@ impl AreaFact {
             trouble: String::new(),
         }
     }
+}
+
+/// What of a galaxy is to be handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SupplyFact {
+    /// Number of the next area.
+    pub(crate) next: u32,
+    /// Higher goes first.
+    pub(crate) priority: i64,
 }
 
 /// How a galaxy ended.

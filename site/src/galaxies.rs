@@ -287,8 +287,8 @@ impl Galaxies {
         Ok(known)
     }
 
-    /// What forgets the areas of a galaxy that has ended, some days later: they are kept in a file of its folder. Nothing where it has
-    /// not ended.
+    /// What forgets the areas of a galaxy that has ended, some days later: they are kept in a file of its folder, its units' inputs
+    /// are removed. Nothing where it has not ended.
     ///
     /// # Errors
     /// As [`Galaxies::state`]; [`SiteError::Io`].
@@ -299,7 +299,42 @@ impl Galaxies {
             return Ok(Vec::new());
         }
         write_whole(&self.areas_file(&galaxy), serde_json::json!(areas).to_string().as_bytes())?;
+        let work = galaxy.folder(&self.dir).join("work");
+        if work.exists() {
+            fs::remove_dir_all(&work).map_err(SiteError::io(&work, "remove the folder"))?;
+        }
         Ok(areas.iter().map(|(number, _)| Fact::forget(area_key(name, *number))).collect())
+    }
+
+    /// Copies a galaxy's files to another project's folder: its own, its library, its objects. For a copy of the project, whose database
+    /// has the same facts; [`Galaxies::delete`] takes those of the others away there.
+    ///
+    /// # Errors
+    /// As [`Galaxies::state`]; [`SiteError::Io`].
+    pub fn copy_files(&self, facts: &dyn Facts, name: &str, to: &Galaxies) -> Result<(), SiteError> {
+        let galaxy = galaxy(facts, name)?;
+        let library = libraries::folder(&self.dir).join(&galaxy.library_file);
+        let read = |path: &Path| fs::read(path).map_err(SiteError::io(path, "read the file"));
+        write_whole(&libraries::folder(&to.dir).join(&galaxy.library_file), &read(&library)?)?;
+        let (from, into) = (galaxy.folder(&self.dir), galaxy.folder(&to.dir));
+        let mut folders = vec![from.clone()];
+        while let Some(folder) = folders.pop() {
+            let entries = fs::read_dir(&folder).map_err(SiteError::io(&folder, "read the folder"))?;
+            for entry in entries {
+                let path = entry.map_err(SiteError::io(&folder, "read the folder"))?.path();
+                match path.strip_prefix(&from) {
+                    _ if path.is_dir() => folders.push(path),
+                    Ok(place) => write_whole(&into.join(place), &read(&path)?)?,
+                    Err(_) => {}
+                }
+            }
+        }
+        for (_, area) in self.areas(facts, name)? {
+            if let Some(bytes) = self.store.get(&area.object)? {
+                to.store.put(&bytes)?;
+            }
+        }
+        Ok(())
     }
 
     fn areas_file(&self, galaxy: &Galaxy) -> PathBuf {

@@ -8,7 +8,7 @@ use pogson_sed::work::{Place, Work};
 
 use crate::cost::FLOPS;
 use crate::error::SiteError;
-use crate::facts::{AreaFact, AreaState, Opaque, area_key, digest, fact, galaxy, parse, read, supply_key};
+use crate::facts::{AreaFact, AreaState, Opaque, SupplyFact, area_key, digest, fact, galaxy, parse, read, supply_key};
 use crate::galaxies::Settings;
 use crate::galaxy::Opened;
 use crate::libraries;
@@ -38,17 +38,16 @@ impl GalaxyGenerator {
         let mut queue = Vec::new();
         let prefix = supply_key("");
         for (key, text) in facts.beginning(&prefix)? {
-            let next: u32 = parse(&key, &text)?;
-            let galaxy = galaxy(facts, &key[prefix.len()..])?;
-            queue.push((galaxy, next));
+            queue.push((key[prefix.len()..].to_owned(), parse::<SupplyFact>(&key, &text)?));
         }
-        queue.sort_by(|(a, _), (b, _)| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
-        self.open.retain(|(name, run), _| queue.iter().any(|(galaxy, _)| (&galaxy.name, &galaxy.run) == (name, run)));
+        queue.sort_by(|(a, one), (b, other)| other.priority.cmp(&one.priority).then_with(|| a.cmp(b)));
+        self.open.retain(|(name, _), _| queue.iter().any(|(other, _)| other == name));
         let mut supply = Supply::default();
-        for (galaxy, mut next) in queue {
+        for (name, SupplyFact { mut next, priority }) in queue {
             if supply.units.len() >= wanted {
                 break;
             }
+            let galaxy = galaxy(facts, &name)?;
             let key = (galaxy.name.clone(), galaxy.run);
             if !self.open.contains_key(&key) {
                 self.open.insert(key.clone(), Opened::open(&self.dir, galaxy.clone())?);
@@ -58,7 +57,11 @@ impl GalaxyGenerator {
                 next = self.unit(opened, facts, next, &mut supply)?;
             }
             let key = supply_key(&galaxy.name);
-            supply.facts.push(if next <= galaxy.areas { fact(key, &next) } else { Fact::forget(key) });
+            supply.facts.push(if next <= galaxy.areas {
+                fact(key, &SupplyFact { next, priority })
+            } else {
+                Fact::forget(key)
+            });
         }
         Ok(supply)
     }

@@ -1,6 +1,7 @@
 //! The work from its beginning, or from its checkpoint, to its answer.
 
 use std::path::Path;
+use std::time::Duration;
 
 use pogson_sed::library::Library;
 use pogson_sed::library_file::Index;
@@ -14,6 +15,10 @@ use crate::slot;
 
 /// How far a library's redshift may be from the work's.
 const WITHIN: f64 = 0.005;
+/// How much longer a worker that is to end may take.
+const LONGER: Duration = Duration::from_secs(12);
+/// Seconds until a task whose slot is taken is begun again.
+const BUSY: u32 = 600;
 /// Seconds until a task that had no room is begun again.
 const NO_ROOM: u32 = 3600;
 
@@ -25,7 +30,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Fault> {
     let client = Client::listen(Path::new("boinc_mmap_file"), arguments.silence);
     // Clients write this into each slot, also those whose memory we do not share.
     let slot = ["boinc_mmap_file", "init_data.xml"].iter().any(|name| Path::new(name).exists());
+    // A worker that its client lost ends when it has heard nothing for so long.
+    let lock = if slot { slot::lock(arguments.silence + LONGER)? } else { None };
+    if slot && lock.is_none() {
+        eprintln!("pogson-worker: another one works in this slot; tries again in {BUSY} s");
+        return slot::come_back(BUSY, "another worker is in the slot").map(|()| 0);
+    }
     let outcome = work(arguments, &client);
+    drop(lock);
     if !slot {
         if outcome.is_ok() {
             checkpoint::remove(&arguments.checkpoint);

@@ -1,8 +1,9 @@
 //! Files of a BOINC client's slot: links of its own kind, and what tells it how a task ended.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::fault::Fault;
 
@@ -75,6 +76,31 @@ pub(crate) fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     path.with_file_name(name)
+}
+
+/// Waits until no other worker is in the slot, for one that a client lost may live on for a while. The slot is ours as long as the file is
+/// open; none where another stays.
+///
+/// - `patience`: how long to wait.
+///
+/// # Errors
+/// [`Fault::Io`].
+pub(crate) fn lock(patience: Duration) -> Result<Option<File>, Fault> {
+    // BOINC's name (lib/filesys.h), so that its own programs see it too.
+    let path = Path::new("boinc_lockfile");
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(Fault::io(path, "open the file"))?;
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(200))
+            }
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            // Not every file system knows locks.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(file)),
+        }
+    }
 }
 
 /// Tells the client that the task has ended and need not be begun again.

@@ -283,6 +283,22 @@ fn a_task_whose_client_falls_silent_ends_and_can_go_on() {
     assert!(said.contains("places, "), "{said}");
 }
 
+#[test]
+fn two_tasks_in_one_slot_do_not_write_each_others_files() {
+    let (work, library) = made_up(4);
+    let slot = Slot::new(&work, &library, 4);
+    let lock = File::create(slot.path("boinc_lockfile")).unwrap();
+    lock.lock().unwrap();
+    let mut child = slot.start(&[]);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(child.try_wait().unwrap().is_none());
+    assert!(gone(&slot.output()));
+    lock.unlock().unwrap();
+    let (code, said, _) = slot.end(child);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(fs::read_to_string(slot.output()).unwrap() == answer_to(&work, &library));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_task_ends_with_the_process_that_started_it() {

@@ -4,8 +4,9 @@ use std::fs;
 
 use pogson_crowd::role::{Assimilator, NewUnit, Validator};
 use pogson_cube::Cube;
+use pogson_cube::library::Size;
 use pogson_cube::result::ResultFile;
-use pogson_site::{AreaState, Comparison, Settings};
+use pogson_site::{AreaState, Comparison, Galaxies, NewGalaxy, Settings};
 
 use crate::project::{Project, at_one_place, cube, facts_of, finished, work};
 
@@ -111,6 +112,10 @@ fn areas_that_are_given_up_leave_their_pixels_undefined_and_the_galaxy_ends() {
     assert_eq!(project.galaxies.mask(&project.facts, "g", 8).unwrap().areas, Vec::<u32>::new());
     assert!(mask.png().unwrap().starts_with(b"\x89PNG"));
     assert_eq!(project.galaxies.of_user(&project.facts, 7).unwrap(), [("g".to_owned(), state.areas - 1)]);
+    // A copy of the project has all that it needs.
+    let copy = Galaxies::new(&project.path("copy"), Settings::default());
+    project.galaxies.copy_files(&project.facts, "g", &copy).unwrap();
+    assert_eq!(copy.check(&project.facts, true).unwrap(), []);
     // Some days later its areas are forgotten by the database, and not by us.
     let facts = project.galaxies.forget_areas(&project.facts, "g").unwrap();
     project.facts.store(facts);
@@ -216,4 +221,19 @@ fn cubes_that_cannot_be_fitted_are_refused_with_what_to_mend() {
     assert!(said(&with(&|c| c.layers[0].band.name = "X_own".into()), "d").contains("X_own"));
     assert!(said(&with(&|c| c.layers.iter_mut().for_each(|l| l.flux.fill(0.0))), "e").contains("none of some pixels"));
     assert_eq!(project.galaxies.list(&project.facts).unwrap(), []);
+}
+
+#[test]
+fn galaxies_of_higher_priority_are_handed_out_first() {
+    let mut project = Project::new(Settings::default());
+    for (name, priority) in [("a", 0), ("b", 5), ("c", 0)] {
+        let path = project.path(&format!("{name}.fits"));
+        cube(6, 6).save(&path, &Default::default()).unwrap();
+        let models = Size { stellar: 200, dust: 200 };
+        project.add_new(&NewGalaxy { models, priority, ..NewGalaxy::new(&path, name, None) }).unwrap();
+    }
+    let supply = project.generate();
+    let mut batches: Vec<&str> = supply.units.iter().map(|unit| unit.batch.as_str()).collect();
+    batches.dedup();
+    assert_eq!(batches, ["b", "a", "c"]);
 }
