@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod backup;
 pub mod check;
 pub mod engine;
 pub mod life;

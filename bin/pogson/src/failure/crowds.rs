@@ -1,6 +1,7 @@
 //! Classes of the failures of a volunteer project.
 
 use pogson_crowd::admin::AdminError;
+use pogson_crowd::backup::BackupError;
 use pogson_crowd::engine::{DeskError, EngineError};
 use pogson_crowd::project::ProjectError;
 use pogson_crowd::serve::ServeError;
@@ -52,5 +53,18 @@ impl From<SiteError> for Failure {
     fn from(error: SiteError) -> Failure {
         let class = if matches!(error, SiteError::Refused(_)) { Class::BadInput } else { Class::Failed };
         Failure::new(class, error.to_string())
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Failure {
+        match error {
+            BackupError::Project(error) => error.into(),
+            BackupError::Store(error) => error.into(),
+            BackupError::Admin(error) => error.into(),
+            BackupError::Exists(_) => Failure::usage(error.to_string()),
+            BackupError::Damaged { .. } => Failure::bad_input(error.to_string()),
+            BackupError::File { .. } => Failure::failed(error.to_string()),
+        }
     }
 }

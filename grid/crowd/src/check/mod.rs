@@ -71,7 +71,7 @@ pub struct How {
 const MOST_OF_A_KIND: usize = 20;
 
 impl Report {
-    pub(self) fn problem(&mut self, rule: &'static str, what: impl Into<String>) {
+    fn problem(&mut self, rule: &'static str, what: impl Into<String>) {
         self.problems.push(Problem { rule, what: what.into() });
     }
 

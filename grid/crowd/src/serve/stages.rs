@@ -208,6 +208,10 @@ impl Workshop {
     }
 
     fn delete(&self, effect: &Effect) {
+        // While a backup is taken, say: what it names has to be there.
+        while !self.stages.delete.load(Ordering::Relaxed) && !self.ending.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         match effect {
             Effect::DeleteInputs { unit, files } => {
                 for name in files {

@@ -1,6 +1,7 @@
 //! `pogson crowd`: a project that volunteers compute for.
 
 mod app;
+mod backup;
 mod check;
 mod emulate;
 mod galaxy;
@@ -52,6 +53,9 @@ enum What {
     Results(work::ResultsArgs),
     Cancel(work::WhichArgs),
     Revalidate(work::RevalidateArgs),
+    Backup(backup::Args),
+    Restore(backup::RestoreArgs),
+    Replica(backup::ReplicaArgs),
     Drain(work::DrainArgs),
     Stage(work::StageArgs),
     #[command(name = "work", hide = true)]
@@ -81,6 +85,9 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Results(args) => work::results(args, out),
         What::Cancel(args) => work::cancel(args, out),
         What::Revalidate(args) => work::revalidate(args, out),
+        What::Backup(args) => backup::run(args, out),
+        What::Restore(args) => backup::restore(args, out),
+        What::Replica(args) => backup::replica(args, out),
         What::Drain(args) => work::drain(args, out),
         What::Stage(args) => work::stage(args, out),
         What::Task(args) => task::run(args, out),
