@@ -17,7 +17,7 @@ use crate::galaxy::{Galaxy, Opened};
 use crate::gzip::packed;
 use crate::maps::Maps;
 use crate::objects::ObjectStore;
-use crate::validator::{answer_of, text_of};
+use crate::validator::{answer_in, text_of};
 
 /// Galaxies that are kept open.
 const OPEN: usize = 8;
@@ -126,13 +126,13 @@ impl Ready {
     ) -> Result<String, SiteError> {
         let Opened { galaxy, template, elsewhere, .. } = &self.opened;
         let broken = |fault: String| SiteError::Broken(format!("unit {unit}: {fault}"));
-        let answer = answer_of(opaque, outputs).map_err(broken)?;
+        let text = text_of(opaque, outputs).map_err(broken)?;
+        let answer = answer_in(&text).map_err(broken)?;
         let places: Vec<Place> = areas.values().flat_map(|area| self.opened.places_of(area)).collect();
         if !answer.is_of(&Work { unit: unit.to_owned(), places, ..template.clone() }) {
             return Err(broken("its result is of other places than the unit's".to_owned()));
         }
         // Packed by us, so that an object's bytes do not hang on how and when a host packed them.
-        let text = text_of(opaque, outputs).map_err(broken)?;
         let bytes = packed(&text).map_err(|error| broken(error.to_string()))?;
         let object = store.put(&bytes)?;
         let mut part = ResultFile::new(self.opened.facts()?);

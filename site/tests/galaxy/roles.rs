@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pogson_crowd::role::{Assimilator, NewUnit, Validator};
+use pogson_crowd::role::{Assimilator, NewUnit, RoleError, Validator};
 use pogson_cube::Cube;
 use pogson_cube::library::Size;
 use pogson_cube::result::ResultFile;
@@ -236,4 +236,36 @@ fn galaxies_of_higher_priority_are_handed_out_first() {
     let mut batches: Vec<&str> = supply.units.iter().map(|unit| unit.batch.as_str()).collect();
     batches.dedup();
     assert_eq!(batches, ["b", "a", "c"]);
+}
+
+#[test]
+fn what_a_disk_refuses_is_tried_again_and_what_is_of_other_places_is_not() {
+    let mut project = Project::new(Settings::default());
+    project.add(&cube(6, 6), "g").unwrap();
+    let supply = project.generate();
+    let output = work(&supply, &supply.units[0]);
+    let told = finished(&supply.units[0], Some(output.clone()), &[(1, "Ada")]);
+    // A file where the folder of objects should be.
+    let objects = project.path("project/objects");
+    fs::write(&objects, "").unwrap();
+    let error = project.galaxies.assimilator().assimilate(&project.facts, &told).unwrap_err();
+    assert!(matches!(error, RoleError::Transient(_)), "{error}");
+    assert_eq!(project.galaxies.state(&project.facts, "g").unwrap().done, 0);
+    fs::remove_file(&objects).unwrap();
+    let facts = project.galaxies.assimilator().assimilate(&project.facts, &told).unwrap();
+    project.facts.store(facts);
+    assert_eq!(project.galaxies.state(&project.facts, "g").unwrap().done, 1);
+    // The next unit with the first one's answer.
+    let wrong = finished(&supply.units[1], Some(output), &[(1, "Ada")]);
+    let error = project.galaxies.assimilator().assimilate(&project.facts, &wrong).unwrap_err();
+    assert!(matches!(error, RoleError::Permanent(_)), "{error}");
+    // An object that is damaged is found.
+    let state = project.galaxies.areas(&project.facts, "g").unwrap();
+    let name = &state[0].1.object;
+    fs::write(objects.join(&name[..2]).join(name), "other").unwrap();
+    let problems = project.galaxies.check(&project.facts, true).unwrap();
+    assert!(problems.iter().any(|problem| problem.sentence.contains("other bytes than were stored")), "{problems:?}");
+    fs::remove_dir_all(&objects).unwrap();
+    let problems = project.galaxies.check(&project.facts, false).unwrap();
+    assert!(problems.iter().any(|problem| problem.sentence.contains("of area 1 is missing")), "{problems:?}");
 }
