@@ -119,7 +119,7 @@ pub struct Opaque {
     pub work: String,
     /// Fits in it.
     pub places: u32,
-    /// What these are: see [`digest`].
+    /// Sixteen hexadecimal digits that stand for kind, column and row of each, in order.
     pub at: String,
     /// Parameters of each.
     pub parameters: u32,
