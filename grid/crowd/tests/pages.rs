@@ -10,10 +10,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
+use maud::PreEscaped;
 use pogson_crowd::account::{Cost, key_hash, password_hash};
 use pogson_crowd::engine::Clock;
-use pogson_crowd::pages::{Site, routes};
+use pogson_crowd::pages::{Section, Shown, Site, routes};
 use pogson_crowd::project::{NewKeys, init};
+use pogson_crowd::role::{Facts, RoleError};
 use pogson_crowd::serve::{Roles, Server, Web};
 use pogson_crowd::store::{AppRow, Book, Counter, CounterRow, FactRow, HostRow, ResultRow, TeamRow, UnitRow, UserRow};
 use tower::ServiceExt;
@@ -26,6 +28,37 @@ struct Still;
 impl Clock for Still {
     fn now(&self) -> i64 {
         NOW
+    }
+}
+
+/// A section that a project brings.
+struct Gallery;
+
+impl Section for Gallery {
+    fn name(&self) -> &'static str {
+        "gallery"
+    }
+
+    fn title(&self) -> &'static str {
+        "Gallery"
+    }
+
+    fn page(&self, facts: &dyn Facts, base: &str, path: &str, viewer: Option<i64>) -> Result<Option<Shown>, RoleError> {
+        let text = facts.get("gallery/text")?.unwrap_or_default();
+        match path {
+            "" => {
+                let body = PreEscaped(format!("<p>{base} {} {viewer:?}</p>", text.len()));
+                Ok(Some(Shown::Page { title: "Gallery".to_owned(), body }))
+            }
+            "one/two.png" => Ok(Some(Shown::Picture(b"picture".to_vec()))),
+            "file" => Ok(Some(Shown::File { path: "/proc/version".into(), name: "a\"b.txt".to_owned() })),
+            "broken" => Err(RoleError::Transient("a secret path".to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    fn of_user(&self, _: &dyn Facts, user: i64) -> Result<Vec<(String, String)>, RoleError> {
+        Ok(if user == 1 { vec![("of/1".to_owned(), EVIL.to_owned())] } else { Vec::new() })
     }
 }
 
@@ -59,7 +92,8 @@ impl Bench {
             database.as_ref().map(|fresh| fresh.words.as_str()),
         )
         .unwrap();
-        let server = Server::start(project, Roles::default(), Some("127.0.0.1:0"), Arc::new(Still), 1).unwrap();
+        let roles = Roles { sections: vec![Arc::new(Gallery)], ..Roles::default() };
+        let server = Server::start(project, roles, Some("127.0.0.1:0"), Arc::new(Still), 1).unwrap();
         let router = routes(Site::new(server.web().clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let bench = Bench { _database: database, folder, server, router, runtime };
@@ -621,6 +655,25 @@ fn operators_act_by_their_roles_and_every_act_is_written_down() {
     for path in ["/admin", "/admin/user?who=4"] {
         assert!(!bench.get(path, &admin).text.contains("<script"));
     }
+}
+
+#[test]
+fn sections_that_a_project_brings_stand_beside_the_servers_pages() {
+    let bench = Bench::new();
+    bench.change(|book| {
+        book.facts.insert(FactRow { id: 1, name: "gallery/text".to_owned(), body: "four".to_owned() });
+    });
+    let page = bench.get("/gallery", "").text;
+    assert!(page.contains("<p>/pogs/ 4 None</p>") && page.contains("href=\"/pogs/gallery\""), "{page}");
+    let (cookie, _) = bench.login("Ann");
+    assert!(bench.get("/gallery", &cookie).text.contains("Some(1)"));
+    assert_eq!(bench.get("/gallery/one/two.png", "").text, "picture");
+    assert!(bench.get("/gallery/file", "").text.contains("Linux"));
+    assert_eq!(bench.get("/gallery/none", "").status, StatusCode::NOT_FOUND);
+    let broken = bench.get("/gallery/broken", "");
+    assert!(broken.status == StatusCode::SERVICE_UNAVAILABLE && !broken.text.contains("secret"));
+    let user = bench.get("/user/1", "").text;
+    assert!(user.contains("href=\"/pogs/gallery/of/1\"") && !user.contains("<script"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod pages;
 mod project;
 mod real;
 mod roles;

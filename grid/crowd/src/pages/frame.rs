@@ -20,6 +20,7 @@ fn navigation(site: &Site, known: Option<&(UserRow, String)>) -> Markup {
     html! {
         nav {
             a href=(path) { (site.title()) }
+            @for section in site.sections() { a href=(format!("{path}{}", section.name())) { (section.title()) } }
             a href=(format!("{path}top/users")) { "Users" }
             a href=(format!("{path}top/teams")) { "Teams" }
             a href=(format!("{path}top/hosts")) { "Computers" }

@@ -15,6 +15,7 @@ mod machine;
 mod mail;
 mod news;
 mod person;
+mod section;
 mod site;
 mod state;
 mod statistics;
@@ -23,6 +24,7 @@ mod team;
 mod work;
 
 pub use mail::{Letter, deliver};
+pub use section::{Section, Shown};
 pub use site::Site;
 pub use statistics::keep_exporting;
 
@@ -31,7 +33,8 @@ use axum::routing::{get, post};
 
 /// All pages, below the project's path; to be merged with the addresses that clients use.
 pub fn routes(site: Site) -> Router {
-    Router::new()
+    let router = site.sections().iter().fold(Router::new(), section::mount);
+    router
         .route("/", get(front::front))
         .route("/user/{id}", get(person::user))
         .route("/user/{id}/tasks", get(tasks::of_user))

@@ -6,6 +6,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::frame::{credit, facts, link, number, table, text, time};
+use super::section;
 use super::site::{Answer, Failure, Fields, Site, View};
 use crate::engine::average_after;
 use crate::store::{HostRow, TeamRow, UserRow, Value};
@@ -35,6 +36,7 @@ fn page(view: &mut View<'_>, id: i64) -> Result<Answer, Failure> {
     let hosts: Vec<HostRow> =
         view.scan("user_id = $1 and merged_into is null order by id desc limit 200", &[Value::Int(id)])?;
     let hosts: Vec<HostRow> = hosts.into_iter().filter(|host| own || !host.hidden).collect();
+    let brought = section::of_user(view, id);
     let (site, now) = (view.site, view.now);
     let mut rows = vec![
         ("Number", text(user.id)),
@@ -54,6 +56,10 @@ fn page(view: &mut View<'_>, id: i64) -> Result<Answer, Failure> {
     let body = html! {
         (facts(&rows))
         @if own { p { (link(site, &format!("user/{id}/tasks"), "Tasks")) } }
+        @for (at, (title, path, said)) in brought.iter().enumerate() {
+            @if at == 0 || brought[at - 1].0 != *title { h2 { (title) } }
+            p { (link(site, path, said)) }
+        }
         h2 { "Computers" }
         @if hosts.is_empty() { p { "None that are shown." } } @else { (host_table(site, &hosts, now)) }
     };

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
 
 use super::frame;
+use super::section::Section;
 use crate::account::AccountSecret;
 use crate::engine::{DeskError, EngineError};
 use crate::serve::Web;
@@ -75,6 +80,10 @@ pub(super) enum Answer {
     Session(String, String),
     /// Something else than a page: its kind and text.
     Text(&'static str, String),
+    /// A PNG picture.
+    Picture(Vec<u8>),
+    /// A file, and the name that browsers keep it under.
+    File(PathBuf, String),
 }
 
 /// A page being made.
@@ -170,6 +179,11 @@ impl Site {
         &self.web.project.address.path
     }
 
+    /// What the project brings.
+    pub(super) fn sections(&self) -> &[Arc<dyn Section>] {
+        &self.web.sections
+    }
+
     /// The project's name.
     pub(super) fn title(&self) -> &str {
         &self.web.project.config.project.name
@@ -237,6 +251,7 @@ impl Site {
         make: impl FnOnce(&mut View<'_>) -> Result<Answer, Failure> + Send + 'static,
     ) -> Response {
         let site = self.clone();
+        let range = headers.get(header::RANGE).cloned();
         let work = move || {
             let session = cookie(&headers);
             let mut database = site.reader()?;
@@ -267,6 +282,7 @@ impl Site {
             Err(error) => (Err(Failure::Broken(error.to_string())), None),
         };
         match made {
+            Ok(Answer::File(path, name)) => file(path, &name, range).await,
             Ok(answer) => self.respond(answer, known.as_ref()),
             Err(failure) => self.failed(&failure, known.as_ref()),
         }
@@ -294,6 +310,16 @@ impl Site {
                 let kinds = [(header::LOCATION, format!("{}{page}", self.path())), (header::SET_COOKIE, cookie)];
                 (StatusCode::SEE_OTHER, kinds).into_response()
             }
+            Answer::Picture(bytes) => {
+                let kinds = [
+                    (header::CONTENT_TYPE, "image/png"),
+                    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                    (header::CACHE_CONTROL, "max-age=60"),
+                ];
+                (kinds, bytes).into_response()
+            }
+            // Answered before; there is nothing of it to be made here.
+            Answer::File(..) => StatusCode::NOT_FOUND.into_response(),
             Answer::Text(kind, text) => {
                 ([(header::CONTENT_TYPE, kind), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], text).into_response()
             }
@@ -361,6 +387,24 @@ impl Site {
         let user = rows.into_iter().next().map(UserRow::of).transpose()?;
         Ok(user.filter(|user| self.secret.is_token(token, "session", &bound(user, until))))
     }
+}
+
+/// A file, whole or from a byte on.
+async fn file(path: PathBuf, name: &str, range: Option<HeaderValue>) -> Response {
+    let mut request = Request::new(Body::empty());
+    if let Some(range) = range {
+        request.headers_mut().insert(header::RANGE, range);
+    }
+    let mut response = match ServeFile::new(path).oneshot(request).await {
+        Ok(response) => response.into_response(),
+        Err(never) => match never {},
+    };
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-+".contains(*c)).collect();
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response
 }
 
 fn bound(user: &UserRow, until: i64) -> String {

@@ -12,6 +12,8 @@ use crate::store::{Database, FactRow, Place, Row, StoreError, Value};
 /// Roles by application.
 #[derive(Default)]
 pub struct Roles {
+    /// Pages that the project brings.
+    pub sections: Vec<Arc<dyn crate::pages::Section>>,
     /// Make work; each is asked in turn.
     pub generators: Vec<Box<dyn Generator>>,
     /// Compare outputs, by application.

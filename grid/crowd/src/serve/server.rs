@@ -72,7 +72,7 @@ impl Server {
     /// [`ServeError`].
     pub fn start(
         project: Project,
-        roles: Roles,
+        mut roles: Roles,
         listen: Option<&str>,
         clock: Arc<dyn Clock>,
         seed: u64,
@@ -99,6 +99,7 @@ impl Server {
             ending: Arc::clone(&ending),
         };
         drop_unknown(&engine, &spool)?;
+        let sections = std::mem::take(&mut roles.sections);
         let mut threads = stages::start(&workshop, effects, roles, 2)?;
         let rate = |burst: f64, per_second: f64| Rate { burst, per_second };
         let limiter = Limiter::new(
@@ -106,6 +107,7 @@ impl Server {
             rate(server.all_tries, server.all_tries_per_second),
         );
         let web = Web {
+            sections,
             engine,
             uploads: Arc::new(crate::upload::Desk::new(project.upload_secret(), spool, server.upload_memory)),
             project: Arc::clone(&project),

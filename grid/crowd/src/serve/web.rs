@@ -25,6 +25,8 @@ pub struct Web {
     pub limiter: Arc<Mutex<Limiter>>,
     /// Which stages run.
     pub stages: Arc<Stages>,
+    /// Pages that the project brings.
+    pub sections: Vec<Arc<dyn crate::pages::Section>>,
 }
 
 impl Web {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pogson_crowd::engine::{Clock, SystemClock};
 use pogson_crowd::project::Project;
 use pogson_crowd::serve::{Roles, Server};
-use pogson_site::{Comparison, Galaxies, Settings};
+use pogson_site::{Comparison, Galaxies, GalaxyPages, Settings};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
@@ -76,6 +76,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let mut roles = Roles::default();
     let app = Settings::default().app;
     roles.generators.push(Box::new(galaxies.generator()));
+    roles.sections.push(Arc::new(GalaxyPages::new(galaxies.clone())));
     let comparison = if args.compare == Compare::Exact { Comparison::Exact } else { Comparison::Tolerant };
     roles.validators.insert(app.clone(), Arc::new(galaxies.validator(comparison)));
     roles.assimilators.insert(app, Box::new(galaxies.assimilator()));
