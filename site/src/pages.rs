@@ -182,8 +182,11 @@ fn by_user(areas: &[(u32, AreaFact)]) -> Vec<OfUser> {
     users
 }
 
-/// The part that is done.
+/// The part that is done; pixels that cannot be fitted are none of it.
 fn part(state: &GalaxyState) -> String {
+    if state.hdf5.is_some() {
+        return "done".to_owned();
+    }
     format!("{:.1} %", 100.0 * f64::from(state.fits_done) / f64::from(state.fits.max(1)))
 }
 

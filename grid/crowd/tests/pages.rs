@@ -12,7 +12,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
 use maud::PreEscaped;
 use pogson_crowd::account::{Cost, key_hash, password_hash};
-use pogson_crowd::engine::Clock;
+use pogson_crowd::engine::{Clock, MILESTONE};
 use pogson_crowd::pages::{Section, Shown, Site, routes};
 use pogson_crowd::project::{NewKeys, init};
 use pogson_crowd::role::{Facts, RoleError};
@@ -674,6 +674,21 @@ fn sections_that_a_project_brings_stand_beside_the_servers_pages() {
     assert!(broken.status == StatusCode::SERVICE_UNAVAILABLE && !broken.text.contains("secret"));
     let user = bench.get("/user/1", "").text;
     assert!(user.contains("href=\"/pogs/gallery/of/1\"") && !user.contains("<script"));
+}
+
+#[test]
+fn finders_of_round_units_are_named() {
+    let bench = Bench::new();
+    assert!(bench.get("/milestones", "").text.contains("None yet"));
+    bench.change(|book| {
+        for (id, count, user) in [(1, 2_000_000, 4), (2, 900, 99)] {
+            let body = format!("{NOW} {user} w_{count}");
+            book.facts.insert(FactRow { id, name: format!("{MILESTONE}{count:018}"), body });
+        }
+    });
+    let page = bench.get("/milestones", "").text;
+    assert!(page.contains("2,000,000") && page.contains("w_900") && !page.contains("<script"), "{page}");
+    assert!(page.find("2,000,000") < page.find("w_900"));
 }
 
 #[test]

@@ -115,9 +115,15 @@ impl Desk<'_> {
         if let Some(batch) = batch.and_then(|id| self.book.batches.edit(id)) {
             batch.assimilated += 1;
         }
-        self.book.count(Counter::Assimilated, 1);
+        let canonical = unit_canonical(&self.book, id);
+        let count = self.book.count(Counter::Assimilated, 1);
         self.touched.insert(id);
-        self.remember(facts)
+        self.remember(facts)?;
+        if let Some((user, name)) = canonical.filter(|_| is_milestone(count)) {
+            let key = format!("{MILESTONE}{count:018}");
+            self.remember(&[Fact::new(key, format!("{} {user} {name}", self.now))])?;
+        }
+        Ok(())
     }
 
     /// Stores facts.
@@ -219,5 +225,37 @@ impl Desk<'_> {
             (unit.deletion, unit.ended) = (2, now);
         }
         Ok(())
+    }
+}
+/// Facts under this, plus the count, tell who returned the result that made a round number of units full: time, user, unit.
+pub const MILESTONE: &str = "server/milestone/";
+
+/// Whether a count is round: a digit and at least two noughts.
+fn is_milestone(count: i64) -> bool {
+    let mut rest = count;
+    let mut noughts = 0;
+    while rest > 0 && rest % 10 == 0 {
+        rest /= 10;
+        noughts += 1;
+    }
+    noughts >= 2 && (1..10).contains(&rest)
+}
+
+/// User of a unit's canonical result, and the unit's name.
+fn unit_canonical(book: &crate::store::Book, unit: i64) -> Option<(i64, String)> {
+    let row = book.units.get(unit)?;
+    let result = book.results.get(row.canonical?)?;
+    Some((result.user_id, row.name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_milestone;
+
+    #[test]
+    fn milestones_are_round_numbers() {
+        let found: Vec<i64> = (0..3000).filter(|count| is_milestone(*count)).collect();
+        assert_eq!(found, [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 2000]);
+        assert!(is_milestone(2_000_000) && !is_milestone(2_100_000) && !is_milestone(-100));
     }
 }

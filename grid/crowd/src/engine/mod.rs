@@ -24,7 +24,7 @@ mod thread;
 pub use credit::{average_after, cobblestones};
 pub use desk::{Desk, DeskError};
 pub use effect::{AssimilateJob, Effect, ValidateJob};
-pub use finish::Judgement;
+pub use finish::{Judgement, MILESTONE};
 pub use question::{Act, Answer, Question, RpcQuestion, UploadQuestion};
 pub use settings::{Clock, Settings, Stages, SystemClock};
 pub use supply::PlacedFile;

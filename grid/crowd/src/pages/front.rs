@@ -40,7 +40,7 @@ fn figures(view: &mut View<'_>) -> Result<Markup, Failure> {
     let site = view.site;
     Ok(html! {
         p { (number(users as f64, 0)) " volunteers with " (number(hosts as f64, 0)) " computers have credit here; "
-            (number(done as f64, 0)) " work units are done." }
+            (number(done as f64, 0)) " work units are done (" (link(site, "milestones", "milestones")) ")." }
         @if let Some(user) = chosen {
             h2 { "User of the day" }
             p { (link(site, &format!("user/{}", user.id), &user.name)) ", with " (credit(user.credit)) " cobblestones" }

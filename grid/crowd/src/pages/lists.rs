@@ -5,10 +5,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
 
-use super::frame::{credit, link, table, text};
+use super::frame::{credit, link, number, table, text, time};
 use super::person::{average, host_table};
 use super::site::{Answer, Failure, Fields, Site, View};
-use crate::store::{HostRow, TeamRow, UserRow, Value};
+use crate::engine::MILESTONE;
+use crate::store::{FactRow, HostRow, TeamRow, UserRow, Value};
 
 /// Rows of a page.
 const AT_ONCE: i64 = 50;
@@ -108,4 +109,32 @@ fn list(view: &mut View<'_>, what: &str, page: i64, total: bool) -> Result<Marku
             @if count as i64 == AT_ONCE { (link(site, &format!("top/{what}?page={}{}", page + 1, by(total)), "Next")) }
         }
     })
+}
+
+/// Who returned the results that made round numbers of units full.
+pub(super) async fn milestones(State(site): State<Site>, headers: HeaderMap) -> Response {
+    site.page(headers, |view| {
+        let values = [Value::Text(MILESTONE.to_owned()), Value::Text(format!("{MILESTONE}\u{10FFFF}"))];
+        let facts: Vec<FactRow> = view.scan("name >= $1 and name < $2 order by name desc limit 200", &values)?;
+        let parsed: Vec<(i64, i64, i64, String)> = facts
+            .iter()
+            .filter_map(|fact| {
+                let mut words = fact.body.splitn(3, ' ');
+                let mut number = || words.next()?.parse::<i64>().ok();
+                let (when, user) = (number()?, number()?);
+                Some((fact.name.strip_prefix(MILESTONE)?.parse().ok()?, when, user, words.next()?.to_owned()))
+            })
+            .collect();
+        let users = view.all_of::<UserRow>(parsed.iter().map(|(_, _, user, _)| *user))?;
+        let rows = parsed.iter().map(|(count, when, user, unit)| {
+            let finder = users.get(user).map_or(text("-"), |row| link(view.site, &format!("user/{user}"), &row.name));
+            vec![text(number(*count as f64, 0)), finder, text(unit), text(time(*when))]
+        });
+        let body = html! {
+            @if parsed.is_empty() { p { "None yet: the first is the hundredth work unit." } }
+            @else { (table(&["Work unit", "Finder", "Name", "When"], &[0], rows.collect())) }
+        };
+        Ok(Answer::Page("Milestones".to_owned(), body))
+    })
+    .await
 }

@@ -47,6 +47,7 @@ pub fn routes(site: Site) -> Router {
         .route("/apps", get(state::apps))
         .route("/status", get(state::status))
         .route("/news", get(news::news))
+        .route("/milestones", get(lists::milestones))
         .route("/notices.php", get(news::feed))
         .route("/stats/{file}", get(statistics::file))
         // Addresses that sites for many projects and old links know.
