@@ -43,27 +43,52 @@ impl GalaxyGenerator {
         queue.sort_by(|(a, one), (b, other)| other.priority.cmp(&one.priority).then_with(|| a.cmp(b)));
         self.open.retain(|(name, _), _| queue.iter().any(|(other, _)| other == name));
         let mut supply = Supply::default();
-        for (name, SupplyFact { mut next, priority }) in queue {
+        let mut fault = None;
+        for (name, left) in queue {
             if supply.units.len() >= wanted {
                 break;
             }
-            let galaxy = galaxy(facts, &name)?;
-            let key = (galaxy.name.clone(), galaxy.run);
-            if !self.open.contains_key(&key) {
-                self.open.insert(key.clone(), Opened::open(&self.dir, galaxy.clone())?);
+            // A galaxy whose files are damaged does not keep the others from their hosts.
+            if let Err(error) = self.add_units(facts, &name, left, wanted, &mut supply) {
+                fault.get_or_insert(error);
             }
-            let Some(opened) = self.open.get(&key) else { continue };
-            while supply.units.len() < wanted && next <= galaxy.areas {
-                next = self.unit(opened, facts, next, &mut supply)?;
-            }
-            let key = supply_key(&galaxy.name);
-            supply.facts.push(if next <= galaxy.areas {
-                fact(key, &SupplyFact { next, priority })
-            } else {
-                Fact::forget(key)
-            });
         }
-        Ok(supply)
+        match fault {
+            Some(error) if supply.units.is_empty() => Err(error),
+            _ => Ok(supply),
+        }
+    }
+
+    /// Adds units of a galaxy until there are as many as wanted.
+    fn add_units(
+        &mut self,
+        facts: &dyn Facts,
+        name: &str,
+        SupplyFact { mut next, priority }: SupplyFact,
+        wanted: usize,
+        supply: &mut Supply,
+    ) -> Result<(), SiteError> {
+        let galaxy = galaxy(facts, name)?;
+        let key = (galaxy.name.clone(), galaxy.run);
+        if !self.open.contains_key(&key) {
+            self.open.insert(key.clone(), Opened::open(&self.dir, galaxy.clone())?);
+        }
+        let Some(opened) = self.open.get(&key) else { return Ok(()) };
+        let mut done = Ok(());
+        while supply.units.len() < wanted && next <= galaxy.areas {
+            match self.unit(opened, facts, next, supply) {
+                Ok(after) => next = after,
+                Err(error) => {
+                    done = Err(error);
+                    break;
+                }
+            }
+        }
+        // Also of those before a fault.
+        let key = supply_key(&galaxy.name);
+        let left = next <= galaxy.areas;
+        supply.facts.push(if left { fact(key, &SupplyFact { next, priority }) } else { Fact::forget(key) });
+        done
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pogson_crowd::role::{Assimilator, NewUnit, RoleError, Validator};
+use pogson_crowd::role::{Assimilator, Generator, NewUnit, RoleError, Validator};
 use pogson_cube::Cube;
 use pogson_cube::library::Size;
 use pogson_cube::result::ResultFile;
@@ -236,6 +236,21 @@ fn galaxies_of_higher_priority_are_handed_out_first() {
     let mut batches: Vec<&str> = supply.units.iter().map(|unit| unit.batch.as_str()).collect();
     batches.dedup();
     assert_eq!(batches, ["b", "a", "c"]);
+}
+
+#[test]
+fn a_galaxy_whose_cube_is_lost_does_not_keep_the_others_from_their_hosts() {
+    let mut project = Project::new(Settings::default());
+    project.add(&cube(6, 6), "a").unwrap();
+    project.add(&cube(6, 6), "b").unwrap();
+    let lost = project.path("project/galaxies/a/cube.fits");
+    fs::rename(&lost, project.path("kept")).unwrap();
+    let supply = project.galaxies.generator().generate(&project.facts, 100).unwrap();
+    assert!(!supply.units.is_empty() && supply.units.iter().all(|unit| unit.batch == "b"));
+    project.facts.store(supply.facts);
+    assert!(project.galaxies.generator().generate(&project.facts, 100).is_err());
+    fs::rename(project.path("kept"), &lost).unwrap();
+    assert!(project.generate().units.iter().all(|unit| unit.batch == "a"));
 }
 
 #[test]
