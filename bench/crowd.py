@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -109,14 +110,14 @@ def columns(server, table):
     return [row[0] for row in server.rows(f"select name from pragma_table_info('{table}')")]
 
 
-def fill(server, count, seconds):
-    """Copies one unit that is done `count` times, to become due for purging one after the other within the run."""
+def fill(server, count, per_second):
+    """Copies one unit that is done `count` times, to become due for purging one after the other, so many a second."""
     template = int(server.rows("select max(id) from units where deletion = 2")[0][0])
     first = int(server.rows("select max(id) from units")[0][0]) + 1
     now = int(time.time())
-    # All are kept a day; those at the beginning of the series end theirs within the run.
+    # All are kept a day, and reach the end of it in turn.
     new = {"id": "s.n", "name": "'old' || s.n", "created": str(now - 2 * DAY),
-           "ended": f"{now - DAY} + (s.n - {first}) * {2 * seconds} / {max(count, 1)}"}
+           "ended": f"{now - DAY} + (s.n - {first}) / {max(int(per_second), 1)}"}
     units = ", ".join(new.get(name, f"t.{name}") for name in columns(server, "units"))
     new = {"id": f"s.n * {MOST_RESULTS} + t.id % {MOST_RESULTS}", "granted": "0"}
     results = ", ".join(new.get(name, f"t.{name}") for name in columns(server, "results"))
@@ -159,7 +160,8 @@ def prepare(args, work):
     crowd.stop()
     server.stop()
     start = time.monotonic()
-    fill(server, args.units, args.seconds)
+    # As many are purged as are made.
+    fill(server, args.units, args.rate * args.tasks / 2)
     print(f"{args.units} units that are done were copied in {time.monotonic() - start:.0f} s", file=sys.stderr)
     (work / "generator.py").write_text(GENERATOR)
     text = (server.folder / "pogson.toml").read_text()
@@ -172,13 +174,13 @@ def measure(args, work, server, base):
     """One run; the figures."""
     before = server.count("units")
     server.start()
-    wait_for(lambda: server.count("results where state = 2") >= min(args.queue, 4 * args.rate), 120, "the generator made no work")
+    wait_for(lambda: server.count("results where state = 2") >= min(args.queue, 4 * args.rate), 60, "the generator made no work")
     probe = Probe(work)
     warm = min(60.0, args.seconds / 5)
     options = ["--hosts", args.hosts, "--rate", args.rate, "--tasks", args.tasks, "--seconds", args.seconds, "--warm", warm]
     options += ["--create", args.accounts, "--addresses", 250, "--output-bytes", args.output_bytes, *(["--noise"] if args.noise else [])]
     crowd = Crowd(server, *options)
-    wait_for(lambda: server.count("hosts") > 20, 600, "the crowd did not attach")
+    wait_for(lambda: server.count("hosts") > 20 or crowd.process.poll() is not None, 300, "the crowd did not attach")
     probe.start()
     start = time.time()
     edge, seen = start + warm, []
@@ -237,6 +239,7 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="pogson-crowd-bench-"))
     work.chmod(0o755)
     server = base = None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("crowd: ended"))
     try:
         server, base = prepare(args, work)
         figures = measure(args, work, server, base)
