@@ -186,6 +186,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
+            assert self.process.returncode in (0, 5), f"the server ended with {self.process.returncode}: {self.tail()}"
 
     def rows(self, query):
         """Rows of a query, as texts."""

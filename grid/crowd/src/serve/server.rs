@@ -15,7 +15,7 @@ use super::stages::{self, Workshop, location};
 use super::web::Web;
 use crate::account::{Limiter, Rate};
 use crate::engine::{Clock, Engine, EngineError, Stages};
-use crate::project::Project;
+use crate::project::{Project, ServerConfig};
 use crate::spool::{Location, Options, Spool, SpoolError};
 use crate::store::StoreError;
 
@@ -150,9 +150,14 @@ impl Server {
         let Server { web, listener, handle, ending, threads, engine_thread } = self;
         let engine = web.engine.clone();
         let socket = web.project.socket_path();
-        let served = runtime.block_on(serve(web, listener, handle));
+        let config = web.project.config.server.clone();
+        let routes = router(web);
+        // PostgreSQL's client cannot be dropped by a thread of the runtime: the last hold on the pages' readers is let go here.
+        let last = routes.clone();
+        let served = runtime.block_on(serve(routes, config, listener, handle));
         ending.store(true, Ordering::Relaxed);
         drop(runtime);
+        drop(last);
         // Nobody hears there any more.
         let _ = std::fs::remove_file(socket);
         // The threads behind the engine end after it.
@@ -165,10 +170,14 @@ impl Server {
     }
 }
 
-async fn serve(web: Web, listener: TcpListener, handle: Handle<SocketAddr>) -> Result<(), ServeError> {
+async fn serve(
+    routes: axum::Router,
+    server: ServerConfig,
+    listener: TcpListener,
+    handle: Handle<SocketAddr>,
+) -> Result<(), ServeError> {
     let ended = |error: std::io::Error| ServeError::Ended(error.to_string());
-    let server = web.project.config.server.clone();
-    let service = router(web).into_make_service_with_connect_info::<SocketAddr>();
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     if server.certificate.as_os_str().is_empty() {
         let server = axum_server::from_tcp(listener).map_err(ended)?.handle(handle);
         return server.serve(service).await.map_err(ended);
