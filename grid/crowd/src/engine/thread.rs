@@ -226,7 +226,7 @@ impl Worker {
         if questions.is_empty() && !tick {
             return Ok(Vec::new());
         }
-        let now = self.clock.now();
+        let (now, began) = (self.clock.now(), Instant::now());
         self.database.begin()?;
         let mut book = Book::default();
         book.load_counters(self.database.as_mut())?;
@@ -267,11 +267,16 @@ impl Worker {
                 more |= backlog[at].is_some();
             }
         }
+        let ticked = began.elapsed();
         let outcomes = desk.answer(questions)?;
         desk.prepare()?;
+        let answered = began.elapsed();
         let (book, effects) = (desk.book, desk.effects);
         book.save(self.database.as_mut())?;
+        let saved = began.elapsed();
         self.database.commit()?;
+        let committed = began.elapsed();
+        tracing::debug!(questions = questions.len(), tick, ?ticked, ?answered, ?saved, ?committed, "a transaction was made");
         // Where this transaction changed it, the next reads it again.
         self.catalogue_age = Some(age);
         (self.backlog, self.more_due) = (backlog, more);
