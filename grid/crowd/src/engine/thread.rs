@@ -276,7 +276,15 @@ impl Worker {
         let saved = began.elapsed();
         self.database.commit()?;
         let committed = began.elapsed();
-        tracing::debug!(questions = questions.len(), tick, ?ticked, ?answered, ?saved, ?committed, "a transaction was made");
+        tracing::debug!(
+            questions = questions.len(),
+            tick,
+            ?ticked,
+            ?answered,
+            ?saved,
+            ?committed,
+            "a transaction was made"
+        );
         // Where this transaction changed it, the next reads it again.
         self.catalogue_age = Some(age);
         (self.backlog, self.more_due) = (backlog, more);
