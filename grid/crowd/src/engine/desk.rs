@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::effect::Effect;
 use super::settings::Settings;
 use crate::schedule::{Catalogue, Queue};
-use crate::store::{Book, Database, Place, StoreError, UnitRow, Value};
+use crate::store::{Book, Database, MOST_OUTPUTS, Place, StoreError, UnitRow, Value};
 
 /// Why an act was not done.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -118,6 +118,19 @@ impl Desk<'_> {
         self.book.users.load(self.database, users.iter().copied())?;
         let teams: Vec<i64> = users.iter().filter_map(|&id| self.book.users.get(id)?.team_id).collect();
         self.book.teams.load(self.database, teams)
+    }
+
+    /// An output that is here, by its name, with the rows that lead to it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn output_named(&mut self, name: &str) -> Result<Option<i64>, StoreError> {
+        let Some((result, place)) = name.rsplit_once('_') else { return Ok(None) };
+        let Some(place) = place.parse().ok().filter(|place| (0..MOST_OUTPUTS).contains(place)) else { return Ok(None) };
+        self.load_units_named(split_name(result).map(|(unit, _)| unit))?;
+        let Some(result) = self.result_named(result) else { return Ok(None) };
+        self.book.load_outputs(self.database, [result])?;
+        Ok(self.book.outputs.get(result * MOST_OUTPUTS + place).map(|row| row.id))
     }
 
     /// A unit at hand by its name. Few are at hand.

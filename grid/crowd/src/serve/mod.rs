@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 mod download;
+mod housekeeping;
 mod http;
 mod roles;
 mod scheduler;

@@ -101,6 +101,8 @@ impl Server {
         drop_unknown(&engine, &spool)?;
         let sections = std::mem::take(&mut roles.sections);
         let mut threads = stages::start(&workshop, effects, roles, 2)?;
+        let house_clock = Arc::clone(&clock);
+        threads.push(super::housekeeping::start(workshop, move || house_clock.now())?);
         let rate = |burst: f64, per_second: f64| Rate { burst, per_second };
         let limiter = Limiter::new(
             rate(server.tries, server.tries_per_second),

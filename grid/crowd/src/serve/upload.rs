@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -17,8 +18,13 @@ use crate::wire::UploadStatus;
 /// How long a client may take between two pieces.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn upload(State(web): State<Web>, body: Body) -> Response {
-    let answer = take(&web, body.into_data_stream()).await;
+/// Bytes of a body that is taken before it is known whether it is wanted: that is asked when it is recorded, and asking twice costs more.
+const SMALL: u64 = 65_536;
+
+pub(super) async fn upload(State(web): State<Web>, headers: HeaderMap, body: Body) -> Response {
+    let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let small = said.and_then(|text| text.parse::<u64>().ok()).is_some_and(|bytes| bytes <= SMALL);
+    let answer = take(&web, body.into_data_stream(), small).await;
     if !answer.why.is_empty() {
         tracing::info!(why = answer.why, "an upload was not taken");
     }
@@ -29,7 +35,7 @@ fn transient(message: &str, why: impl Into<String>) -> Answer {
     Answer::refused(UploadStatus::Transient, message, why)
 }
 
-async fn take(web: &Web, mut body: BodyDataStream) -> Answer {
+async fn take(web: &Web, mut body: BodyDataStream, small: bool) -> Answer {
     let mut upload = Upload::new(&web.uploads, web.clock.now());
     loop {
         let chunk = match timeout(PATIENCE, next(&mut body)).await {
@@ -40,7 +46,12 @@ async fn take(web: &Web, mut body: BodyDataStream) -> Answer {
         };
         let mut step = upload.push(&chunk);
         if let Step::Ask(question) = step {
-            step = match ask(web, question.name, question.host).await {
+            // Where a certificate was shown, the file is an output's.
+            let asked = match question.host {
+                Some(_) if small => Ok(Place::Wanted),
+                host => ask(web, question.name, host).await,
+            };
+            step = match asked {
                 Ok(place) => upload.known(place),
                 Err(error) => {
                     tracing::error!(%error, "whether an upload is wanted cannot be told");

@@ -6,6 +6,7 @@
 
 mod book;
 mod database;
+mod log;
 mod machine;
 mod people;
 mod postgres;

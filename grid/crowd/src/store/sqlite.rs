@@ -7,6 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use super::database::{Database, Place, StoreError};
+use super::log::Log;
 use super::row::{Table, Value};
 
 /// The schema as each version left it, to be run one after another.
@@ -16,6 +17,7 @@ pub(super) const MIGRATIONS: [&str; 1] = [include_str!("schema/0001_first.sql")]
 pub struct SqliteDatabase {
     connection: Connection,
     place: String,
+    log: Option<Log>,
 }
 
 impl SqliteDatabase {
@@ -29,9 +31,10 @@ impl SqliteDatabase {
         database.pragma("journal_mode = wal")?;
         // FULL: what was committed is on the disk, whatever happens to the machine.
         database.pragma("synchronous = full")?;
-        // A checkpoint writes pages that changed often once.
-        database.pragma("wal_autocheckpoint = 8000")?;
+        // What is committed is brought from the log to its place by another thread.
+        database.pragma("wal_autocheckpoint = 0")?;
         database.migrate()?;
+        database.log = Some(Log::watch(path)?);
         Ok(database)
     }
 
@@ -49,7 +52,7 @@ impl SqliteDatabase {
         let connection = Connection::open_with_flags(path, flags).map_err(|error| said(&place, &error))?;
         connection.set_prepared_statement_cache_capacity(256);
         connection.busy_timeout(Duration::from_secs(30)).map_err(|error| said(&place, &error))?;
-        let mut database = SqliteDatabase { connection, place };
+        let mut database = SqliteDatabase { connection, place, log: None };
         database.pragma("cache_size = -131072")?;
         database.pragma("temp_store = memory")?;
         Ok(database)
@@ -148,7 +151,13 @@ impl Database for SqliteDatabase {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
-        self.run("commit")
+        self.run("commit")?;
+        if self.log.as_mut().is_some_and(Log::is_long) {
+            // Nearly all of it was brought to its place: the rest is little, and the log can begin anew. Where somebody still reads it,
+            // it does so later.
+            let _ = self.pragma("wal_checkpoint(restart)");
+        }
+        Ok(())
     }
 
     fn rollback(&mut self) {

@@ -1,0 +1,83 @@
+//! What is done once an hour: pieces of uploads that nobody goes on with are removed, segments in which little is wanted are emptied, those of
+//! processes that do not run any more are looked after.
+
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::stages::{Workshop, location};
+use crate::engine::DeskError;
+use crate::spool::{Location, Moved};
+use crate::store::StoreError;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// Seconds after which an unfinished upload is given up; clients try for 90 days, but begin again as well.
+const UNFINISHED: i64 = 14 * 86_400;
+/// Segments of which less than this is wanted are emptied.
+const WANTED: f64 = 0.25;
+
+/// Starts the thread; it ends with the server.
+///
+/// # Errors
+/// No thread.
+pub(super) fn start(workshop: Workshop, now: impl Fn() -> i64 + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let thread = std::thread::Builder::new().name("housekeeping".to_owned()).spawn(move || {
+        let (mut last, mut old) = (Instant::now(), Vec::new());
+        while !workshop.ending.load(Ordering::Relaxed) {
+            if last.elapsed() >= HOUR {
+                workshop.keep_house(now(), &mut old);
+                last = Instant::now();
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    });
+    thread.map_err(|error| StoreError::Database { place: "housekeeping".to_owned(), cause: error.to_string() })
+}
+
+impl Workshop {
+    /// `old`: places that were moved away from an hour ago: who had one of them at hand is done with it.
+    fn keep_house(&self, now: i64, old: &mut Vec<Location>) {
+        for place in old.drain(..) {
+            if let Err(error) = self.spool.delete(&place) {
+                tracing::warn!(%error, "a place that is not used any more stays until the next start");
+            }
+        }
+        if let Err(error) = self.spool.sweep_partials(now - UNFINISHED) {
+            tracing::warn!(%error, "unfinished uploads were not removed");
+        }
+        match self.spool.adopt_left() {
+            Ok(names) if names.is_empty() => {}
+            Ok(names) => tracing::info!(?names, "uploads of processes that do not run any more are looked after"),
+            Err(error) => tracing::warn!(%error, "uploads of other processes were not looked after"),
+        }
+        match self.spool.compact(WANTED) {
+            Ok(moved) => self.moved(&moved, old),
+            Err(error) => tracing::warn!(%error, "segments were not emptied"),
+        }
+    }
+
+    /// Tells the database where files lie now; then the old places may go, or the new ones where the files are not wanted any more.
+    fn moved(&self, moved: &[Moved], old: &mut Vec<Location>) {
+        for piece in moved.chunks(200) {
+            let places = piece.to_vec();
+            let known = self.engine.act(move |desk| {
+                let mut kept = Vec::with_capacity(places.len());
+                for one in &places {
+                    let found = desk
+                        .output_named(&one.name)?
+                        .filter(|id| desk.book.outputs.get(*id).is_some_and(|row| location(row) == one.from));
+                    kept.push(found.is_some());
+                    if let Some(row) = found.and_then(|id| desk.book.outputs.edit(id)) {
+                        row.segment.clone_from(&one.to.segment);
+                        row.place = i64::try_from(one.to.offset).unwrap_or(i64::MAX);
+                    }
+                }
+                Ok::<_, DeskError>(kept)
+            });
+            let Ok(known) = known else { return };
+            old.extend(
+                piece.iter().zip(known).map(|(one, known)| if known { one.from.clone() } else { one.to.clone() }),
+            );
+        }
+    }
+}
