@@ -32,18 +32,25 @@ pub struct Args {
 #[allow(clippy::large_enum_variant, reason = "one is made in a process's life")]
 enum What {
     /// Add an application, or change one
+    #[command(after_help = "Examples:\n  pogson crowd app add pogs primes --title 'Count primes' --trust-after 10")]
     Add(AddArgs),
     /// Add a version: the first file is what clients run
+    #[command(after_help = "Examples:\n  pogson crowd app version pogs primes --number 100 --platform x86_64-pc-linux-gnu --api 7.5.0 primes_100_linux")]
     Version(VersionArgs),
     /// Send a version no more
+    #[command(after_help = "Examples:\n  pogson crowd app deprecate pogs primes --number 100")]
     Deprecate(DeprecateArgs),
     /// Send no work of an application
+    #[command(after_help = "Examples:\n  pogson crowd app pause pogs primes")]
     Pause(NamedArgs),
     /// Send work of an application again
+    #[command(after_help = "Examples:\n  pogson crowd app resume pogs primes")]
     Resume(NamedArgs),
     /// Pause a platform, or serve it again
+    #[command(after_help = "Examples:\n  pogson crowd app platform pogs windows_x86_64 --pause")]
     Platform(PlatformArgs),
     /// List applications and versions
+    #[command(after_help = "Examples:\n  pogson crowd app list pogs")]
     List(DirArgs),
 }
 

@@ -33,8 +33,10 @@ enum What {
     ///
     /// The model library for its filters and redshift is picked (within 0.005) or made. The program that clients run is added with the
     /// first galaxy, signed by the key in DIR.keys.
+    #[command(after_help = "Examples:\n  pogson crowd galaxy add pogs cube.fits --redshift 0.0055 --name NGC5584")]
     Add(AddArgs),
     /// List galaxies and how far they are
+    #[command(after_help = "Examples:\n  pogson crowd galaxy list pogs --json")]
     List(ListArgs),
 }
 

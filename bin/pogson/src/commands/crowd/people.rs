@@ -23,6 +23,7 @@ pub struct UserArgs {
 #[derive(clap::Subcommand, Debug)]
 enum UserWhat {
     /// Make an account; shows its key, by which clients attach
+    #[command(after_help = "Examples:\n  pogson crowd user add pogs --email ada@example.org --name Ada --json")]
     Add {
         /// The project's folder
         dir: PathBuf,
@@ -37,6 +38,7 @@ enum UserWhat {
         password: Option<String>,
     },
     /// Show an account
+    #[command(after_help = "Examples:\n  pogson crowd user show pogs ada@example.org")]
     Show {
         /// The project's folder
         dir: PathBuf,
@@ -56,6 +58,7 @@ pub struct HostArgs {
 #[derive(clap::Subcommand, Debug)]
 enum HostWhat {
     /// Show a computer
+    #[command(after_help = "Examples:\n  pogson crowd host show pogs 17")]
     Show {
         /// The project's folder
         dir: PathBuf,
@@ -75,6 +78,7 @@ pub struct TeamArgs {
 #[derive(clap::Subcommand, Debug)]
 enum TeamWhat {
     /// Make a team
+    #[command(after_help = "Examples:\n  pogson crowd team add pogs --name 'Perth stargazers' --founder ada@example.org")]
     Add {
         /// The project's folder
         dir: PathBuf,

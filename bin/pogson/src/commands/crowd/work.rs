@@ -30,8 +30,10 @@ pub struct Args {
 #[allow(clippy::large_enum_variant, reason = "one is made in a process's life")]
 enum What {
     /// Make a work unit, or many
+    #[command(after_help = "Examples:\n  pogson crowd wu create pogs --app primes --name primes_7 --flops 1e12 --input range=range_7.txt --output out")]
     Create(CreateArgs),
     /// Show a work unit and its results
+    #[command(after_help = "Examples:\n  pogson crowd wu show pogs primes_7")]
     Show {
         /// The project's folder
         dir: PathBuf,
