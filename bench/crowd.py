@@ -150,6 +150,8 @@ def prepare(args, work):
     settings = {
         "scheduler.daily_quota": 1_000_000, "scheduler.quarantine_after": 0, "scheduler.keep_days": 1.0, "server.disk_reserve": 0,
         "scheduler.queue": args.queue,
+        # The emulator's accounts come from few addresses in a few seconds.
+        "server.tries": 100_000.0, "server.all_tries": 100_000.0, "server.all_tries_per_second": 1000.0,
     }
     server = Server(os.environ["POGSON_BIN"], work / "project", base, None, settings)
     make_app(server)
@@ -243,6 +245,12 @@ def main():
     try:
         server, base = prepare(args, work)
         figures = measure(args, work, server, base)
+        # Before the folder goes, which takes minutes on some disks.
+        if args.json:
+            print(json.dumps(figures, indent=2), flush=True)
+        else:
+            for name, value in figures.items():
+                print(f"{name:<28} {value:.2f}" if isinstance(value, float) else f"{name:<28} {value}", flush=True)
     finally:
         if server and server.process:
             server.kill()
@@ -252,11 +260,6 @@ def main():
             print(f"the folder is {work}", file=sys.stderr)
         else:
             shutil.rmtree(work, ignore_errors=True)
-    if args.json:
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name:<28} {value:.2f}" if isinstance(value, float) else f"{name:<28} {value}")
 
 
 if __name__ == "__main__":

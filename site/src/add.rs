@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use pogson_crowd::role::{Fact, Facts};
 use pogson_cube::Cube;
+use pogson_cube::area::{Rectangle, cut, runs};
 use pogson_cube::fitting::{Elsewhere, MODEL_FLOOR, SEED, parameters_of, ring_width, zero_sigma};
 use pogson_cube::library::Size;
 use pogson_cube::result::Facts as ResultFacts;
 use pogson_sed::fit::{Options, Prior};
 use pogson_sed::work::{Bench, Place, Work};
 
-use crate::area::{Rectangle, cut};
 use crate::cost::{Cost, thread_seconds};
 use crate::error::SiteError;
 use crate::facts::{AreaFact, SupplyFact, area_key, end_key, fact, galaxy_key, read, run_key, supply_key};
@@ -240,11 +240,8 @@ fn open(new: &NewGalaxy) -> Result<(Cube, f64), SiteError> {
 fn areas_of(cube: &Cube, pixels: &[usize], sums: usize, settings: &Settings) -> Vec<AreaFact> {
     let cut = cut(pixels, cube.width, settings.row_height, settings.min_pixels);
     let mut areas: Vec<AreaFact> = cut.iter().map(|area| AreaFact::waiting(area, None)).collect();
-    let share = settings.min_pixels.max(1);
     let last = (cube.width.saturating_sub(1) as u32, cube.height.saturating_sub(1) as u32);
-    let sums = sums as u32;
-    for from in (0..sums).step_by(share as usize) {
-        let to = sums.min(from + share);
+    for (from, to) in runs(sums as u32, settings.min_pixels) {
         let frame = Rectangle { first: (0, 0), last, pixels: to - from };
         areas.push(AreaFact::waiting(&frame, Some((from, to))));
     }

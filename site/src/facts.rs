@@ -9,12 +9,12 @@
 //! | `galaxy-run/NAME` | how many galaxies of the name there have been: units' names are never used again |
 
 use pogson_crowd::role::{Fact, Facts};
+use pogson_cube::area::Rectangle;
 use pogson_sed::library_file::hex;
 use pogson_sed::work::Kind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::area::Rectangle;
 use crate::error::SiteError;
 use crate::galaxy::Galaxy;
 

@@ -8,12 +8,12 @@ use std::sync::atomic::AtomicBool;
 
 use pogson_crowd::life::Limits;
 use pogson_crowd::role::{Fact, Facts, Outputs, UnitFacts};
+use pogson_cube::area::{LEAST, ROWS, Rectangle};
 use pogson_cube::result::ResultFile;
 use pogson_sed::library_file::hex;
 use sha2::{Digest, Sha256};
 
 use crate::add::{Added, NewGalaxy, add};
-use crate::area::Rectangle;
 use crate::assimilator::GalaxyAssimilator;
 use crate::collate::{answer_of_object, crowd};
 use crate::error::SiteError;
@@ -53,8 +53,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             app: "pogson_fit".to_owned(),
-            row_height: 7,
-            min_pixels: 15,
+            row_height: ROWS,
+            min_pixels: LEAST,
             target_seconds: 0.0,
             limits: Limits::default(),
             credit_per_fit: CREDIT,

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use pogson_cube::Cube;
+use pogson_cube::area::Rectangle;
 use pogson_cube::fitting::{Elsewhere, run_in_words};
 use pogson_cube::result::Facts as ResultFacts;
 use pogson_sed::parameter::Parameter;
 use pogson_sed::work::{Place, Work};
 use serde::{Deserialize, Serialize};
 
-use crate::area::Rectangle;
 use crate::cost::Cost;
 use crate::error::SiteError;
 use crate::facts::AreaFact;

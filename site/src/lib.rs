@@ -5,8 +5,7 @@
 //! to the file that `pogson fit` would have written.
 
 mod add;
-pub mod area;
-mod assimilator;
+pub mod assimilator;
 mod collate;
 mod cost;
 mod error;

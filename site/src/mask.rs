@@ -2,8 +2,8 @@
 
 use pogson_view::{Picture, Rgb};
 
-use crate::area::Rectangle;
 use crate::error::SiteError;
+use pogson_cube::area::Rectangle;
 
 /// Pixels of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -149,11 +149,11 @@ class Server:
                 text = text[: body.start(1)] + line + "\n" + text[body.start(1) :]
         path.write_text(text)
 
-    def start(self, wait=True):
+    def start(self, wait=True, options=()):
         """Starts the server, and waits until it answers."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "crowd", "serve", str(self.folder)], env=self.env, stdout=log, stderr=log, start_new_session=True,
+                [self.binary, "crowd", "serve", str(self.folder), *options], env=self.env, stdout=log, stderr=log, start_new_session=True,
             )
         return self.answers() if wait else None
 
@@ -211,9 +211,9 @@ def make_app(server):
     server.run("app", "version", server.folder, "toy", program, "--number", 100, "--platform", "x86_64-pc-linux-gnu")
 
 
-def make_units(server, prefix, count):
+def make_units(server, prefix, count, flops="1e12"):
     """Units of the application: `prefix`_1 and on."""
-    options = ["--output", "out", "--most", 1_000_000, "--flops", "1e12", "--credit", 1]
+    options = ["--output", "out", "--most", 1_000_000, "--flops", flops, "--credit", 1]
     server.run("wu", "create", server.folder, "--app", "toy", "--name", prefix, "--count", count, *options)
 
 

@@ -82,6 +82,12 @@ def test_h5py_reads_the_layout_of_the_archive(fitted):
         assert filters.shape[1] == len(BANDS) and np.isfinite(chi).any(axis=1).all()
         for name in ["fits_header", "area", "area_user", "special_pixels/int_flux", "special_pixels/rad"]:
             assert name in galaxy
+        # Each pixel lies in the area that it names, stripes of 7 rows as theSkyNet POGS cut them.
+        areas = {row["area_id"]: row for row in galaxy["area"][:]}
+        for x, y in np.argwhere(fitted_there):
+            area = areas[details["area_id"][x, y]]
+            assert area["top_x"] <= x <= area["bottom_x"] and area["top_y"] <= y <= area["bottom_y"]
+            assert area["top_y"] // 7 == area["bottom_y"] // 7 == y // 7
 
 
 def test_percentiles_stand_in_order_and_histograms_add_up(fitted):

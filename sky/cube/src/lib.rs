@@ -1,5 +1,6 @@
 //! A galaxy in many bands: one grid, one resolution, one unit; its fits, maps and archive file.
 
+pub mod area;
 pub mod band;
 pub mod binning;
 pub mod build;

@@ -53,7 +53,7 @@ impl SqliteDatabase {
         connection.set_prepared_statement_cache_capacity(256);
         connection.busy_timeout(Duration::from_secs(30)).map_err(|error| said(&place, &error))?;
         let mut database = SqliteDatabase { connection, place, log: None };
-        database.pragma("cache_size = -131072")?;
+        database.pragma("cache_size = -32768")?;
         database.pragma("temp_store = memory")?;
         Ok(database)
     }

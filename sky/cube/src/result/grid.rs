@@ -25,14 +25,14 @@ pub(super) fn from_planes(parameter: Parameter, planes: [f32; 7], first: f64, st
     (Marginal { parameter, percentiles, peak, first, step, histogram: Vec::new() }, best)
 }
 
-/// `pixel_details_` of a record with its number in the grid, from 1.
-pub(super) fn put_details(row: &mut [u8], id: i64, fit: &PixelFit, galaxy_redshift: f64) {
+/// `pixel_details_` of a record with its number in the grid, from 1, and its area's.
+pub(super) fn put_details(row: &mut [u8], (id, area): (i64, u32), fit: &PixelFit, galaxy_redshift: f64) {
     let best = &fit.best;
     // As the plane of best values has it.
     let f_mu = best.values.first().map_or(f64::NAN, |v| f64::from(*v as f32));
     RowWriter::new(row)
         .i64(id)
-        .i64(1)
+        .i64(i64::from(area))
         .i64(i64::from(best.stellar))
         .i64(i64::from(best.dust))
         .f64(best.chi2)

@@ -4,6 +4,7 @@
 //! layout of the POGS paper (Vinsen & Thilker 2013, Figure 7), with more tables beside it. [`Journal`](journal::Journal)
 //! keeps the fits of a run that is still going.
 
+mod areas;
 mod codec;
 mod error;
 mod grid;
@@ -105,12 +106,12 @@ pub struct Area {
     pub users: Vec<i64>,
 }
 
-/// Who fitted what, where it was fitted by many.
+/// Who fitted what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Crowd {
     /// Parts of the frame; each fitted pixel lies in one.
     pub areas: Vec<Area>,
-    /// People by number, and what they are called.
+    /// People by number, and what they are called; none where it was fitted at one place.
     pub users: BTreeMap<i64, String>,
 }
 
@@ -125,7 +126,7 @@ pub struct ResultFile {
     pub bins: Option<Bins>,
     /// Fits of sums; `x` counts those of a kind from 0, `y` is 0.
     pub special: BTreeMap<Special, Vec<PixelRecord>>,
-    /// Who fitted what; None where it was fitted at one place.
+    /// Who fitted what; None where it was fitted at one place, and areas are to be cut as projects cut them by default.
     pub crowd: Option<Crowd>,
 }
 

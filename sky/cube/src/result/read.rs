@@ -76,7 +76,7 @@ impl ResultFile {
             special.insert(kind, records);
         }
         let crowd = reader.crowd(&galaxy)?;
-        (result.pixels, result.bins, result.special, result.crowd) = (pixels, bins, special, crowd);
+        (result.pixels, result.bins, result.special, result.crowd) = (pixels, bins, special, Some(crowd));
         Ok(result)
     }
 }
@@ -176,19 +176,10 @@ impl Reader<'_> {
         })
     }
 
-    /// Areas and those who fitted them; None in files of one place, which name no user.
-    fn crowd(&self, galaxy: &Group) -> Result<Option<Crowd>, ResultError> {
+    /// Areas and those who fitted them: nobody is named in files of one place.
+    fn crowd(&self, galaxy: &Group) -> Result<Crowd, ResultError> {
         let there = galaxy.datasets().map_err(|e| self.hdf5("galaxy", e))?;
-        if !there.iter().any(|name| name == "user") {
-            return Ok(None);
-        }
-        let dataset = self.dataset(galaxy, "user")?;
-        let names = dataset.read_string().map_err(|e| self.hdf5("user", e))?;
-        let attributes = dataset.attrs().map_err(|e| self.hdf5("user", e))?;
-        let numbers = attributes.get("userid").and_then(AttrValue::to_i64s).unwrap_or_default();
-        if numbers.len() != names.len() {
-            return Err(ResultError::layout(self.path, "user", "lacks a number for each name"));
-        }
+        let people = if there.iter().any(|name| name == "user") { self.people(galaxy)? } else { BTreeMap::new() };
         let table = |name: &str, row: Row| {
             let dataset = self.dataset(galaxy, name)?;
             self.rows_of(&dataset, name, row)
@@ -207,7 +198,19 @@ impl Reader<'_> {
             let users = users.remove(&number).unwrap_or_default();
             Area { number: u32::try_from(number).unwrap_or(0), first, last, users }
         });
-        Ok(Some(Crowd { areas: areas.collect(), users: numbers.into_iter().zip(names).collect() }))
+        Ok(Crowd { areas: areas.collect(), users: people })
+    }
+
+    /// People by number.
+    fn people(&self, galaxy: &Group) -> Result<BTreeMap<i64, String>, ResultError> {
+        let dataset = self.dataset(galaxy, "user")?;
+        let names = dataset.read_string().map_err(|e| self.hdf5("user", e))?;
+        let attributes = dataset.attrs().map_err(|e| self.hdf5("user", e))?;
+        let numbers = attributes.get("userid").and_then(AttrValue::to_i64s).unwrap_or_default();
+        if numbers.len() != names.len() {
+            return Err(ResultError::layout(self.path, "user", "lacks a number for each name"));
+        }
+        Ok(numbers.into_iter().zip(names).collect())
     }
 
     fn bands(&self, galaxy: &Group) -> Result<Vec<Band>, ResultError> {

@@ -36,7 +36,11 @@ fn who_fitted_what_reads_back_and_changes_nothing_else() {
     file.write(&many, false).unwrap();
     let [one, many] = [one, many].map(|path| ResultFile::read(&path).unwrap());
     assert_eq!(many.crowd, file.crowd);
-    assert_eq!(one.crowd, None);
+    let alone = one.crowd.unwrap();
+    assert!(alone.users.is_empty());
+    // An ellipse of 2, 6, 8, 8, 8, 6 pixels in the rows of the first stripe of seven, and 2 above it; an area has 15 or more.
+    let corners: Vec<_> = alone.areas.iter().map(|area| (area.number, area.first, area.last)).collect();
+    assert_eq!(corners, [(1, (1, 1), (4, 6)), (2, (5, 1), (8, 6)), (3, (4, 7), (5, 7))]);
     assert_eq!(one.pixels, many.pixels);
 }
 

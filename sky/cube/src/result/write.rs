@@ -7,14 +7,15 @@ use std::path::Path;
 use hdf5_pure::{AttrValue, FileBuilder, FormatError, GroupBuilder};
 use pogson_image::fits::output::Output;
 
+use super::areas::Lookup;
 use super::error::ResultError;
 use super::grid::{check, id_of, planes, put_band, put_details, put_posterior};
 use super::histogram::bins;
 use super::layout::{
-    AREA, AREA_USER, BLOCK, CHUNK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_BLOCK, HISTOGRAM_GRID, IMAGES, PAPER,
-    PARAMETERS, POSTERIOR, Row, RowWriter, VERSION, datatype, row_bytes,
+    BLOCK, CHUNK, DETAILS, FILTERS, FORMAT, HISTOGRAM, HISTOGRAM_BLOCK, HISTOGRAM_GRID, IMAGES, PAPER, PARAMETERS,
+    POSTERIOR, Row, RowWriter, VERSION, datatype, row_bytes,
 };
-use super::{Area, Facts, PixelRecord, ResultFile, Special};
+use super::{Facts, PixelRecord, ResultFile, Special};
 
 /// How hard deflate tries, of 9.
 const DEFLATE: u32 = 6;
@@ -50,11 +51,14 @@ impl ResultFile {
         let mut galaxy = file.create_group("galaxy");
         self.galaxy_attributes(&mut galaxy);
         tables_of_galaxy(&mut galaxy, facts).map_err(fail)?;
-        self.tables_of_areas(&mut galaxy).map_err(fail)?;
+        let areas = self.areas();
+        self.tables_of_areas(&areas, &mut galaxy).map_err(fail)?;
+        let lookup = Lookup::of(&areas, (facts.width, facts.height));
+        let of_sums = lookup.of_sums();
 
         let mut pixel = galaxy.create_group("pixel");
         pixel.set_attr("dimensions", text("x, y, parameter, image"));
-        self.write_grid(path, &mut pixel, &self.pixels, (facts.width, facts.height))?;
+        self.write_grid(path, &mut pixel, &self.pixels, (&lookup, (facts.width, facts.height)))?;
         galaxy.add_group(pixel.finish());
 
         if let Some(binned) = &self.bins {
@@ -69,7 +73,7 @@ impl ResultFile {
                 .with_shuffle()
                 .with_deflate(DEFLATE)
                 .set_attr("dimensions", text("y, x"));
-            self.write_grid(path, &mut group, &binned.records, (count as u32, 1))?;
+            self.write_grid(path, &mut group, &binned.records, (&of_sums, (count as u32, 1)))?;
             galaxy.add_group(group.finish());
         }
 
@@ -79,7 +83,7 @@ impl ResultFile {
             let mut group = special.create_group(kind.name());
             let count = records.iter().map(|r| r.x.saturating_add(1)).max().unwrap_or(0);
             if count > 0 {
-                self.write_grid(path, &mut group, records, (count, 1))?;
+                self.write_grid(path, &mut group, records, (&of_sums, (count, 1)))?;
                 let mut names = vec![""; count as usize];
                 records.iter().for_each(|r| names[r.x as usize] = &r.observation.name);
                 group.create_dataset("names").with_vlen_strings(&names);
@@ -97,7 +101,7 @@ impl ResultFile {
         path: &Path,
         group: &mut GroupBuilder,
         records: &[PixelRecord],
-        size: (u32, u32),
+        (areas, size): (&Lookup, (u32, u32)),
     ) -> Result<(), ResultError> {
         let mut places = BTreeSet::new();
         for record in records {
@@ -118,46 +122,8 @@ impl ResultFile {
         }
         let mut sorted: Vec<&PixelRecord> = records.iter().collect();
         sorted.sort_by_key(|r| (r.y, r.x));
-        let done = Grid { facts: &self.facts, size, records: sorted }.write(group);
+        let done = Grid { facts: &self.facts, areas, size, records: sorted }.write(group);
         done.map_err(|e| ResultError::Assemble { path: path.to_owned(), source: Box::new(e.into()) })
-    }
-
-    /// Parts of the frame and who fitted them: the whole and nobody, where it was fitted at one place.
-    fn tables_of_areas(&self, galaxy: &mut GroupBuilder) -> Result<(), FormatError> {
-        let whole = Area {
-            number: 1,
-            first: (0, 0),
-            last: (self.facts.width.saturating_sub(1), self.facts.height.saturating_sub(1)),
-            users: Vec::new(),
-        };
-        let areas = self.crowd.as_ref().map_or(std::slice::from_ref(&whole), |crowd| &crowd.areas);
-        let mut rows = vec![0; row_bytes(AREA) * areas.len()];
-        for (area, row) in areas.iter().zip(rows.chunks_exact_mut(row_bytes(AREA))) {
-            let corners = [area.first.0, area.first.1, area.last.0, area.last.1];
-            let mut row = RowWriter::new(row);
-            row.i64(i64::from(area.number));
-            corners.into_iter().for_each(|corner| {
-                row.i64(i64::from(corner));
-            });
-        }
-        galaxy.create_dataset("area").with_compound_data(datatype(AREA)?, rows, areas.len() as u64);
-        let pairs = areas.iter().flat_map(|area| area.users.iter().map(|user| (i64::from(area.number), *user)));
-        let mut pairs: Vec<(i64, i64)> = pairs.collect();
-        if pairs.is_empty() {
-            // A table has a row at least.
-            pairs.push((0, 0));
-        }
-        let mut rows = vec![0; row_bytes(AREA_USER) * pairs.len()];
-        for ((area, user), row) in pairs.iter().zip(rows.chunks_exact_mut(row_bytes(AREA_USER))) {
-            RowWriter::new(row).i64(*area).i64(*user);
-        }
-        galaxy.create_dataset("area_user").with_compound_data(datatype(AREA_USER)?, rows, pairs.len() as u64);
-        if let Some(users) = self.crowd.as_ref().map(|crowd| &crowd.users).filter(|users| !users.is_empty()) {
-            let names: Vec<&str> = users.values().map(String::as_str).collect();
-            let dataset = galaxy.create_dataset("user").with_vlen_strings(&names);
-            dataset.set_attr("userid", AttrValue::I64Array(users.keys().copied().collect()));
-        }
-        Ok(())
     }
 
     fn galaxy_attributes(&self, group: &mut GroupBuilder) {
@@ -217,6 +183,7 @@ fn tables_of_galaxy(galaxy: &mut GroupBuilder, facts: &Facts) -> Result<(), Form
 /// Records on a grid, in order of place.
 struct Grid<'a> {
     facts: &'a Facts,
+    areas: &'a Lookup,
     size: (u32, u32),
     records: Vec<&'a PixelRecord>,
 }
@@ -280,7 +247,7 @@ impl Grid<'_> {
         }
         let redshift = self.facts.redshift;
         rows(group, block, records, "pixel_details", DETAILS, 1, |r, row| {
-            put_details(row, id_of(r.x, r.y, self.size.0), &r.fit, redshift);
+            put_details(row, (id_of(r.x, r.y, self.size.0), self.areas.number(r.x, r.y)), &r.fit, redshift);
         })?;
         rows(group, block, records, "pixel_posterior", POSTERIOR, 1, |r, row| put_posterior(row, &r.fit))?;
         let bytes = row_bytes(FILTERS);

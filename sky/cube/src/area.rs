@@ -1,6 +1,11 @@
-//! Areas: the parts into which a galaxy's pixels are cut, each of which one host fits.
+//! Areas: the parts into which a galaxy's pixels are cut, each of which one host fits where many fit it.
 
 use std::collections::BTreeMap;
+
+/// Rows of a stripe, as theSkyNet POGS had them.
+pub const ROWS: u32 = 7;
+/// Pixels of an area at least, as theSkyNet POGS had them.
+pub const LEAST: u32 = 15;
 
 /// A rectangle of the frame and how many pixels in it are to be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,12 @@ pub fn cut(pixels: &[usize], width: usize, rows: u32, least: u32) -> Vec<Rectang
     areas
 }
 
+/// Runs of sums (bins, rings, the whole) that are fitted at once: the first of each, and the one after its last.
+pub fn runs(sums: u32, least: u32) -> impl Iterator<Item = (u32, u32)> {
+    let least = least.max(1);
+    (0..sums).step_by(least as usize).map(move |from| (from, sums.min(from.saturating_add(least))))
+}
+
 fn joined(a: Rectangle, b: Rectangle) -> Rectangle {
     Rectangle {
         first: (a.first.0.min(b.first.0), a.first.1.min(b.first.1)),
@@ -99,6 +110,12 @@ mod tests {
         assert_eq!(areas[0], Rectangle { first: (0, 0), last: (3, 6), pixels: 28 });
         assert_eq!(areas[1], Rectangle { first: (0, 7), last: (5, 7), pixels: 2 });
         assert_eq!(cut(&[], 10, 7, 15), []);
+    }
+
+    #[test]
+    fn sums_are_cut_into_runs() {
+        assert_eq!(runs(0, 15).count(), 0);
+        assert_eq!(runs(31, 15).collect::<Vec<_>>(), [(0, 15), (15, 30), (30, 31)]);
     }
 
     proptest! {
