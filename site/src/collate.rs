@@ -59,6 +59,7 @@ pub(crate) fn collate(
         sha256: hex(&Sha256::digest(&bytes).into()),
         fitted: fitted as u32,
         given_up: given_up.collect(),
+        ended: 0,
     };
     Ok(fact(end_key(&galaxy.name), &end))
 }

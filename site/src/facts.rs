@@ -104,6 +104,9 @@ pub(crate) struct EndFact {
     pub(crate) fitted: u32,
     /// Areas that were given up.
     pub(crate) given_up: Vec<u32>,
+    /// When that was first seen, seconds of Unix time; 0 before.
+    #[serde(default)]
+    pub(crate) ended: i64,
 }
 
 /// What a galaxy's unit carries for the roles.

@@ -22,6 +22,7 @@ use crate::facts::{
 };
 use crate::galaxy::{Galaxy, Opened};
 use crate::generator::{CREDIT, GalaxyGenerator};
+use crate::keeper::{GalaxyKeeper, GalaxyRefitter};
 use crate::libraries;
 use crate::maps::Maps;
 use crate::mask::Mask;
@@ -97,6 +98,16 @@ impl Galaxies {
         GalaxyAssimilator::new(&self.dir, self.store.clone())
     }
 
+    /// Who does some validated units again.
+    pub fn refitter(&self) -> GalaxyRefitter {
+        GalaxyRefitter(self.clone())
+    }
+
+    /// Who forgets areas `keep` seconds after their galaxy ended.
+    pub fn keeper(&self, keep: i64) -> GalaxyKeeper {
+        GalaxyKeeper::new(self.clone(), keep)
+    }
+
     /// A unit's outputs as a sound host gives them: its fits are made here, by one thread. For units that are in doubt, and to
     /// test hosts that are trusted; [`GalaxyValidator`] compares.
     ///
@@ -139,6 +150,15 @@ impl Galaxies {
     /// [`SiteError::Role`].
     pub fn count(&self, facts: &dyn Facts) -> Result<usize, SiteError> {
         Ok(facts.beginning(&galaxy_key(""))?.len())
+    }
+
+    /// Names of all galaxies.
+    ///
+    /// # Errors
+    /// [`SiteError::Role`].
+    pub fn names(&self, facts: &dyn Facts) -> Result<Vec<String>, SiteError> {
+        let known = facts.beginning(&galaxy_key(""))?;
+        Ok(known.into_iter().filter_map(|(key, _)| key.strip_prefix(&galaxy_key("")).map(str::to_owned)).collect())
     }
 
     fn all(&self, facts: &dyn Facts) -> Result<Vec<Galaxy>, SiteError> {

@@ -6,10 +6,13 @@
 
 pub mod account;
 pub mod admin;
+pub mod alert;
 pub mod backup;
 pub mod check;
 pub mod engine;
+pub mod export;
 pub mod life;
+pub mod metrics;
 pub mod pages;
 pub mod project;
 pub mod role;

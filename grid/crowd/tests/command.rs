@@ -7,8 +7,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use pogson_crowd::life::Trouble;
-use pogson_crowd::role::command::{CommandAssimilator, CommandGenerator, CommandValidator, Program};
-use pogson_crowd::role::{Assimilator, Fact, Facts, Finished, Generator, Outputs, RoleError, UnitFacts, Validator};
+use pogson_crowd::role::command::{CommandAssimilator, CommandGenerator, CommandRefitter, CommandValidator, Program};
+use pogson_crowd::role::{
+    Again, Assimilator, Fact, Facts, Finished, Generator, Outputs, Refitter, RoleError, UnitFacts, Validator,
+};
 
 struct Known(BTreeMap<String, String>);
 
@@ -296,4 +298,49 @@ fn a_command_that_names_nothing_is_an_operators_matter() {
     assert!(matches!(CommandGenerator::new(none, folder.path()), Err(RoleError::Permanent(_))));
     let endless = Program { seconds: 0.0, ..script("true") };
     assert!(matches!(CommandGenerator::new(endless, folder.path()), Err(RoleError::Permanent(_))));
+}
+
+fn again(folder: &Path) -> Again {
+    std::fs::write(folder.join("input"), "7 11\n").unwrap();
+    Again {
+        unit: unit(),
+        command_line: "--sum".to_owned(),
+        inputs: vec![("in".to_owned(), folder.join("input"))],
+        outputs: 1,
+    }
+}
+
+#[test]
+fn a_refitter_reads_inputs_and_writes_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let stays = lines(
+        r#"set -- $(echo "$line" | tr ',[]"{}:' '       ')
+for f in "$@"; do case "$f" in */input) i=$f;; */output-0) o=$f;; esac; done
+case "$line" in *'"do":"refit"'*'"command_line":"--sum"'*'"open_name":"in"'*) read -r a b <"$i"; echo $((a + b)) >"$o";; esac
+echo '{"ok":true}'"#,
+    );
+    let anew = Program { each_call: true, ..script(r#"cat >/dev/null; echo 18 >"$1""#) };
+    for program in [stays, anew] {
+        let mut refitter = CommandRefitter::new(program, folder.path(), &folder.path().join("scratch")).unwrap();
+        for _ in 0..2 {
+            assert_eq!(refitter.refit(&nothing(), &again(folder.path())), Ok(out("18\n")));
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path().join("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_refitter_that_cannot_says_so_and_one_that_writes_nothing_is_asked_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |program: Program| {
+        let scratch = folder.path().join("scratch");
+        let mut refitter = CommandRefitter::new(program, folder.path(), &scratch).unwrap();
+        refitter.refit(&nothing(), &again(folder.path()))
+    };
+    let no = ask(lines(r#"echo '{"ok":false,"reason":"the model is gone"}'"#));
+    assert_eq!(no, Err(RoleError::Permanent("the model is gone".to_owned())));
+    assert!(transient(ask(lines(r#"echo '{"ok":true}'"#))).contains("did not write"));
+    assert!(transient(ask(Program { each_call: true, ..script("exit 3") })).contains("exit code 3"));
+    let much = Program { each_call: true, most_unpacked: 10, ..script(r#"echo 12345678901 >"$1""#) };
+    assert!(transient(ask(much)).contains("more than 10 bytes"));
 }

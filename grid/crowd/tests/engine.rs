@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pogson_crowd::account::key_hash;
 use pogson_crowd::engine::{
-    Clock, Effect, Engine, Judgement, PlacedFile, Question, RpcQuestion, Settings, Stages, UploadQuestion,
+    Clock, Effect, Engine, Judgement, PlacedFile, Question, Refits, RpcQuestion, Settings, Stages, UploadQuestion,
 };
 use pogson_crowd::life::{Limits, Verdict, judge};
 use pogson_crowd::role::{InputFile, MICRO, NewUnit, OutputFile, Supply};
@@ -48,6 +48,7 @@ fn settings() -> Settings {
         resend_lost: true,
         keep: 86_400,
         retry: 60,
+        refits: Refits::default(),
         secret: UploadSecret::new([7; 32]),
         code_sign_key: "1024\nab\n.\n".to_owned(),
         earlier_keys: Vec::new(),
@@ -174,7 +175,7 @@ impl Project {
                     done.push(job);
                 }
                 Effect::DeleteInputs { unit, .. } => drop(self.engine.ask(Question::Deleted { unit })),
-                Effect::DeleteOutputs(_) => {}
+                Effect::DeleteOutputs(_) | Effect::Refit(_) => {}
             }
         }
         done
@@ -345,4 +346,67 @@ fn a_host_with_a_record_works_alone() {
     }
     // The first need a second opinion; later about one in as many as the record is long.
     assert!((15..60).contains(&alone), "{alone}");
+}
+
+#[test]
+fn a_host_whose_lone_result_is_bad_is_looked_after_again() {
+    let project = Project::new(AppRow { trust_after: 3, ..AppRow::default() });
+    project.supply(200, Limits::default());
+    let mut hosts = [0, 0];
+    let mut sequence = 0;
+    let trust = |host: i64| {
+        project
+            .engine
+            .act(move |desk| {
+                desk.book.host_versions.scan(desk.database, "id > 0", &[])?;
+                Ok(desk
+                    .book
+                    .host_versions
+                    .within((host << 16, host << 16 | 0xFFFF))
+                    .map(|row| row.consecutive_valid)
+                    .max())
+            })
+            .unwrap()
+    };
+    let lone = |name: &str| {
+        let unit = name.rsplit_once('_').unwrap().0.to_owned();
+        project
+            .engine
+            .act(move |desk| {
+                desk.load_units_named([unit.as_str()])?;
+                Ok(desk.book.units.all().find(|row| row.name == unit).map(|row| row.quorum == 1))
+            })
+            .unwrap()
+            .unwrap()
+    };
+    // Until the first has a record and works alone.
+    let alone = (0..60).find_map(|_| {
+        for user in [2, 1] {
+            let at = user as usize - 1;
+            sequence += 1;
+            let reply = project.rpc(user, hosts[at], sequence, WORK);
+            hosts[at] = reply.new_host.unwrap_or(hosts[at]);
+            for job in &reply.jobs {
+                if user == 1 && lone(&job.name) {
+                    return Some(job.name.clone());
+                }
+                project.upload(&format!("{}_0", job.name), hosts[at]);
+                sequence += 1;
+                project.rpc(user, hosts[at], sequence, &report(&job.name, 5, 0));
+            }
+        }
+        project.judge(|_, _| true);
+        None
+    });
+    let alone = alone.expect("a host with a record works alone at last");
+    assert!(trust(hosts[0]) >= Some(3));
+    // It fails there: its record is gone, and the next unit it takes goes to another host too.
+    project.rpc(1, hosts[0], 9000, &report(&alone, 3, 1));
+    assert_eq!(trust(hosts[0]), Some(0));
+    for round in 0..3 {
+        let reply = project.rpc(1, hosts[0], 9001 + round, WORK);
+        for job in &reply.jobs {
+            assert!(!lone(&job.name), "{} is sent to one host alone", job.name);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pogson_crowd::role::{Assimilator, Generator, NewUnit, RoleError, Validator};
+use pogson_crowd::role::{Again, Assimilator, Generator, Keeper, NewUnit, Refitter, RoleError, Validator};
 use pogson_cube::Cube;
 use pogson_cube::library::Size;
 use pogson_cube::result::ResultFile;
@@ -22,7 +22,8 @@ fn a_galaxy_fitted_by_a_crowd_is_the_one_fitted_at_one_place_in_any_order_of_arr
         let output = work(&supply, unit);
         assert_eq!(validator.check(&facts_of(unit), &vec![output.clone()]), Ok(()));
         if outputs.len() % 5 == 0 {
-            let ours = project.galaxies.refit(&project.facts, &facts_of(unit)).unwrap();
+            let again = Again { unit: facts_of(unit), command_line: String::new(), inputs: Vec::new(), outputs: 1 };
+            let ours = project.galaxies.refitter().refit(&project.facts, &again).unwrap();
             assert_eq!(validator.agree(&facts_of(unit), &ours, &vec![output.clone()]), Ok(true));
         }
         let mut other = output.clone();
@@ -117,8 +118,13 @@ fn areas_that_are_given_up_leave_their_pixels_undefined_and_the_galaxy_ends() {
     project.galaxies.copy_files(&project.facts, "g", &copy).unwrap();
     assert_eq!(copy.check(&project.facts, true).unwrap(), []);
     // Some days later its areas are forgotten by the database, and not by us.
-    let facts = project.galaxies.forget_areas(&project.facts, "g").unwrap();
-    project.facts.store(facts);
+    let mut keeper = project.galaxies.keeper(7 * 86_400);
+    for (day, told) in [(100, 1), (101, 0), (106, 0), (107, state.areas as usize), (108, 0)] {
+        assert_eq!(project.galaxies.areas(&project.facts, "g").unwrap(), areas);
+        let facts = keeper.keep(&project.facts, day * 86_400).unwrap();
+        assert_eq!(facts.len(), told, "day {day}");
+        project.facts.store(facts);
+    }
     assert_eq!(project.galaxies.areas(&project.facts, "g").unwrap(), areas);
     assert_eq!(project.galaxies.check(&project.facts, true).unwrap(), []);
     assert!(project.facts.0.keys().all(|key| !key.starts_with("galaxy-area/")));

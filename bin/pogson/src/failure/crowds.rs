@@ -3,8 +3,10 @@
 use pogson_crowd::admin::AdminError;
 use pogson_crowd::backup::BackupError;
 use pogson_crowd::engine::{DeskError, EngineError};
+use pogson_crowd::export::ExportError;
 use pogson_crowd::project::ProjectError;
 use pogson_crowd::serve::ServeError;
+use pogson_crowd::stats::StatsError;
 use pogson_crowd::store::StoreError;
 use pogson_site::SiteError;
 
@@ -45,6 +47,24 @@ impl From<ServeError> for Failure {
             ServeError::Store(error) => error.into(),
             ServeError::Certificate { .. } => Failure::bad_input(error.to_string()),
             other => Failure::failed(other.to_string()),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Failure {
+        match error {
+            ExportError::Store(error) => error.into(),
+            ExportError::File { .. } => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<StatsError> for Failure {
+    fn from(error: StatsError) -> Failure {
+        match error {
+            StatsError::Store(error) => error.into(),
+            StatsError::File { .. } => Failure::failed(error.to_string()),
         }
     }
 }

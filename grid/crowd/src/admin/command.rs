@@ -173,7 +173,7 @@ pub enum Command {
     },
     /// A stage is stopped or started.
     Stage {
-        /// `send`, `validate`, `assimilate`, `delete`, `purge` or `generate`.
+        /// `send`, `validate`, `assimilate`, `delete`, `purge`, `generate` or `refit`.
         name: String,
         /// Whether it runs.
         on: bool,

@@ -108,9 +108,10 @@ impl Place {
                 "delete" => &stages.delete,
                 "purge" => &stages.purge,
                 "generate" => &stages.generate,
+                "refit" => &stages.refit,
                 other => {
                     return Err(AdminError::Said(format!(
-                        "there is no stage {other:?}; stages are send, validate, assimilate, delete, purge and generate"
+                        "there is no stage {other:?}; stages are send, validate, assimilate, delete, purge, generate and refit"
                     )));
                 }
             };

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{BackupError, backup, copy, file_error, part_of, restore};
 use crate::account::key_hash;
+use crate::metrics::Tally;
 use crate::project::{NewKeys, Project};
 use crate::sign::PrivateKey;
 use crate::store::{Book, StoreError, Value};
@@ -95,6 +96,8 @@ fn renew(project: &Project, key: &PrivateKey, keep: &dyn Fn(&str) -> bool) -> Re
     for batch in gone {
         remove_units(&mut book, database, batch)?;
     }
+    book.load_counters(database)?;
+    Tally::of(&book).keep(&mut book);
     book.save(database)?;
     Ok(database.commit()?)
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{How, Report};
 use crate::life::{Change, Outcome, ServerState, Validity, transition};
-use crate::store::{BatchRow, Book, Database, ResultRow, StoreError, UnitRow, Value};
+use crate::store::{BatchRow, Book, Counter, Database, ResultRow, StoreError, UnitRow, Value};
 
 /// What other rules need of units and results.
 #[derive(Default)]
@@ -55,6 +55,7 @@ pub(super) fn check(database: &mut dyn Database, report: &mut Report, how: How) 
     if total != seen.len() as i64 {
         report.problem("results have units", format!("{} results have none", total - seen.len() as i64));
     }
+    kept_counts(database, report)?;
     super::each(database, |batch: BatchRow| {
         let (units, assimilated) = batches.get(&batch.id).copied().unwrap_or((0, 0));
         // Units whose rows are gone were counted, too.
@@ -66,6 +67,26 @@ pub(super) fn check(database: &mut dyn Database, report: &mut Report, how: How) 
         }
     })?;
     Ok(found)
+}
+
+/// Counts that are kept so that nobody has to go through a table.
+fn kept_counts(database: &mut dyn Database, report: &mut Report) -> Result<(), StoreError> {
+    let number = |rows: Vec<Vec<Value>>| match rows.first().and_then(|row| row.first()) {
+        Some(Value::Int(number)) => Some(*number),
+        _ => None,
+    };
+    for (what, counter, statement) in [
+        ("results that wait", Counter::Unsent, "select count(*) from results where state = 2"),
+        ("results with hosts", Counter::InProgress, "select count(*) from results where state = 4"),
+        ("units to be done again", Counter::Refits, "select count(*) from units where refit = 1"),
+    ] {
+        let kept = database.ask("select value from counters where id = $1", &[Value::Int(counter as i64)])?;
+        let (kept, there) = (number(kept), number(database.ask(statement, &[])?).unwrap_or(0));
+        if let Some(kept) = kept.filter(|kept| *kept != there) {
+            report.problem("counts are kept", format!("{there} {what}, and {kept} are counted"));
+        }
+    }
+    Ok(())
 }
 
 fn collect(unit: &UnitRow, results: &[&ResultRow], found: &mut Found) {

@@ -53,6 +53,8 @@ pub enum Effect {
     },
     /// Delete outputs.
     DeleteOutputs(Vec<OutputRow>),
+    /// Do the unit again.
+    Refit(i64),
 }
 
 impl Desk<'_> {

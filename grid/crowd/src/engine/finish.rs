@@ -57,6 +57,7 @@ impl Desk<'_> {
                 if let Some(row) = self.book.units.edit(unit.id) {
                     row.canonical = of(canonical);
                 }
+                self.choose_refit(&unit);
                 for id in valid.iter().filter_map(of) {
                     self.grant(id, unit.credit)?;
                 }

@@ -37,12 +37,14 @@ pub struct Stages {
     pub purge: AtomicBool,
     /// Work is made.
     pub generate: AtomicBool,
+    /// Validated units are done again.
+    pub refit: AtomicBool,
 }
 
 impl Default for Stages {
     fn default() -> Self {
         let on = || AtomicBool::new(true);
-        Stages { send: on(), validate: on(), assimilate: on(), delete: on(), purge: on(), generate: on() }
+        Stages { send: on(), validate: on(), assimilate: on(), delete: on(), purge: on(), generate: on(), refit: on() }
     }
 }
 
@@ -77,6 +79,8 @@ pub struct Settings {
     pub keep: i64,
     /// Seconds until a stage that failed is tried again.
     pub retry: i64,
+    /// Which validated units the server does again.
+    pub refits: super::refit::Refits,
     /// Makes upload certificates.
     pub secret: UploadSecret,
     /// Public code signing key, as clients read it.

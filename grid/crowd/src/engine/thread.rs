@@ -13,8 +13,9 @@ use super::due::{AT_ONCE, Backlog};
 use super::effect::Effect;
 use super::question::Question;
 use super::settings::{Clock, Settings, Stages};
+use crate::metrics::{Meters, Tally};
 use crate::schedule::{Catalogue, Queue};
-use crate::store::{Book, Counter, Database, StoreError};
+use crate::store::{Book, Counter, CounterRow, Database, Row, StoreError, Value};
 
 /// Questions that are answered in one transaction.
 const MOST: usize = 256;
@@ -27,6 +28,7 @@ const TICK: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Engine {
     questions: Sender<Question>,
+    meters: Arc<Meters>,
 }
 
 /// Why the engine gave no answer.
@@ -53,9 +55,12 @@ impl Engine {
         seed: u64,
     ) -> Result<(Engine, Receiver<Effect>, std::thread::JoinHandle<()>), StoreError> {
         let catalogue = Catalogue::load(database.as_mut())?;
+        count_once(database.as_mut())?;
         let (questions, asked) = unbounded();
         let (effects, caused) = unbounded();
+        let meters = Arc::new(Meters::default());
         let mut worker = Worker {
+            meters: Arc::clone(&meters),
             database,
             settings,
             clock,
@@ -73,12 +78,17 @@ impl Engine {
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run(&asked));
         let thread =
             thread.map_err(|error| StoreError::Database { place: "engine".to_owned(), cause: error.to_string() })?;
-        Ok((Engine { questions }, caused, thread))
+        Ok((Engine { questions, meters }, caused, thread))
     }
 
     /// Asks; the question's own answer tells what came of it. False where the engine has ended.
     pub fn ask(&self, question: Question) -> bool {
         self.questions.send(question).is_ok()
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// Ends it, after what was asked before.
@@ -115,7 +125,31 @@ impl Engine {
     }
 }
 
+/// Counts what is kept counted from then on, in a database that has no such counts yet.
+fn count_once(database: &mut dyn Database) -> Result<(), StoreError> {
+    let missing = |counter: Counter| CounterRow { id: counter as i64, value: 0 };
+    let known = database.scan(CounterRow::TABLE, "id = $1", &[Value::Int(Counter::Unsent as i64)])?;
+    if !known.is_empty() {
+        return Ok(());
+    }
+    database.begin()?;
+    let mut book = Book::default();
+    book.load_counters(database)?;
+    for (counter, statement) in [
+        (Counter::Unsent, "select count(*) from results where state = 2"),
+        (Counter::InProgress, "select count(*) from results where state = 4"),
+        (Counter::Refits, "select count(*) from units where refit = 1"),
+    ] {
+        if let Some(Value::Int(value)) = database.ask(statement, &[])?.first().and_then(|row| row.first()) {
+            book.counters.insert(CounterRow { value: *value, ..missing(counter) });
+        }
+    }
+    book.save(database)?;
+    database.commit()
+}
+
 struct Worker {
+    meters: Arc<Meters>,
     database: Box<dyn Database>,
     settings: Settings,
     clock: Arc<dyn Clock>,
@@ -139,7 +173,7 @@ fn stage(effect: &Effect) -> Option<usize> {
         Effect::Validate(_) => Some(0),
         Effect::Assimilate(_) => Some(1),
         Effect::DeleteInputs { .. } => Some(2),
-        Effect::DeleteOutputs(_) => None,
+        Effect::DeleteOutputs(_) | Effect::Refit(_) => None,
     }
 }
 
@@ -194,6 +228,7 @@ impl Worker {
 
     fn take_back(&mut self, error: &StoreError) {
         self.database.rollback();
+        self.meters.taken_back();
         // What was changed in memory is read again.
         self.queue.clear();
         self.queue_is_whole = false;
@@ -271,11 +306,15 @@ impl Worker {
         let outcomes = desk.answer(questions)?;
         desk.prepare()?;
         let answered = began.elapsed();
-        let (book, effects) = (desk.book, desk.effects);
+        let (mut book, effects) = (desk.book, desk.effects);
+        let tally = Tally::of(&book);
+        tally.keep(&mut book);
         book.save(self.database.as_mut())?;
         let saved = began.elapsed();
         self.database.commit()?;
         let committed = began.elapsed();
+        self.meters.transaction(questions.len(), committed, committed.saturating_sub(saved));
+        self.meters.take(&tally, &self.catalogue);
         tracing::debug!(
             questions = questions.len(),
             tick,

@@ -12,8 +12,9 @@ use super::account::said;
 use super::frame::{facts, form, link, table, text, time};
 use super::site::{Answer, Failure, Fields, Site, View, field};
 use crate::admin::{AdminError, Command, Place, WhoseWork, run};
-use crate::engine::DeskError;
-use crate::store::{AuditRow, Counter, HostRow, UserRow, Value};
+use crate::alert::ALERT;
+use crate::engine::{DIFFERS, DeskError};
+use crate::store::{AuditRow, Counter, FactRow, HostRow, UserRow, Value};
 
 /// Acts by name, and the least role for each: 1 moderator, 2 operator, 3 admin.
 const ACTS: [(&str, u8); 9] = [
@@ -73,11 +74,12 @@ fn page(view: &mut View<'_>) -> Result<Answer, Failure> {
         ]
     });
     let rows: Vec<_> = rows.collect();
-    let stages = ["send", "validate", "assimilate", "delete", "purge", "generate"];
+    let stages = ["send", "validate", "assimilate", "delete", "purge", "generate", "refit"];
     let body = html! {
         p { "You are " (me.role) ". " (link(site, "admin/audit", "What was done")) }
         h2 { "A user" }
         form action=(format!("{}admin/user", site.path())) { input type="text" name="who" placeholder="number or address"; " " button { "Show" } }
+        (troubles(view)?)
         h2 { "Computers in quarantine, and banned ones" }
         (table(&["Computer", "User", "Valid", "Invalid", "Failed", "Banned until", ""], &[2, 3, 4], rows))
         @if rank >= 2 {
@@ -104,6 +106,44 @@ fn page(view: &mut View<'_>) -> Result<Answer, Failure> {
         }
     };
     Ok(Answer::Page("Administration".to_owned(), body))
+}
+
+/// Alerts that are on, and units that the server found differently.
+fn troubles(view: &mut View<'_>) -> Result<Markup, Failure> {
+    let alerts = facts_under(view, ALERT)?;
+    let differ = facts_under(view, DIFFERS)?;
+    let alerts = alerts.iter().map(|(name, since)| vec![text(name), text(time(since.parse().unwrap_or(0)))]);
+    let alerts: Vec<_> = alerts.collect();
+    let row = |(name, body): &(String, String)| {
+        let said: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        let results = said["results"].as_array().map_or(&[][..], Vec::as_slice);
+        let hosts: Vec<String> = results.iter().filter_map(|one| Some(one["host"].as_i64()?.to_string())).collect();
+        vec![
+            text(name),
+            text(time(said["time"].as_i64().unwrap_or(0))),
+            text(hosts.join(", ")),
+            text(said["why"].as_str().unwrap_or_default()),
+        ]
+    };
+    let differ: Vec<_> = differ.iter().map(row).collect();
+    Ok(html! {
+        @if !alerts.is_empty() {
+            h2 { "Alerts" }
+            (table(&["What", "Since"], &[], alerts))
+        }
+        @if !differ.is_empty() {
+            h2 { "Validated units that the server itself found differently" }
+            (table(&["Work unit", "When", "Computers", "Why"], &[], differ))
+        }
+    })
+}
+
+/// Facts of the server's under a prefix, without it.
+fn facts_under(view: &mut View<'_>, prefix: &str) -> Result<Vec<(String, String)>, Failure> {
+    let end = format!("{prefix}\u{10FFFF}");
+    let condition = "name >= $1 and name < $2 order by name limit 200";
+    let rows: Vec<FactRow> = view.scan(condition, &[Value::Text(prefix.to_owned()), Value::Text(end)])?;
+    Ok(rows.into_iter().map(|row| (row.name.strip_prefix(prefix).unwrap_or("").to_owned(), row.body)).collect())
 }
 
 pub(super) async fn user(State(site): State<Site>, headers: HeaderMap, fields: Query<Fields>) -> Response {

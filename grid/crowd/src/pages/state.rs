@@ -48,6 +48,7 @@ fn programs(site: &Site) -> Vec<Program> {
         ("file deleter", &stages.delete),
         ("purger", &stages.purge),
         ("work generator", &stages.generate),
+        ("refitter", &stages.refit),
     ];
     parts.map(|(name, on)| Program { name: name.to_owned(), runs: on.load(Ordering::Relaxed) }).to_vec()
 }

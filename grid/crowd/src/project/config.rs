@@ -22,6 +22,9 @@ pub struct Config {
     /// Which work is given out.
     #[serde(default)]
     pub scheduler: SchedulerConfig,
+    /// Who is told when something goes wrong.
+    #[serde(default)]
+    pub alerts: AlertConfig,
     /// Programs that are an application's roles, by the application's name.
     #[serde(default)]
     pub roles: BTreeMap<String, RolePrograms>,
@@ -49,6 +52,8 @@ pub struct ProjectConfig {
 pub struct ServerConfig {
     /// Where it listens; empty: the host and port of the project's address.
     pub listen: String,
+    /// Where metrics are served, `HOST:PORT`, apart from the public's address; empty: nowhere.
+    pub metrics: String,
     /// This process's name, where several serve one database; letters and digits.
     pub process: String,
     /// Certificate chain and key for HTTPS, PEM; empty for HTTP.
@@ -75,6 +80,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
             listen: String::new(),
+            metrics: String::new(),
             process: "main".to_owned(),
             certificate: PathBuf::new(),
             certificate_key: PathBuf::new(),
@@ -124,6 +130,8 @@ pub struct SchedulerConfig {
     pub upload_grace_hours: f64,
     /// Days that rows of ended units are kept.
     pub keep_days: f64,
+    /// Share of validated units that the server does again itself, of applications with a refitter; 0 to 1.
+    pub refit_share: f64,
     /// Results that are to wait for hosts; generators are asked for more where fewer do.
     pub queue: usize,
 }
@@ -142,7 +150,57 @@ impl Default for SchedulerConfig {
             resend_lost: true,
             upload_grace_hours: 720.0,
             keep_days: 7.0,
+            refit_share: 0.01,
             queue: 1000,
+        }
+    }
+}
+
+/// Who is told when something goes wrong, and when that is. A threshold of 0 turns its rule off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertConfig {
+    /// Where messages are posted to, as JSON; empty: nobody is told.
+    pub url: String,
+    /// Seconds between two looks.
+    pub every_seconds: f64,
+    /// Minutes in which fewer results wait than `queue_below`.
+    pub queue_empty_minutes: f64,
+    /// See `queue_empty_minutes`.
+    pub queue_below: i64,
+    /// Share of the results that were compared in the last hour that may be invalid, of `invalid_least` at least.
+    pub invalid_rate: f64,
+    /// See `invalid_rate`.
+    pub invalid_least: u64,
+    /// Minutes in which no host reported a result.
+    pub no_result_minutes: f64,
+    /// Gigabytes that have to be free on the project's disk.
+    pub disk_free_gb: f64,
+    /// Minutes in which a generator, validator, assimilator or refitter failed `role_failures` times.
+    pub role_failing_minutes: f64,
+    /// See `role_failing_minutes`.
+    pub role_failures: u64,
+    /// Minutes that a stage is stopped.
+    pub stage_stopped_minutes: f64,
+    /// Hours that a unit which the server found differently is told of.
+    pub refit_differs_hours: f64,
+}
+
+impl Default for AlertConfig {
+    fn default() -> Self {
+        AlertConfig {
+            url: String::new(),
+            every_seconds: 15.0,
+            queue_empty_minutes: 10.0,
+            queue_below: 1,
+            invalid_rate: 0.1,
+            invalid_least: 20,
+            no_result_minutes: 120.0,
+            disk_free_gb: 5.0,
+            role_failing_minutes: 10.0,
+            role_failures: 3,
+            stage_stopped_minutes: 30.0,
+            refit_differs_hours: 24.0,
         }
     }
 }
@@ -157,4 +215,6 @@ pub struct RolePrograms {
     pub validator: Option<Program>,
     /// Takes what was agreed on; none: it is stored under `outputs/`.
     pub assimilator: Option<Program>,
+    /// Does some validated units again; none: nobody does.
+    pub refitter: Option<Program>,
 }

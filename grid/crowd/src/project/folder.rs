@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::address::{Address, AddressError};
 use super::config::Config;
 use crate::account::AccountSecret;
-use crate::engine::Settings;
+use crate::engine::{Refits, Settings};
 use crate::schedule::Rules;
 use crate::sign::{PublicKey, UploadSecret};
 use crate::store::{Database, PostgresDatabase, SqliteDatabase, StoreError};
@@ -182,6 +182,7 @@ impl Project {
             resend_lost: scheduler.resend_lost,
             keep: seconds(scheduler.keep_days, 86_400.0),
             retry: 60,
+            refits: Refits { share: scheduler.refit_share, secret: self.derived(b"refits"), ..Refits::default() },
             secret: self.upload_secret(),
             code_sign_key: self.code_sign_key.clone(),
             earlier_keys: self.earlier_keys.clone(),

@@ -19,7 +19,7 @@ mod init;
 mod place;
 
 pub use address::{Address, AddressError};
-pub use config::{Config, DatabaseConfig, ProjectConfig, RolePrograms, SchedulerConfig, ServerConfig};
+pub use config::{AlertConfig, Config, DatabaseConfig, ProjectConfig, RolePrograms, SchedulerConfig, ServerConfig};
 pub use folder::{Project, ProjectError};
 pub use init::{NewKeys, init};
 pub use place::{Placed, fan_out, make_folder};

@@ -2,10 +2,12 @@
 //!
 //! Each role is a trait, for programs that link the server, and a command, for teams that write in another language.
 
+mod again;
 pub mod command;
 mod facts;
 mod generator;
 
+pub use again::{Again, Keeper, Refitter};
 pub use facts::{Fact, Facts};
 pub use generator::{Generator, InputFile, MICRO, NewFile, NewUnit, OutputFile, Supply};
 

@@ -1,12 +1,15 @@
 //! What is done once an hour: pieces of uploads that nobody goes on with are removed, segments in which little is wanted are emptied, those of
-//! processes that do not run any more are looked after.
+//! processes that do not run any more are looked after, and the project does what it has to.
 
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::roles::FactReader;
 use super::stages::{Workshop, location};
 use crate::engine::DeskError;
+use crate::metrics::Role;
+use crate::role::{Keeper, RoleError};
 use crate::spool::{Location, Moved};
 use crate::store::StoreError;
 
@@ -20,12 +23,26 @@ const WANTED: f64 = 0.25;
 ///
 /// # Errors
 /// No thread.
-pub(super) fn start(workshop: Workshop, now: impl Fn() -> i64 + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+pub(super) fn start(
+    workshop: Workshop,
+    mut keepers: Vec<Box<dyn Keeper>>,
+    now: impl Fn() -> i64 + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    let facts = if keepers.is_empty() { None } else { Some(FactReader::new(workshop.project.database_to_read()?)) };
     let thread = std::thread::Builder::new().name("housekeeping".to_owned()).spawn(move || {
+        let mut keep = |now: i64| {
+            for keeper in &mut keepers {
+                if let Some(facts) = &facts {
+                    workshop.project_keeps(keeper.as_mut(), facts, now);
+                }
+            }
+        };
+        keep(now());
         let (mut last, mut old) = (Instant::now(), Vec::new());
         while !workshop.ending.load(Ordering::Relaxed) {
             if last.elapsed() >= HOUR {
                 workshop.keep_house(now(), &mut old);
+                keep(now());
                 last = Instant::now();
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -35,6 +52,21 @@ pub(super) fn start(workshop: Workshop, now: impl Fn() -> i64 + Send + 'static) 
 }
 
 impl Workshop {
+    /// What a project does now and then.
+    fn project_keeps(&self, keeper: &mut dyn Keeper, facts: &FactReader, now: i64) {
+        let kept = keeper.keep(facts, now).and_then(|told| {
+            if told.is_empty() {
+                return Ok(());
+            }
+            let stored = self.engine.act(move |desk| Ok(desk.remember(&told)?));
+            stored.map_err(|error| RoleError::Transient(error.to_string()))
+        });
+        if let Err(error) = kept {
+            self.engine.meters().role_failed(Role::Keeper);
+            tracing::warn!(%error, "the project's housekeeping was not done");
+        }
+    }
+
     /// `old`: places that were moved away from an hour ago: who had one of them at hand is done with it.
     fn keep_house(&self, now: i64, old: &mut Vec<Location>) {
         for place in old.drain(..) {

@@ -4,11 +4,13 @@ pub(crate) mod accounts;
 mod download;
 mod housekeeping;
 mod http;
+mod refit;
 mod roles;
 mod scheduler;
 mod server;
 mod stages;
 mod upload;
+mod watch;
 mod web;
 
 pub use roles::{FactReader, KeepOutputs, Roles, SameBytes};

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::project::Project;
-use crate::role::command::{CommandAssimilator, CommandGenerator, CommandValidator};
-use crate::role::{Assimilator, Fact, Facts, Finished, Generator, Outputs, RoleError, UnitFacts, Validator};
+use crate::role::command::{CommandAssimilator, CommandGenerator, CommandRefitter, CommandValidator};
+use crate::role::{
+    Assimilator, Fact, Facts, Finished, Generator, Keeper, Outputs, Refitter, RoleError, UnitFacts, Validator,
+};
 use crate::store::{Database, FactRow, Place, Row, StoreError, Value};
 
 /// Roles by application.
@@ -20,6 +22,10 @@ pub struct Roles {
     pub validators: HashMap<String, Arc<dyn Validator>>,
     /// Take what was agreed on, by application.
     pub assimilators: HashMap<String, Box<dyn Assimilator>>,
+    /// Do some validated units again, by application.
+    pub refitters: HashMap<String, Box<dyn Refitter>>,
+    /// Do what is due now and then.
+    pub keepers: Vec<Box<dyn Keeper>>,
 }
 
 impl Roles {
@@ -40,6 +46,10 @@ impl Roles {
             if let Some(program) = &programs.assimilator {
                 let assimilator = CommandAssimilator::new(program.clone(), &project.dir, &scratch)?;
                 self.assimilators.insert(app.clone(), Box::new(assimilator));
+            }
+            if let Some(program) = &programs.refitter {
+                let refitter = CommandRefitter::new(program.clone(), &project.dir, &scratch)?;
+                self.refitters.insert(app.clone(), Box::new(refitter));
             }
         }
         Ok(())

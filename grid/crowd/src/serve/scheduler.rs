@@ -1,7 +1,7 @@
 //! The scheduler's RPC over HTTP.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
@@ -25,14 +25,20 @@ pub(super) async fn rpc(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let meters = web.engine.meters();
     let Ok(Ok(bytes)) = timeout(PATIENCE, to_bytes(body, MOST_BYTES)).await else {
+        meters.rpc("refused", Duration::ZERO);
         return xml(refusal(&web, "the request did not come whole, or is longer than any client's"));
     };
     let request = match Request::parse(&bytes) {
         Ok(request) => request,
-        Err(error) => return xml(refusal(&web, &error.to_string())),
+        Err(error) => {
+            meters.rpc("refused", Duration::ZERO);
+            return xml(refusal(&web, &error.to_string()));
+        }
     };
     drop(bytes);
+    let began = Instant::now();
     let address = web.client(connection, &headers).to_string();
     let (answer, answered) = oneshot::channel();
     // The one who waits may have gone.
@@ -41,8 +47,18 @@ pub(super) async fn rpc(
         return later("the server is shutting down");
     }
     match answered.await {
-        Ok(Ok(reply)) => xml_for(&headers, reply.write()),
+        Ok(Ok(reply)) => {
+            let answer = match (&reply.user, reply.jobs.is_empty()) {
+                (None, _) => "unknown_account",
+                (Some(_), false) => "work",
+                (Some(_), true) => "no_work",
+            };
+            let answered = xml_for(&headers, reply.write());
+            meters.rpc(answer, began.elapsed());
+            answered
+        }
         Ok(Err(error)) => {
+            meters.rpc("failed", began.elapsed());
             tracing::error!(%error, "a scheduler RPC was not answered");
             later("the project's database cannot be written now")
         }

@@ -56,6 +56,7 @@ pub enum ServeError {
 pub struct Server {
     web: Web,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     handle: Handle<SocketAddr>,
     ending: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -84,12 +85,20 @@ impl Server {
             None => format!("{}:{}", project.address.host, project.address.port),
         };
         let listener = listen_at(&address)?;
-        let options = Options { reserve_bytes: server.disk_reserve, ..Options::default() };
-        let spool = Arc::new(Spool::open(&project.dir.join("upload"), &server.process, options)?);
+        let metrics = Some(server.metrics.as_str()).filter(|text| !text.is_empty()).map(listen_at).transpose()?;
         let database = project.database()?;
         let stages = Arc::new(Stages::default());
+        let mut settings = project.settings();
+        settings.refits.apps = roles.refitters.keys().cloned().collect();
         let (engine, effects, engine_thread) =
-            Engine::start(database, project.settings(), Arc::clone(&clock), Arc::clone(&stages), seed)?;
+            Engine::start(database, settings, Arc::clone(&clock), Arc::clone(&stages), seed)?;
+        let meters = Arc::clone(engine.meters());
+        let options = Options {
+            reserve_bytes: server.disk_reserve,
+            synced: Some(Arc::new(move |took| meters.synced(took))),
+            ..Options::default()
+        };
+        let spool = Arc::new(Spool::open(&project.dir.join("upload"), &server.process, options)?);
         let ending = Arc::new(AtomicBool::new(false));
         let workshop = Workshop {
             engine: engine.clone(),
@@ -99,10 +108,11 @@ impl Server {
             ending: Arc::clone(&ending),
         };
         drop_unknown(&engine, &spool)?;
+        let keepers = std::mem::take(&mut roles.keepers);
         let sections = std::mem::take(&mut roles.sections);
         let mut threads = stages::start(&workshop, effects, roles, 2)?;
         let house_clock = Arc::clone(&clock);
-        threads.push(super::housekeeping::start(workshop, move || house_clock.now())?);
+        threads.push(super::housekeeping::start(workshop, keepers, move || house_clock.now())?);
         let rate = |burst: f64, per_second: f64| Rate { burst, per_second };
         let limiter = Limiter::new(
             rate(server.tries, server.tries_per_second),
@@ -123,12 +133,18 @@ impl Server {
         })?);
         let exporting = crate::pages::keep_exporting(&web, Arc::clone(&ending));
         threads.push(exporting.map_err(|error| ServeError::Ended(error.to_string()))?);
-        Ok(Server { web, listener, handle: Handle::new(), ending, threads, engine_thread })
+        threads.extend(super::watch::start(&web, metrics.is_some(), Arc::clone(&ending))?);
+        Ok(Server { web, listener, metrics, handle: Handle::new(), ending, threads, engine_thread })
     }
 
     /// Where it listens.
     pub fn address(&self) -> Option<SocketAddr> {
         self.listener.local_addr().ok()
+    }
+
+    /// Where metrics are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
     }
 
     /// What handlers share.
@@ -149,13 +165,17 @@ impl Server {
     pub fn run(self) -> Result<(), ServeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ServeError::Ended(error.to_string()))?;
-        let Server { web, listener, handle, ending, threads, engine_thread } = self;
+        let Server { web, listener, metrics, handle, ending, threads, engine_thread } = self;
         let engine = web.engine.clone();
         let socket = web.project.socket_path();
         let config = web.project.config.server.clone();
+        let meters = Arc::clone(engine.meters());
         let routes = router(web);
         // PostgreSQL's client cannot be dropped by a thread of the runtime: the last hold on the pages' readers is let go here.
         let last = routes.clone();
+        if let Some(listener) = metrics {
+            runtime.spawn(crate::metrics::serve(listener, meters));
+        }
         let served = runtime.block_on(serve(routes, config, listener, handle));
         ending.store(true, Ordering::Relaxed);
         drop(runtime);

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::refit::Refits;
 use super::roles::{FactReader, KeepOutputs, Roles, SameBytes};
 use crate::engine::{AssimilateJob, Effect, Engine, Judgement, PlacedFile, Question, Stages, ValidateJob};
 use crate::life::{Validity, judge, straggler};
+use crate::metrics::Role;
 use crate::project::Project;
 use crate::role::{Assimilator, Finished, Generator, NewFile, Outputs, RoleError, Supply, Validator};
 use crate::spool::{Location, Spool, SpoolError};
-use crate::store::{OutputRow, StoreError, Value};
+use crate::store::{Counter, OutputRow, StoreError, Value};
 
 /// What all stages need.
 #[derive(Clone)]
@@ -56,12 +58,13 @@ pub(super) fn start(
     let (to_assimilate, assimilate) = unbounded::<AssimilateJob>();
     let (to_keep, keep) = unbounded::<AssimilateJob>();
     let (to_delete, delete) = unbounded::<Effect>();
+    let (to_refit, refit) = unbounded::<i64>();
     let own: HashSet<String> = roles.assimilators.keys().cloned().collect();
     let hand_on = move |job: AssimilateJob| {
         let to = if own.contains(&job.facts.app) { &to_assimilate } else { &to_keep };
         to.send(job).map_err(drop)
     };
-    spawn("effects", Box::new(move || route(&effects, &to_validate, hand_on, &to_delete)))?;
+    spawn("effects", Box::new(move || route(&effects, &to_validate, hand_on, &to_delete, &to_refit)))?;
     let validators = Arc::new(roles.validators);
     for number in 0..comparers.max(1) {
         let (workshop, jobs, validators) = (workshop.clone(), validate.clone(), Arc::clone(&validators));
@@ -94,6 +97,14 @@ pub(super) fn start(
     )?;
     let one = workshop.clone();
     spawn("delete", Box::new(move || delete.iter().for_each(|effect| one.delete(&effect))))?;
+    let refits = Refits {
+        workshop: workshop.clone(),
+        refitters: roles.refitters,
+        validators,
+        facts: FactReader::new(workshop.project.database_to_read()?),
+        database: workshop.project.database_to_read()?,
+    };
+    spawn("refit", Box::new(move || refits.run(&refit)))?;
     if !roles.generators.is_empty() {
         let (one, mut generators) = (workshop.clone(), roles.generators);
         let (facts, mut counter) =
@@ -102,7 +113,8 @@ pub(super) fn start(
             "generate",
             Box::new(move || {
                 while !one.ending.load(Ordering::Relaxed) {
-                    let waiting = counter.ask("select count(*) from results where state = 2", &[]);
+                    let kept = [Value::Int(Counter::Unsent as i64)];
+                    let waiting = counter.ask("select value from counters where id = $1", &kept);
                     let wait = one.generate(&mut generators, &facts, waiting);
                     std::thread::sleep(wait);
                 }
@@ -117,23 +129,25 @@ fn route(
     validate: &Sender<ValidateJob>,
     assimilate: impl Fn(AssimilateJob) -> Result<(), ()>,
     delete: &Sender<Effect>,
+    refit: &Sender<i64>,
 ) {
     for effect in effects {
         // Their threads end after this one.
         let _ = match effect {
             Effect::Validate(job) => validate.send(job).map_err(drop),
             Effect::Assimilate(job) => assimilate(job),
+            Effect::Refit(unit) => refit.send(unit).map_err(drop),
             other => delete.send(other).map_err(drop),
         };
     }
 }
 
 impl Workshop {
-    fn read(&self, rows: &[OutputRow]) -> Result<Outputs, SpoolError> {
+    pub(super) fn read(&self, rows: &[OutputRow]) -> Result<Outputs, SpoolError> {
         rows.iter().map(|row| self.spool.read(&location(row))).collect()
     }
 
-    fn postpone(&self, unit: i64, why: String) {
+    pub(super) fn postpone(&self, unit: i64, why: String) {
         tracing::warn!(unit, why, "a stage is tried again later");
         self.engine.ask(Question::Postponed { unit, why });
     }
@@ -143,7 +157,10 @@ impl Workshop {
         let unit = job.unit;
         match self.compare(job, validator) {
             Ok(judgement) => drop(self.engine.ask(Question::Judged(judgement))),
-            Err(error) => self.postpone(unit, error.to_string()),
+            Err(error) => {
+                self.engine.meters().role_failed(Role::Validator);
+                self.postpone(unit, error.to_string());
+            }
         }
     }
 
@@ -203,7 +220,10 @@ impl Workshop {
         let finished = Finished { unit: job.facts, outputs, trouble: job.trouble, users: job.users };
         match assimilator.assimilate(facts, &finished) {
             Ok(facts) => drop(self.engine.ask(Question::Assimilated { unit: job.unit, facts })),
-            Err(error) => self.postpone(job.unit, error.to_string()),
+            Err(error) => {
+                self.engine.meters().role_failed(Role::Assimilator);
+                self.postpone(job.unit, error.to_string());
+            }
         }
     }
 
@@ -232,7 +252,7 @@ impl Workshop {
                     }
                 }
             }
-            Effect::Validate(_) | Effect::Assimilate(_) => {}
+            Effect::Validate(_) | Effect::Assimilate(_) | Effect::Refit(_) => {}
         }
     }
 
@@ -246,6 +266,8 @@ impl Workshop {
         let (soon, late) = (Duration::from_millis(50), Duration::from_millis(500));
         let waiting = match waiting.as_ref().ok().and_then(|rows| rows.first()).and_then(|row| row.first()) {
             Some(Value::Int(waiting)) => usize::try_from(*waiting).unwrap_or(0),
+            // The engine counts from its first transaction on.
+            _ if waiting.is_ok() => 0,
             _ => return late,
         };
         let wanted = self.project.config.scheduler.queue.saturating_sub(waiting);
@@ -256,7 +278,10 @@ impl Workshop {
         for generator in generators {
             match generator.generate(facts, wanted.div_ceil(2)).and_then(|supply| self.supply(supply)) {
                 Ok(count) => made += count,
-                Err(error) => tracing::warn!(%error, "a generator made no work"),
+                Err(error) => {
+                    self.engine.meters().role_failed(Role::Generator);
+                    tracing::warn!(%error, "a generator made no work");
+                }
             }
         }
         if made > 0 { soon } else { late }

@@ -25,6 +25,11 @@ pub(super) async fn upload(State(web): State<Web>, headers: HeaderMap, body: Bod
     let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let small = said.and_then(|text| text.parse::<u64>().ok()).is_some_and(|bytes| bytes <= SMALL);
     let answer = take(&web, body.into_data_stream(), small).await;
+    web.engine.meters().upload(match answer.status {
+        UploadStatus::Done => "done",
+        UploadStatus::Transient => "later",
+        UploadStatus::Permanent => "refused",
+    });
     if !answer.why.is_empty() {
         tracing::info!(why = answer.why, "an upload was not taken");
     }
@@ -109,7 +114,10 @@ async fn store(web: &Web, whole: Whole) -> Answer {
         answer: Box::new(move |known| drop(answer.send(known))),
     }));
     match answered.await {
-        Ok(Ok(Place::Wanted)) => stored.answer(),
+        Ok(Ok(Place::Wanted)) => {
+            web.engine.meters().stored(stored.location.bytes);
+            stored.answer()
+        }
         Ok(Ok(known)) => {
             // Another one was faster, or it is not wanted any more.
             forget(web, &stored);

@@ -22,7 +22,7 @@ mod writer;
 
 pub use partial::Partial;
 pub use scan::{Damage, Listed};
-pub use store::{Options, Spool};
+pub use store::{Options, Spool, Synced};
 pub use tidy::Moved;
 
 use std::fmt;

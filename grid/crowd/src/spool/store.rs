@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use md5::{Digest, Md5};
 
@@ -30,7 +31,12 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// Bytes that may wait to be written.
     pub queue_bytes: u64,
+    /// Told how long each sync of a segment took; must not block.
+    pub synced: Option<Synced>,
 }
+
+/// Takes how long a sync took.
+pub type Synced = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Options {
@@ -40,6 +46,7 @@ impl Default for Options {
             large_bytes: 1 << 20,
             reserve_bytes: 256 << 20,
             queue_bytes: 256 << 20,
+            synced: None,
         }
     }
 }

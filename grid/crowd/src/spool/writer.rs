@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, atomic::Ordering};
+use std::time::Instant;
 
 use super::disk::DiskFile;
 use super::record::{Head, MAGIC, Mark, SEGMENT_HEAD};
@@ -89,7 +90,7 @@ fn append(shared: &Shared, current: &mut Option<Current>, batch: &[Job]) -> Resu
     let written = writing
         .file
         .write_at(&out, start)
-        .and_then(|()| writing.file.sync())
+        .and_then(|()| timed_sync(shared, writing.file.as_ref()))
         .and_then(|()| if is_new { shared.disk.sync_folder(&shared.folder) } else { Ok(()) });
     match written {
         Ok(()) => {
@@ -109,6 +110,15 @@ fn append(shared: &Shared, current: &mut Option<Current>, batch: &[Job]) -> Resu
             Err(shared.write_error(&path, &error))
         }
     }
+}
+
+fn timed_sync(shared: &Shared, file: &dyn DiskFile) -> std::io::Result<()> {
+    let began = Instant::now();
+    file.sync()?;
+    if let Some(told) = &shared.options.synced {
+        told(began.elapsed());
+    }
+    Ok(())
 }
 
 fn begin(shared: &Shared) -> Result<Current, SpoolError> {

@@ -123,6 +123,12 @@ impl<R: Row> Ledger<R> {
         Ok(ids)
     }
 
+    /// Rows that were changed: as they were, where they were known before, and as they are, where they stay.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (Option<&[Value]>, Option<&R>)> {
+        let touched = self.rows.values().filter(|entry| entry.touched);
+        touched.map(|entry| (entry.was.as_deref(), entry.is.as_ref()))
+    }
+
     /// What comes late does not replace what was changed.
     fn take(&mut self, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         for values in rows {
@@ -198,6 +204,16 @@ pub enum Counter {
     PurgedUnits = 22,
     /// Valid results, ever.
     Valid = 23,
+    /// Results that wait for a host now.
+    Unsent = 40,
+    /// Results with hosts now.
+    InProgress = 41,
+    /// Units that wait to be done again by the server.
+    Refits = 42,
+    /// Units that were done again, ever.
+    Refitted = 43,
+    /// Of those, units that differ.
+    RefitsDiffer = 44,
 }
 
 /// All rows at hand.

@@ -73,6 +73,8 @@ row! {
         assimilation: i64,
         /// 0: files are needed; 1: to be deleted; 2: gone.
         deletion: i64,
+        /// 0: not chosen; 1: to be done again by the server; 2: it found the same; 3: it found something else; 4: it could not.
+        refit: i64,
         /// When to look at it again if nothing happens before.
         next: Option<i64>,
         /// When it was done with; 0 before.
@@ -193,6 +195,8 @@ impl UnitRow {
             assimilation: match self.assimilation {
                 0 => Assimilation::Waiting,
                 1 => Assimilation::Ready,
+                // Its files are needed until it was done again.
+                _ if self.refit == 1 => Assimilation::Ready,
                 _ => Assimilation::Done,
             },
         }

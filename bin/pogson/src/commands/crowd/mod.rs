@@ -4,6 +4,7 @@ mod app;
 mod backup;
 mod check;
 mod emulate;
+mod export;
 mod galaxy;
 mod init;
 mod people;
@@ -53,6 +54,7 @@ enum What {
     Results(work::ResultsArgs),
     Cancel(work::WhichArgs),
     Revalidate(work::RevalidateArgs),
+    Export(export::Args),
     Backup(backup::Args),
     Restore(backup::RestoreArgs),
     Replica(backup::ReplicaArgs),
@@ -85,6 +87,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Results(args) => work::results(args, out),
         What::Cancel(args) => work::cancel(args, out),
         What::Revalidate(args) => work::revalidate(args, out),
+        What::Export(args) => export::run(args, out),
         What::Backup(args) => backup::run(args, out),
         What::Restore(args) => backup::restore(args, out),
         What::Replica(args) => backup::replica(args, out),

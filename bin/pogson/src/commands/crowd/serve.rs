@@ -23,6 +23,7 @@ use crate::output::Output;
 Examples:
   pogson crowd serve pogs
   pogson crowd serve pogs --listen 0.0.0.0:8080 --log-json
+  pogson crowd serve pogs --metrics 127.0.0.1:9464
   RUST_LOG=debug pogson crowd serve pogs")]
 pub struct Args {
     /// The project's folder
@@ -30,6 +31,9 @@ pub struct Args {
     /// Address to listen at [default: pogson.toml's, or host and port of the project's address]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Address to serve metrics at, as /metrics, for Prometheus and its like; not the public's [default: pogson.toml's, or nowhere]
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
     /// Write logs as JSON, one object on a line
     #[arg(long)]
     log_json: bool,
@@ -71,7 +75,10 @@ impl Clock for FileClock {
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     log(args.log_json);
     end_with_threads();
-    let project = Project::open(&args.dir)?;
+    let mut project = Project::open(&args.dir)?;
+    if let Some(address) = args.metrics {
+        project.config.server.metrics = address;
+    }
     let galaxies = Galaxies::new(&project.dir, Settings { target_seconds: args.target_seconds, ..Settings::default() });
     let mut roles = Roles::default();
     let app = Settings::default().app;
@@ -79,6 +86,8 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     roles.sections.push(Arc::new(GalaxyPages::new(galaxies.clone())));
     let comparison = if args.compare == Compare::Exact { Comparison::Exact } else { Comparison::Tolerant };
     roles.validators.insert(app.clone(), Arc::new(galaxies.validator(comparison)));
+    roles.refitters.insert(app.clone(), Box::new(galaxies.refitter()));
+    roles.keepers.push(Box::new(galaxies.keeper(project.settings().keep)));
     roles.assimilators.insert(app, Box::new(galaxies.assimilator()));
     roles.add_programs(&project).map_err(|error| Failure::bad_input(error.to_string()))?;
     let clock: Arc<dyn Clock> = match args.clock_file {
@@ -90,6 +99,9 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let server = Server::start(project, roles, args.listen.as_deref(), clock, seed)?;
     if let Some(address) = server.address() {
         out.note(format!("{url} is served at {address}; end with Ctrl-C"));
+    }
+    if let Some(address) = server.metrics_address() {
+        out.note(format!("metrics are at http://{address}/metrics"));
     }
     let stop = server.stopper();
     let interrupted = out.interrupt_flag();

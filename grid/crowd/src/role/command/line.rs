@@ -31,6 +31,13 @@ pub(super) struct UserLine<'a> {
     name: &'a str,
 }
 
+/// An input, and where it is.
+#[derive(Debug, Serialize)]
+pub(super) struct InputPath<'a> {
+    pub(super) open_name: &'a str,
+    pub(super) path: &'a Path,
+}
+
 /// A question.
 #[derive(Debug, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -47,6 +54,12 @@ pub(super) enum Question<'a> {
         unit: UnitLine<'a>,
         one: &'a [PathBuf],
         other: &'a [PathBuf],
+    },
+    Refit {
+        unit: UnitLine<'a>,
+        command_line: &'a str,
+        inputs: Vec<InputPath<'a>>,
+        outputs: &'a [PathBuf],
     },
     Assimilate {
         unit: UnitLine<'a>,
@@ -79,7 +92,7 @@ impl<'a> Question<'a> {
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         match self {
             Question::Generate { wanted, .. } => vec![wanted.to_string()],
-            Question::Check { outputs, .. } => paths(outputs),
+            Question::Check { outputs, .. } | Question::Refit { outputs, .. } => paths(outputs),
             Question::Agree { one, other, .. } => [paths(one), paths(other)].concat(),
             Question::Assimilate { outputs, .. } => outputs.map(paths).unwrap_or_default(),
         }

@@ -4,12 +4,14 @@
 //! lines and an example. Whatever goes wrong with the program itself (it ends, is late, answers nonsense) is [`RoleError::Transient`]:
 //! no volunteer loses credit by it.
 
+mod again;
 mod child;
 mod line;
 mod pool;
 mod roles;
 mod scratch;
 
+pub use again::CommandRefitter;
 pub use roles::{CommandAssimilator, CommandGenerator, CommandValidator};
 
 use std::collections::BTreeMap;
@@ -117,6 +119,8 @@ impl Post {
         if !(1..=64).contains(&program.copies) {
             return bad("copies lies between 1 and 64");
         }
+        // Programs run in the project's folder.
+        let scratch = std::path::absolute(&scratch).unwrap_or(scratch);
         Ok(Post { program, role, folder, scratch })
     }
 

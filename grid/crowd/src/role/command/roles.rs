@@ -193,7 +193,7 @@ fn chosen(post: &Post, facts: &dyn Facts) -> Result<BTreeMap<String, String>, Ro
 }
 
 /// What a program says of its own trouble.
-fn refuse(post: &Post, answer: &Answer) -> Result<(), RoleError> {
+pub(super) fn refuse(post: &Post, answer: &Answer) -> Result<(), RoleError> {
     match &answer.error {
         None => Ok(()),
         Some(error) if answer.transient == Some(false) => {
@@ -204,7 +204,7 @@ fn refuse(post: &Post, answer: &Answer) -> Result<(), RoleError> {
 }
 
 /// Whether a program that ran for one question ended well.
-fn success(post: &Post, ended: &Ended) -> Result<(), RoleError> {
+pub(super) fn success(post: &Post, ended: &Ended) -> Result<(), RoleError> {
     let said = if ended.complaint.is_empty() { &ended.said } else { &ended.complaint };
     match ended.code {
         Some(0) => Ok(()),

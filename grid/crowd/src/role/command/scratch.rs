@@ -32,6 +32,11 @@ impl Scratch {
         Ok(Scratch { folder })
     }
 
+    /// Where `count` outputs may be written.
+    pub(super) fn places(&self, count: usize) -> Vec<PathBuf> {
+        (0..count).map(|at| self.folder.join(format!("output-{at}"))).collect()
+    }
+
     /// Lays outputs out as `WORD-0`, `WORD-1`, unpacked where clients packed them.
     pub(super) fn lay(&self, post: &Post, word: &str, outputs: &Outputs) -> Result<Vec<PathBuf>, Unreadable> {
         let mut left = post.program.most_unpacked;

@@ -79,13 +79,15 @@ create table units (
   replicate bigint not null,
   most_total bigint not null, most_successes bigint not null, credit bigint not null, opaque text not null,
   target_host bigint, target_user bigint, redundancy_class bigint, version_id bigint, canonical bigint, trouble bigint not null,
-  validate bigint not null, assimilation bigint not null, deletion bigint not null, next bigint, ended bigint not null
+  validate bigint not null, assimilation bigint not null, deletion bigint not null, refit bigint not null,
+  next bigint, ended bigint not null
 );
 create unique index units_name on units (name);
 create index units_next on units (next) where next is not null;
 create index units_validate on units (id) where validate = 1;
 create index units_assimilation on units (id) where assimilation = 1;
 create index units_deletion on units (id) where deletion = 1;
+create index units_refit on units (id) where refit = 1;
 create index units_ended on units (ended) where deletion = 2;
 create index units_batch on units (batch_id) where batch_id is not null;
 
