@@ -76,6 +76,7 @@ BREAKS = [
     ("update hosts set user_id = 99 where id = 1", "hosts have users"),
     ("update results set host_id = 0 where id = (select min(id) from results where state = 4)", "what is sent has a host"),
     ("update counters set value = 0 where id = 1", "numbers are new"),
+    ("update counters set value = value + 1 where id = 40", "counts are kept"),
 ]
 
 

@@ -410,3 +410,35 @@ fn a_host_whose_lone_result_is_bad_is_looked_after_again() {
         }
     }
 }
+
+#[test]
+fn a_row_that_cannot_be_read_is_left_aside_and_the_others_go_on() {
+    let project = Project::new(AppRow::default());
+    project.supply(3, Limits::default());
+    let one = project.rpc(1, 0, 0, WORK).jobs[0].name.clone();
+    assert_eq!(one, "unit_0_0");
+    // By other hands: a unit that is about to be sent, and a result of the one that is out, which is due now.
+    let database = rusqlite::Connection::open(project._dir.path().join("project.db")).unwrap();
+    database
+        .execute_batch("update units set quorum = 'two' where id = 2; update results set sent = 'then' where id = 65")
+        .unwrap();
+    database.execute_batch("update units set next = 1 where id in (1, 2)").unwrap();
+    drop(database);
+    std::thread::sleep(Duration::from_millis(1200));
+    for user in [2, 3] {
+        // What was in memory already is chosen once, and found to be gone.
+        let mut host = 0;
+        let name = (0..6).find_map(|sequence| {
+            let reply = project.rpc(user, host, sequence, WORK);
+            host = reply.new_host.unwrap_or(host);
+            reply.jobs.first().map(|job| job.name.clone())
+        });
+        let name = name.expect("the third unit is sent");
+        assert!(name.starts_with("unit_2_"), "{name}");
+        project.upload(&format!("{name}_0"), host);
+        project.rpc(user, host, 9, &report(&name, 5, 0));
+    }
+    assert_eq!(project.judge(|_, _| true).len(), 1);
+    let text = project.engine.meters().text();
+    assert!(text.contains("pogson_transactions_taken_back_total 0"), "{text}");
+}

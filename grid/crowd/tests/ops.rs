@@ -99,7 +99,7 @@ fn a_unit_that_the_server_finds_differently_costs_its_hosts_their_record_and_is_
     }
     // Credit is not taken back by a machine.
     assert_eq!(served.number("select count(*) from results where granted > 0"), 3);
-    assert_eq!(served.number("select sum(refit) from units"), 2 + 4 + 3);
+    assert_eq!(served.number("select cast(sum(refit) as bigint) from units"), 2 + 4 + 3);
     wait("files go when the units were done again", || served.number("select count(*) from outputs") == 0);
     let (_, certificate, _) = served.ask(1, host, sequence).unwrap();
     served.give(1, host, sequence + 1, ("last_0", &certificate), b"right");

@@ -178,6 +178,13 @@ pub enum Command {
         /// Whether it runs.
         on: bool,
     },
+    /// Stages are stopped or started in the process that is told alone; a [`Command::Stage`] is handed on to all in this way.
+    StageHere {
+        /// As of [`Command::Stage`].
+        names: Vec<String>,
+        /// Whether they run.
+        on: bool,
+    },
     /// News for volunteers.
     Notice {
         /// Title.

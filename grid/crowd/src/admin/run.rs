@@ -1,11 +1,13 @@
 //! Commands are run: each changes the database in one transaction, with a line in the audit.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value as Json, json};
 
 use super::command::Command;
+use super::socket::tell;
 use crate::engine::{Desk, DeskError, Engine, EngineError, Stages};
 use crate::project::Project;
 use crate::store::{AuditRow, Counter, Database, StoreError};
@@ -91,13 +93,28 @@ pub fn run(place: &Place, command: Command) -> Result<Json, AdminError> {
         Command::Revalidate(which) => place.revalidate(which),
         Command::Ban { user, host, until } => place.ban(user, host, until),
         Command::Pardon { host } => place.pardon(host),
-        Command::Drain { on } => place.stage(&["send", "generate"], !on),
-        Command::Stage { name, on } => place.stage(&[&name], on),
+        Command::Drain { on } => place.stages(&["send", "generate"], !on),
+        Command::Stage { name, on } => place.stages(&[&name], on),
+        Command::StageHere { names, on } => place.stage(&names.iter().map(String::as_str).collect::<Vec<_>>(), on),
         Command::Notice { title, body, user } => place.notice(title, body, user),
     }
 }
 
 impl Place {
+    /// Stops or starts stages in this process and in all others that serve the project.
+    fn stages(&self, names: &[&str], on: bool) -> Result<Json, AdminError> {
+        let said = self.stage(names, on)?;
+        let own = self.project.socket_path();
+        let told = Command::StageHere { names: names.iter().map(|name| (*name).to_owned()).collect(), on };
+        for other in self.project.socket_paths().into_iter().filter(|path| *path != own) {
+            // One that nobody hears at was left by a process that was killed.
+            if let Ok(stream) = UnixStream::connect(&other) {
+                tell(stream, &told)?;
+            }
+        }
+        Ok(said)
+    }
+
     fn stage(&self, names: &[&str], on: bool) -> Result<Json, AdminError> {
         let stages = self.stages.as_ref().ok_or(AdminError::NotServed)?;
         for name in names {

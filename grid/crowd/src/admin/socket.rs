@@ -89,9 +89,9 @@ impl Way {
     /// # Errors
     /// [`AdminError`].
     pub fn open(project: Project) -> Result<Way, AdminError> {
-        match UnixStream::connect(project.socket_path()) {
-            Ok(stream) => Ok(Way::Served(stream)),
-            Err(_) => {
+        match project.socket_paths().iter().find_map(|path| UnixStream::connect(path).ok()) {
+            Some(stream) => Ok(Way::Served(stream)),
+            None => {
                 let stages = Arc::new(Stages::default());
                 for stage in [&stages.validate, &stages.assimilate, &stages.delete, &stages.purge] {
                     stage.store(false, Ordering::Relaxed);
@@ -112,15 +112,20 @@ impl Way {
             Way::Alone(place) => return run(place, command),
             Way::Served(stream) => stream,
         };
-        let failed = |error: io::Error| AdminError::Socket(format!("the process that serves the project: {error}"));
-        let text = serde_json::to_string(&command).map_err(|error| AdminError::Said(error.to_string()))?;
-        writeln!(stream, "{text}").map_err(failed)?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).map_err(failed)?;
-        let mut said: Json = serde_json::from_str(&line).map_err(|error| AdminError::Said(error.to_string()))?;
-        match said.get_mut("ok") {
-            Some(ok) => Ok(ok.take()),
-            None => Err(AdminError::Said(said["error"].as_str().unwrap_or("no answer").to_owned())),
-        }
+        tell(stream, &command)
+    }
+}
+
+/// Tells a process that serves the project a command; what it says.
+pub(super) fn tell(mut stream: impl Read + Write, command: &Command) -> Result<Json, AdminError> {
+    let failed = |error: io::Error| AdminError::Socket(format!("the process that serves the project: {error}"));
+    let text = serde_json::to_string(command).map_err(|error| AdminError::Said(error.to_string()))?;
+    writeln!(stream, "{text}").map_err(failed)?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).map_err(failed)?;
+    let mut said: Json = serde_json::from_str(&line).map_err(|error| AdminError::Said(error.to_string()))?;
+    match said.get_mut("ok") {
+        Some(ok) => Ok(ok.take()),
+        None => Err(AdminError::Said(said["error"].as_str().unwrap_or("no answer").to_owned())),
     }
 }

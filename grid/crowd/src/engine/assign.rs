@@ -17,6 +17,8 @@ use crate::wire::{App, AppVersion, FileInfo, FileRef, Job, Output, Reply, WorkUn
 /// Waiting results that are kept at hand, and those that are fetched at once where there are fewer.
 const ENOUGH: usize = 2000;
 const MORE: usize = 4000;
+/// The same where other processes give out the same work: what is at hand is read again with nearly each transaction.
+const ENOUGH_SHARED: (usize, usize) = (64, 512);
 
 impl Desk<'_> {
     /// Chooses for all, loads what was chosen at once, and writes it into the replies.
@@ -25,8 +27,9 @@ impl Desk<'_> {
     /// [`StoreError`].
     pub(super) fn assign(&mut self, rpcs: &[&RpcQuestion], begun: &mut [Begun]) -> Result<(), StoreError> {
         let mut picked = Vec::new();
-        if self.queue.len() < ENOUGH && begun.iter().any(|begun| begun.work) {
-            self.fill(MORE)?;
+        let (enough, more) = if self.shared { ENOUGH_SHARED } else { (ENOUGH, MORE) };
+        if self.queue.len() < enough && begun.iter().any(|begun| begun.work) {
+            self.fill(more)?;
         }
         for (rpc, begun) in rpcs.iter().zip(begun.iter_mut()) {
             let Some(who) = begun.who.filter(|_| begun.work) else {

@@ -42,6 +42,8 @@ pub struct Desk<'a> {
     pub to_validate: BTreeSet<i64>,
     /// Units to be handed on, of this transaction.
     pub to_assimilate: BTreeSet<i64>,
+    /// Whether other processes change the same rows now: what is known of them is not kept for long.
+    pub shared: bool,
     /// Whether work is sent.
     pub sending: bool,
     /// Random bits; same seed, same bits.

@@ -72,11 +72,13 @@ impl Desk<'_> {
         for id in ids {
             self.wait(id);
         }
-        if *self.queue_is_whole {
-            // Those of this transaction, which the database does not have yet.
-            let new: Vec<i64> = self.book.results.all().filter(|row| row.state == 2).map(|row| row.id).collect();
-            new.into_iter().for_each(|id| self.wait(id));
-        }
+        // Those of this transaction, which the database does not have yet, as far as the queue now goes.
+        let (whole, last) = (*self.queue_is_whole, self.queue.last());
+        let belongs = |row: &&crate::store::ResultRow| {
+            row.state == 2 && (whole || last.is_some_and(|last| (row.rank, row.id) < (last.rank, last.result)))
+        };
+        let new: Vec<i64> = self.book.results.all().filter(belongs).map(|row| row.id).collect();
+        new.into_iter().for_each(|id| self.wait(id));
         Ok(())
     }
 
@@ -143,7 +145,8 @@ impl Desk<'_> {
             self.book.results.remove(id);
         }
         let mut gone = 0;
-        for id in old.iter().filter(|id| !needed.contains(id)) {
+        let known: Vec<i64> = old.iter().copied().filter(|id| self.book.units.get(*id).is_some()).collect();
+        for id in known.iter().filter(|id| !needed.contains(id)) {
             self.book.units.remove(*id);
             gone += 1;
         }

@@ -39,12 +39,23 @@ pub struct Stages {
     pub generate: AtomicBool,
     /// Validated units are done again.
     pub refit: AtomicBool,
+    /// This process is the one of those that share the database which does what only one may. No operator sets it.
+    pub leads: AtomicBool,
 }
 
 impl Default for Stages {
     fn default() -> Self {
         let on = || AtomicBool::new(true);
-        Stages { send: on(), validate: on(), assimilate: on(), delete: on(), purge: on(), generate: on(), refit: on() }
+        Stages {
+            send: on(),
+            validate: on(),
+            assimilate: on(),
+            delete: on(),
+            purge: on(),
+            generate: on(),
+            refit: on(),
+            leads: on(),
+        }
     }
 }
 

@@ -74,7 +74,13 @@ impl Engine {
             under_way: [HashSet::new(), HashSet::new(), HashSet::new()],
             backlog: [Some(0), Some(0), Some(0)],
             more_due: false,
+            token: token(seed),
+            shared: false,
+            strays: None,
+            claimed: false,
         };
+        let leads = worker.database.lead()?;
+        worker.stages.leads.store(leads, Ordering::Relaxed);
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run(&asked));
         let thread =
             thread.map_err(|error| StoreError::Database { place: "engine".to_owned(), cause: error.to_string() })?;
@@ -165,6 +171,23 @@ struct Worker {
     /// Where units that were left for each stage have to be looked for; none where there are none.
     backlog: [Option<i64>; 3],
     more_due: bool,
+    /// This process among those that share the database.
+    token: i64,
+    /// Whether another one wrote between this one's last two transactions.
+    shared: bool,
+    /// Since when units that another process left may have to be compared.
+    strays: Option<Instant>,
+    /// Whether it has written since it began.
+    claimed: bool,
+}
+
+/// How long the one that leads lets others compare their units before it looks for those that they left.
+const STRAY: Duration = Duration::from_secs(10);
+
+/// A number that no other process draws, above 0.
+fn token(seed: u64) -> i64 {
+    use std::hash::{BuildHasher, RandomState};
+    (RandomState::new().hash_one((seed, std::process::id())) >> 1).max(1) as i64
 }
 
 /// The stage of an effect, as a place in the arrays above.
@@ -262,9 +285,15 @@ impl Worker {
             return Ok(Vec::new());
         }
         let (now, began) = (self.clock.now(), Instant::now());
+        if tick && !self.stages.leads.load(Ordering::Relaxed) && self.database.lead()? {
+            tracing::info!("this process makes work, hands outcomes on and deletes from now on");
+            self.stages.leads.store(true, Ordering::Relaxed);
+            self.backlog = [Some(0), Some(0), Some(0)];
+        }
         self.database.begin()?;
         let mut book = Book::default();
         book.load_counters(self.database.as_mut())?;
+        self.hear_others(book.count(Counter::Writer, 0));
         let age = book.count(Counter::Catalogue, 0);
         if self.catalogue_age != Some(age) {
             self.catalogue = Catalogue::load(self.database.as_mut())?;
@@ -282,18 +311,24 @@ impl Worker {
             to_validate: Default::default(),
             to_assimilate: Default::default(),
             random: &mut self.random,
+            shared: self.shared,
             sending: self.stages.send.load(Ordering::Relaxed),
         };
+        if self.strays.is_some_and(|since| since.elapsed() >= STRAY) {
+            (self.strays, self.backlog[0]) = (None, Some(0));
+        }
         let mut more = false;
         let mut backlog = self.backlog;
+        let leads = self.stages.leads.load(Ordering::Relaxed);
         if tick {
             more |= desk.due()?;
-            if self.stages.purge.load(Ordering::Relaxed) {
+            if leads && self.stages.purge.load(Ordering::Relaxed) {
                 more |= desk.purge()?;
             }
             let stages = [&self.stages.validate, &self.stages.assimilate, &self.stages.delete];
             for (at, kind) in [Backlog::Validate, Backlog::Assimilate, Backlog::Delete].into_iter().enumerate() {
-                let Some(after) = backlog[at].filter(|_| stages[at].load(Ordering::Relaxed)) else { continue };
+                let runs = leads && stages[at].load(Ordering::Relaxed);
+                let Some(after) = backlog[at].filter(|_| runs) else { continue };
                 if self.under_way[at].len() >= UNDER_WAY / 2 {
                     continue;
                 }
@@ -309,6 +344,10 @@ impl Worker {
         let (mut book, effects) = (desk.book, desk.effects);
         let tally = Tally::of(&book);
         tally.keep(&mut book);
+        let writer = book.count(Counter::Writer, 0);
+        if writer != self.token && (book.is_news() || !self.claimed) {
+            book.count(Counter::Writer, self.token - writer);
+        }
         book.save(self.database.as_mut())?;
         let saved = began.elapsed();
         self.database.commit()?;
@@ -324,6 +363,7 @@ impl Worker {
             ?committed,
             "a transaction was made"
         );
+        self.claimed = true;
         // Where this transaction changed it, the next reads it again.
         self.catalogue_age = Some(age);
         (self.backlog, self.more_due) = (backlog, more);
@@ -331,11 +371,31 @@ impl Worker {
         Ok(outcomes)
     }
 
+    /// Where another process changed units or results since this one's last transaction, what this one knows of them is not sure any
+    /// more, and there may be outcomes to be handed on that it was not told of.
+    fn hear_others(&mut self, writer: i64) {
+        self.shared = writer != 0 && writer != self.token;
+        if !self.shared {
+            return;
+        }
+        self.queue.clear();
+        self.queue_is_whole = false;
+        if self.stages.leads.load(Ordering::Relaxed) {
+            (self.backlog[1], self.backlog[2]) = (Some(0), Some(0));
+            self.strays.get_or_insert_with(Instant::now);
+        }
+    }
+
     /// Gives effects to the stages' threads, but for those of units that are with them already, of stages that are stopped, and of
     /// more units than are kept in memory: these are taken up from the database later.
     fn hand_on(&mut self, effects: Vec<Effect>) {
         let stages = [&self.stages.validate, &self.stages.assimilate, &self.stages.delete];
+        let leads = self.stages.leads.load(Ordering::Relaxed);
         for effect in effects {
+            if !leads && matches!(effect, Effect::Assimilate(_) | Effect::DeleteInputs { .. } | Effect::Refit(_)) {
+                // The one that leads finds it in the database.
+                continue;
+            }
             if let (Some(at), Some(unit)) = (stage(&effect), unit_of(&effect)) {
                 if self.under_way[at].contains(&unit) {
                     continue;

@@ -42,12 +42,13 @@ pub(super) async fn file(State(site): State<Site>, Path(name): Path<String>, req
 /// # Errors
 /// The system has no thread to spare.
 pub fn keep_exporting(web: &Web, ending: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
-    let (project, clock) = (Arc::clone(&web.project), Arc::clone(&web.clock));
+    let (project, clock, stages) = (Arc::clone(&web.project), Arc::clone(&web.clock), Arc::clone(&web.stages));
     std::thread::Builder::new().name("statistics".to_owned()).spawn(move || {
         let mut last: Option<i64> = None;
         while !ending.load(Ordering::Relaxed) {
             let now = clock.now();
-            if last.is_none_or(|last| now - last >= EVERY || now < last) {
+            // Of several processes one does it.
+            if stages.leads.load(Ordering::Relaxed) && last.is_none_or(|last| now - last >= EVERY || now < last) {
                 last = Some(now);
                 let done = project.database_to_read().map_err(|error| error.to_string()).and_then(|mut database| {
                     export(database.as_mut(), &project.dir.join("stats"), now).map_err(|error| error.to_string())

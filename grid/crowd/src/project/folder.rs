@@ -134,9 +134,25 @@ impl Project {
         self.dir.join("project.db")
     }
 
-    /// The socket for commands.
+    /// The socket for commands to this process.
     pub fn socket_path(&self) -> PathBuf {
-        self.dir.join("pogson.sock")
+        match self.config.server.process.as_str() {
+            "main" => self.dir.join("pogson.sock"),
+            other => self.dir.join(format!("pogson-{other}.sock")),
+        }
+    }
+
+    /// Sockets of all processes that serve the project, or did; the one that is `pogson.toml`'s first.
+    pub fn socket_paths(&self) -> Vec<PathBuf> {
+        let own = self.socket_path();
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_socket = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+            name == "pogson.sock" || (name.starts_with("pogson-") && name.ends_with(".sock"))
+        };
+        let mut others: Vec<PathBuf> = entries.filter(is_socket).filter(|path| *path != own).collect();
+        others.sort();
+        std::iter::once(own).chain(others).collect()
     }
 
     /// Makes account keys.

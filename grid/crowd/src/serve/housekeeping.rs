@@ -31,6 +31,10 @@ pub(super) fn start(
     let facts = if keepers.is_empty() { None } else { Some(FactReader::new(workshop.project.database_to_read()?)) };
     let thread = std::thread::Builder::new().name("housekeeping".to_owned()).spawn(move || {
         let mut keep = |now: i64| {
+            // Of several processes one does it.
+            if !workshop.stages.leads.load(Ordering::Relaxed) {
+                return;
+            }
             for keeper in &mut keepers {
                 if let Some(facts) = &facts {
                     workshop.project_keeps(keeper.as_mut(), facts, now);

@@ -46,7 +46,10 @@ impl Refits {
             if self.workshop.ending.load(Ordering::Relaxed) {
                 continue;
             }
-            if !(wanted || looked.elapsed() >= LATER) || !self.workshop.stages.refit.load(Ordering::Relaxed) {
+            let stages = &self.workshop.stages;
+            let may = stages.leads.load(Ordering::Relaxed) && stages.refit.load(Ordering::Relaxed);
+            // What other processes chose is looked for now and then.
+            if !may || !(wanted || looked.elapsed() >= LATER) {
                 continue;
             }
             (wanted, looked) = (false, Instant::now());

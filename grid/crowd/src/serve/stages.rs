@@ -271,7 +271,8 @@ impl Workshop {
             _ => return late,
         };
         let wanted = self.project.config.scheduler.queue.saturating_sub(waiting);
-        if wanted == 0 || !self.stages.generate.load(Ordering::Relaxed) {
+        let may = self.stages.leads.load(Ordering::Relaxed) && self.stages.generate.load(Ordering::Relaxed);
+        if wanted == 0 || !may {
             return late;
         }
         let mut made = 0;

@@ -1,12 +1,13 @@
 //! Rows in memory while a batch of questions is answered, and what of them has to be written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use super::database::{Database, Place, StoreError};
 use super::machine::{FileRow, HostRow, HostVersionRow};
 use super::people::{AuditRow, FactRow, NoticeRow, TeamRow, TrickleRow, UserRow};
 use super::row::{Row, Value};
-use super::work::{BatchRow, CounterRow, MOST_OUTPUTS, OutputRow, ResultRow, UnitRow};
+use super::work::{BatchRow, CounterRow, MOST_OUTPUTS, MOST_RESULTS, OutputRow, ResultRow, UnitRow};
 use super::{AppRow, PlatformRow, VersionRow};
 
 /// Rows of one table.
@@ -15,6 +16,18 @@ pub struct Ledger<R> {
     rows: BTreeMap<i64, Entry<R>>,
     /// Keys and ranges that were looked for, so that they are looked for once.
     asked: HashSet<(i64, i64)>,
+    /// Rows that cannot be read, or that make no sense without another that cannot; they are as if they were not there.
+    aside: HashSet<i64>,
+}
+
+/// Rows that were told of.
+static TOLD: Mutex<BTreeSet<(&'static str, i64)>> = Mutex::new(BTreeSet::new());
+
+/// Says once in a process's life that a row is left aside.
+fn tell_once(table: &'static str, id: i64, why: &str) {
+    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert((table, id)) {
+        tracing::error!(table, id, why, "a row is left aside; mend it by hand");
+    }
 }
 
 #[derive(Debug)]
@@ -28,7 +41,7 @@ struct Entry<R> {
 
 impl<R> Default for Ledger<R> {
     fn default() -> Self {
-        Ledger { rows: BTreeMap::new(), asked: HashSet::new() }
+        Ledger { rows: BTreeMap::new(), asked: HashSet::new(), aside: HashSet::new() }
     }
 }
 
@@ -129,10 +142,34 @@ impl<R: Row> Ledger<R> {
         touched.map(|entry| (entry.was.as_deref(), entry.is.as_ref()))
     }
 
+    /// Leaves a row aside for the rest of this transaction.
+    fn set_aside(&mut self, id: i64) {
+        self.rows.remove(&id);
+        self.aside.insert(id);
+    }
+
+    fn is_touched(&self) -> bool {
+        self.rows.values().any(|entry| entry.touched)
+    }
+
     /// What comes late does not replace what was changed.
     fn take(&mut self, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         for values in rows {
-            let row = R::of(values.clone())?;
+            let row = match R::of(values.clone()) {
+                Ok(row) => row,
+                // One bad row is no reason to stop all others.
+                Err(error) => match values.first() {
+                    Some(Value::Int(id)) => {
+                        tell_once(R::TABLE.name, *id, &error.to_string());
+                        self.set_aside(*id);
+                        continue;
+                    }
+                    _ => return Err(error),
+                },
+            };
+            if self.aside.contains(&row.id()) {
+                continue;
+            }
             self.rows.entry(row.id()).or_insert(Entry { was: Some(values), is: Some(row), touched: false });
         }
         Ok(())
@@ -214,6 +251,8 @@ pub enum Counter {
     Refitted = 43,
     /// Of those, units that differ.
     RefitsDiffer = 44,
+    /// The process that changed units or results last, by a number that it drew: others look again at what they know of them.
+    Writer = 45,
 }
 
 /// All rows at hand.
@@ -293,7 +332,14 @@ impl Book {
         let units: Vec<i64> = units.into_iter().collect();
         self.units.load(database, units.iter().copied())?;
         let ranges: Vec<_> = units.iter().map(|&id| UnitRow { id, ..UnitRow::default() }.results()).collect();
-        self.results.load_ranges(database, ranges)
+        self.results.load_ranges(database, ranges)?;
+        // A unit cannot be judged where not all of its results can be read.
+        let broken: Vec<i64> = self.results.aside.iter().map(|id| id / MOST_RESULTS).collect();
+        for id in broken {
+            tell_once("units", id, "one of its results cannot be read");
+            self.units.set_aside(id);
+        }
+        Ok(())
     }
 
     /// Loads outputs of results.
@@ -312,6 +358,11 @@ impl Book {
     /// Outputs of a result at hand.
     pub fn outputs_of(&self, result: i64) -> impl Iterator<Item = &OutputRow> {
         self.outputs.within((result * MOST_OUTPUTS, result * MOST_OUTPUTS + MOST_OUTPUTS - 1))
+    }
+
+    /// Whether rows that several processes keep in memory may have changed: units and results.
+    pub(crate) fn is_news(&self) -> bool {
+        self.units.is_touched() || self.results.is_touched()
     }
 
     /// Writes all that changed.

@@ -77,6 +77,15 @@ pub trait Database: Send {
     /// [`StoreError`].
     fn snapshot(&mut self) -> Result<(), StoreError>;
 
+    /// Whether this connection's process is the one of those that share the database which does what only one may: makes work,
+    /// hands outcomes on, deletes. It becomes it where no other is, and stays it as long as its connection does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn lead(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Makes the transaction durable.
     ///
     /// # Errors

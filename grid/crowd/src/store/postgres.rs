@@ -21,6 +21,8 @@ pub struct PostgresDatabase {
     place: String,
     prepared: HashMap<String, Statement>,
     open: bool,
+    /// Whether it holds the lock of the one that leads, `LOCK` + 1.
+    leads: bool,
 }
 
 impl PostgresDatabase {
@@ -41,7 +43,7 @@ impl PostgresDatabase {
     pub fn open_to_read(url: &str) -> Result<PostgresDatabase, StoreError> {
         let place = without_password(url);
         let client = Client::connect(url, NoTls).map_err(|error| said(&place, &error))?;
-        let mut database = PostgresDatabase { client, place, prepared: HashMap::new(), open: false };
+        let mut database = PostgresDatabase { client, place, prepared: HashMap::new(), open: false, leads: false };
         // All that is asked in a hurry has an index. The planner guesses that a range of keys is a two-hundredth of its table, and
         // keeps plans that it made while tables were empty: either way it would read the whole table for a few rows.
         database.run("set client_min_messages = warning; set enable_seqscan = off")?;
@@ -167,6 +169,16 @@ impl Database for PostgresDatabase {
     fn snapshot(&mut self) -> Result<(), StoreError> {
         self.open = true;
         self.run("begin isolation level repeatable read read only")
+    }
+
+    fn lead(&mut self) -> Result<bool, StoreError> {
+        // The lock is the session's, and counts how often it was taken.
+        if !self.leads {
+            let got =
+                self.ask("select case when pg_try_advisory_lock(235563228) then 1::bigint else 0::bigint end", &[])?;
+            self.leads = got.first().and_then(|row| row.first()) == Some(&Value::Int(1));
+        }
+        Ok(self.leads)
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {

@@ -24,6 +24,7 @@ Examples:
   pogson crowd serve pogs
   pogson crowd serve pogs --listen 0.0.0.0:8080 --log-json
   pogson crowd serve pogs --metrics 127.0.0.1:9464
+  pogson crowd serve pogs --process two --listen 127.0.0.1:8082
   RUST_LOG=debug pogson crowd serve pogs")]
 pub struct Args {
     /// The project's folder
@@ -34,6 +35,9 @@ pub struct Args {
     /// Address to serve metrics at, as /metrics, for Prometheus and its like; not the public's [default: pogson.toml's, or nowhere]
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<String>,
+    /// Name of this process, where several serve one PostgreSQL database; letters and digits [default: pogson.toml's, or main]
+    #[arg(long, value_name = "NAME")]
+    process: Option<String>,
     /// Write logs as JSON, one object on a line
     #[arg(long)]
     log_json: bool,
@@ -76,6 +80,12 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     log(args.log_json);
     end_with_threads();
     let mut project = Project::open(&args.dir)?;
+    if let Some(name) = args.process {
+        if project.config.database.url.is_empty() && name != project.config.server.process {
+            return Err(Failure::usage(format!("--process {name}: several processes need PostgreSQL (init --database)")));
+        }
+        project.config.server.process = name;
+    }
     if let Some(address) = args.metrics {
         project.config.server.metrics = address;
     }
