@@ -157,6 +157,11 @@ impl Host {
         self.tasks.iter_mut().find(|task| task.number == number)
     }
 
+    /// The version that a task is computed with.
+    pub fn version_of(&self, task: &Task) -> &Version {
+        &self.versions[task.version]
+    }
+
     /// The request that the host makes now.
     pub fn request(&mut self, now: f64, want: Want, several: bool, habits: &Habits) -> String {
         let ready = |task: &&Task| task.stage == Stage::Ready;

@@ -8,6 +8,7 @@ pub mod account;
 mod attach;
 pub mod clock;
 pub mod draw;
+pub mod graphics;
 pub mod habits;
 pub mod host;
 pub mod http;

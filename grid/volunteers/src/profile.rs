@@ -1,6 +1,7 @@
 //! What a volunteer's host is: drawn from the seed, and the same in all runs of that seed.
 
 use crate::draw::Draw;
+use crate::graphics::{GRAPHICS, Graphics};
 
 /// An operating system on a processor, as its clients name it.
 #[derive(Debug, PartialEq)]
@@ -80,6 +81,8 @@ pub struct Kinds {
     pub mixed: bool,
     /// Share of hosts with a graphics processor that asks for work.
     pub gpus: f64,
+    /// Whether those hosts want no work for their processors.
+    pub gpu_only: bool,
     /// Share of hosts that agreed on wrong answers.
     pub collude: f64,
     /// Share of hosts that are never seen again once they got work.
@@ -101,8 +104,10 @@ pub struct Profile {
     pub flops: f64,
     /// Bytes of memory.
     pub memory: f64,
-    /// Whether it has a graphics processor.
-    pub gpu: bool,
+    /// Its graphics processor, where it has one.
+    pub graphics: Option<&'static Graphics>,
+    /// Whether it wants no work for its processors.
+    pub gpu_only: bool,
     /// Whether it is one of those who agreed on wrong answers.
     pub colludes: bool,
     /// Whether it is never seen again once it got work.
@@ -114,6 +119,8 @@ impl Profile {
     pub fn new(seed: Draw, number: u64, kinds: &Kinds) -> Profile {
         let draw = seed.of("host").at(number);
         let processors = [1, 2, 4, 4, 8, 8, 12, 16][draw.of("processors").below(8) as usize];
+        let graphics = (draw.of("gpu").unit() < kinds.gpus)
+            .then(|| &GRAPHICS[draw.of("graphics").below(GRAPHICS.len() as u64) as usize]);
         Profile {
             platform: if kinds.mixed { platform(draw.of("platform").unit()) } else { &PLATFORMS[0] },
             cpid: format!("{:016x}{:016x}", draw.of("cpid").bits(), draw.of("cpid").at(1).bits()),
@@ -121,7 +128,8 @@ impl Profile {
             // Benchmarks of volunteers' processors scatter by about a factor of 1.5 about 3e9.
             flops: (3e9 * libm::exp(0.4 * draw.of("flops").normal())).round(),
             memory: f64::from(1_u32 << draw.of("memory").below(5)) * f64::from(1_u32 << 30) * 2.0,
-            gpu: draw.of("gpu").unit() < kinds.gpus,
+            graphics,
+            gpu_only: kinds.gpu_only && graphics.is_some(),
             colludes: draw.of("colludes").unit() < kinds.collude,
             leaves: draw.of("leaves").unit() < kinds.leave,
         }
@@ -151,10 +159,11 @@ mod tests {
 
     #[test]
     fn shares_of_hosts_are_those_asked_for() {
-        let kinds = Kinds { mixed: true, gpus: 0.25, collude: 0.1, leave: 0.05, processors: None };
+        let kinds = Kinds { mixed: true, gpus: 0.25, gpu_only: true, collude: 0.1, leave: 0.05, processors: None };
         let hosts: Vec<Profile> = (0..10_000).map(|n| Profile::new(Draw::new(3), n, &kinds)).collect();
         let share = |of: &dyn Fn(&Profile) -> bool| hosts.iter().filter(|host| of(host)).count() as f64 / 1e4;
-        assert!((share(&|host| host.gpu) - 0.25).abs() < 0.02);
+        assert!((share(&|host| host.graphics.is_some() && host.gpu_only) - 0.25).abs() < 0.02);
+        assert!((share(&|host| host.graphics.is_some_and(|one| one.kind() == "NVIDIA")) - 0.125).abs() < 0.02);
         assert!((share(&|host| host.colludes) - 0.1).abs() < 0.012);
         assert!((share(&|host| host.leaves) - 0.05).abs() < 0.01);
         assert!((share(&|host| host.platform.name == "windows_x86_64") - 0.4).abs() < 0.02);

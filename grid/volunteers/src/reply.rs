@@ -189,6 +189,7 @@ fn version(text: &str) -> (Version, Vec<&str>) {
         processors: 1.0,
         flops: 1e9,
         api: String::new(),
+        coprocessor: None,
     };
     let mut files = Vec::new();
     for (name, value) in elements(text) {
@@ -201,11 +202,17 @@ fn version(text: &str) -> (Version, Vec<&str>) {
             "avg_ncpus" => version.processors = number(word),
             "flops" => version.flops = number(word),
             "api_version" => version.api = word.to_owned(),
+            "coproc" => version.coprocessor = coprocessor(value),
             "file_ref" => files.extend(find(value, "file_name")),
             _ => {}
         }
     }
     (version, files)
+}
+
+/// Kind and count of the graphics processors of a version.
+fn coprocessor(text: &str) -> Option<(String, f64)> {
+    Some((find(text, "type")?.trim().to_owned(), number(find(text, "count").unwrap_or("1").trim())))
 }
 
 fn unit(text: &str) -> Unit<'_> {

@@ -61,6 +61,8 @@ pub struct Version {
     pub flops: f64,
     /// Version of the runtime protocol.
     pub api: String,
+    /// Kind of graphics processor that it computes with, and how many.
+    pub coprocessor: Option<(String, f64)>,
 }
 
 /// A finished task.
@@ -233,7 +235,7 @@ impl Request<'_> {
         text.real(indent, "d_free", 71_850_938_368.0);
         text.line(indent, "os_name", profile.platform.os.0);
         text.line(indent, "os_version", profile.platform.os.1);
-        text.line(indent, "n_usable_coprocs", u8::from(profile.gpu));
+        text.line(indent, "n_usable_coprocs", u8::from(profile.graphics.is_some()));
         text.line(indent, "wsl_available", 0);
         text.raw("</host_info>\n    <disk_usage>\n");
         let used: u64 = self.files.iter().map(|(_, bytes)| bytes).sum();
@@ -241,29 +243,11 @@ impl Request<'_> {
         text.real("        ", "d_boinc_used_project", used as f64);
         text.real("        ", "d_project_share", 5_905_580_032.0);
         text.raw("    </disk_usage>\n");
-        if profile.gpu {
-            self.graphics(text);
+        if let Some(graphics) = profile.graphics {
+            let mut described = String::new();
+            graphics.describe(&mut described, self.gpu_work);
+            text.raw(&described);
         }
-    }
-
-    fn graphics(&self, text: &mut Text) {
-        text.raw("    <coprocs>\n<coproc_cuda>\n");
-        text.line("   ", "count", 1);
-        text.line("   ", "name", "NVIDIA GeForce GTX 1660 SUPER");
-        text.real("   ", "available_ram", 6_073_352_192.0);
-        text.line("   ", "have_cuda", 1);
-        text.line("   ", "have_opencl", 1);
-        text.real("   ", "req_secs", self.gpu_work.0);
-        text.real("   ", "req_instances", self.gpu_work.1);
-        text.real("   ", "estimated_delay", 0.0);
-        text.real("   ", "peak_flops", 5.027e12);
-        text.line("   ", "cudaVersion", 12_020);
-        text.line("   ", "drvVersion", 53_598);
-        text.real("   ", "totalGlobalMem", 6_222_249_984.0);
-        text.line("   ", "major", 7);
-        text.line("   ", "minor", 5);
-        text.line("   ", "multiProcessorCount", 22);
-        text.raw("</coproc_cuda>\n    </coprocs>\n");
     }
 
     fn tasks(&self, text: &mut Text) {
@@ -280,6 +264,12 @@ impl Request<'_> {
             }
             if !version.api.is_empty() {
                 text.line("    ", "api_version", &version.api);
+            }
+            if let Some((kind, count)) = &version.coprocessor {
+                text.raw("    <coproc>\n");
+                text.line("        ", "type", kind);
+                text.real("        ", "count", *count);
+                text.raw("    </coproc>\n");
             }
             text.raw("</app_version>\n");
         }

@@ -46,6 +46,22 @@ pub struct NewVersion {
     pub coprocessors: f64,
     /// Operations a second over the host's processors'.
     pub speed: f64,
+    /// Of an accelerator: share of its peak, oldest driver, least compute capability and version of OpenCL (`major * 100 + minor`),
+    /// least bytes of memory; 0 for any.
+    #[serde(default)]
+    pub peak_share: f64,
+    /// See `peak_share`.
+    #[serde(default)]
+    pub least_driver: i64,
+    /// See `peak_share`.
+    #[serde(default)]
+    pub least_capability: i64,
+    /// See `peak_share`.
+    #[serde(default)]
+    pub least_opencl: i64,
+    /// See `peak_share`.
+    #[serde(default)]
+    pub least_memory: f64,
     /// Command line.
     pub command_line: String,
     /// Oldest client: major * 10000 + minor * 100 + release.

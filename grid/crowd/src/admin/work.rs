@@ -134,6 +134,11 @@ impl Place {
                 least_client: version.least_client,
                 deprecated: false,
                 created: desk.now,
+                peak_share: version.peak_share.clamp(0.0, 1.0),
+                least_driver: version.least_driver,
+                least_capability: version.least_capability,
+                least_opencl: version.least_opencl,
+                least_memory: version.least_memory.max(0.0),
             });
             desk.book.count(Counter::Catalogue, 1);
             Ok(id)

@@ -128,7 +128,6 @@ fn describe(host: &mut HostRow, request: &Request, address: &str, now: i64) {
     (host.disk, host.disk_free, host.available) = (info.disk, info.disk_free, info.available);
     host.os_name.clone_from(&info.os_name);
     host.os_version.clone_from(&info.os_version);
-    let kinds: Vec<(&str, f64)> =
-        request.coprocessors.iter().map(|(kind, asked)| (kind.as_str(), asked.count)).collect();
+    let kinds: Vec<(&str, f64)> = request.coprocessors.iter().map(|one| (one.kind.as_str(), one.asked.count)).collect();
     host.coprocessors = serde_json::to_string(&kinds).unwrap_or_else(|_| "[]".to_owned());
 }

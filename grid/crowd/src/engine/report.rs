@@ -3,9 +3,12 @@
 use super::desk::{Desk, split_name};
 use super::identify::Identity;
 use crate::life::{Outcome, ServerState, Validity};
-use crate::store::{MOST_RESULTS, ResultRow, StoreError, UnitRow};
-use crate::wire::{ReportedResult, Request};
+use crate::schedule::usual_flops;
+use crate::store::{MOST_RESULTS, ResultRow, StoreError, UnitRow, VersionRow};
+use crate::wire::{ClientState, ReportedResult, Request};
 
+/// What clients say of tasks that the project ended (`lib/error_numbers.h`, `EXIT_ABORTED_BY_PROJECT`).
+const ENDED_BY_PROJECT: i64 = 202;
 /// Characters of a task's error output that are kept.
 const MOST_STDERR: usize = 65_536;
 
@@ -62,6 +65,10 @@ impl Desk<'_> {
             row.reason = reason;
         }
         self.touched.insert(unit.id);
+        // Who ends what nobody needs any more, as it was told to, has not failed.
+        if failed && one.state == ClientState::Aborted && one.exit_status == ENDED_BY_PROJECT && unit.is_decided() {
+            return Ok(());
+        }
         if failed {
             return self.blame(who.host, row.version_id, false);
         }
@@ -77,14 +84,17 @@ impl Desk<'_> {
         elapsed: f64,
         who: Identity,
     ) -> Result<(), StoreError> {
-        let speed = self.catalogue.versions.get(&row.version_id).map_or(1.0, |version| version.speed.max(1e-3));
-        let flops = if request.info.flops > 0.0 { request.info.flops.clamp(1e7, 1e12) } else { 1e9 } * speed;
+        let flops = match self.catalogue.versions.get(&row.version_id) {
+            Some(version) => usual_flops(version, request),
+            None => usual_flops(&VersionRow::default(), request),
+        };
         let turnaround = (self.now - row.sent) as f64;
         let known = self.host_version(who.host, row.version_id)?;
         known.count += 1;
         // A mean of all at first, then of about the last twenty.
         let weight = 1.0 / (known.count.min(20) as f64);
-        if elapsed > 0.0 {
+        // Of an accelerator that is not there any more nothing can be learnt.
+        if let Some(flops) = flops.filter(|_| elapsed > 0.0) {
             known.slowness += (elapsed / (unit.flops / flops) - known.slowness) * weight;
         }
         known.turnaround += (turnaround - known.turnaround) * weight;
@@ -103,7 +113,6 @@ fn reasonable(seconds: f64, most: f64) -> f64 {
 }
 
 fn failure(one: &ReportedResult) -> String {
-    use crate::wire::ClientState;
     match one.state {
         ClientState::Downloading => format!("its files could not be downloaded (client error {})", one.exit_status),
         ClientState::Aborted => format!("it was aborted (status {})", one.exit_status),

@@ -85,6 +85,7 @@ impl Desk<'_> {
         self.exchange_preferences(request, who, &mut reply);
         self.tell_aborts(request, who, &mut reply);
         self.tell_files(request, &mut reply);
+        self.tell_accelerators(request, &mut reply);
         let work = self.may_have_work(request, who, &mut reply);
         Ok(Begun { reply, who: Some(who), work })
     }
@@ -197,11 +198,20 @@ impl Desk<'_> {
         reply.deleted_files = gone.cloned().collect();
     }
 
+    /// Accelerators that nothing computes with: clients ask no work for them.
+    fn tell_accelerators(&self, request: &Request, reply: &mut Reply) {
+        let used = |kind: &str| {
+            self.catalogue.versions.values().any(|version| !version.deprecated && version.coprocessor == kind)
+        };
+        let kinds = request.coprocessors.iter().map(|one| &one.kind);
+        reply.no_apps_for = kinds.filter(|kind| !used(kind)).cloned().collect();
+    }
+
     fn may_have_work(&mut self, request: &Request, who: Identity, reply: &mut Reply) -> bool {
         let asks = request.seconds > 0.0
             || request.cpu.seconds > 0.0
             || request.cpu.instances > 0.0
-            || request.coprocessors.iter().any(|(_, asked)| asked.seconds > 0.0 || asked.instances > 0.0);
+            || request.coprocessors.iter().any(|one| one.asked.seconds > 0.0 || one.asked.instances > 0.0);
         if !asks || request.no_work {
             return false;
         }

@@ -137,7 +137,7 @@ impl<'a> Choice<'a> {
 
     fn all_satisfied(&self) -> bool {
         let request = self.asker.request;
-        let accelerators = request.coprocessors.iter().map(|(kind, _)| Resource::Accelerator(kind.clone()));
+        let accelerators = request.coprocessors.iter().map(|one| Resource::Accelerator(one.kind.clone()));
         accelerators.chain([Resource::Processors]).all(|resource| match self.wants.get(&resource) {
             Some(want) => !want.more(),
             None => {
@@ -200,6 +200,13 @@ impl<'a> Choice<'a> {
             return Err(if paused { Reason::Paused } else { Reason::NoVersion });
         }
         let mut why = None;
+        let asked_for = |estimate: &Estimate| {
+            let asked = asked(asker.request, &estimate.resource);
+            asked.seconds > 0.0 || asked.instances > 0.0
+        };
+        if !versions.iter().any(asked_for) {
+            return Err(Reason::OtherResource);
+        }
         for estimate in versions {
             if !self.want(&estimate.resource).more() {
                 continue;
@@ -230,7 +237,7 @@ impl<'a> Choice<'a> {
 
     fn quota(&self, estimate: &Estimate) -> i64 {
         let each = self.asker.known.get(&estimate.version).map_or(self.asker.quota, |known| known.quota);
-        each.saturating_mul(self.asker.host.processors.clamp(1, 4096))
+        each.saturating_mul(estimate.count as i64)
     }
 
     fn pick(&mut self, waiting: Waiting, unit: &Unit, estimate: Estimate, class: Option<i64>) {

@@ -3,6 +3,7 @@
 //! Higher priority goes first, then results that make up for failed ones, then age. A host that holds a unit's sticky files gets
 //! that unit before others. What a host cannot take is passed over, and the reasons are counted, so that its user can be told.
 
+mod accelerator;
 mod catalogue;
 mod choose;
 mod class;
@@ -12,7 +13,7 @@ mod queue;
 pub use catalogue::{Catalogue, VersionFile};
 pub use choose::{Asker, Pick, Rules, choose};
 pub use class::redundancy_class;
-pub use estimate::{Estimate, Resource, best_version};
+pub use estimate::{Estimate, Resource, best_version, usual_flops};
 pub use queue::{Queue, Unit, Waiting};
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub enum Reason {
     NoneWaiting,
     /// No version for its platforms and accelerators.
     NoVersion,
+    /// Versions are there, but not for what it asked work for.
+    OtherResource,
     /// An operator paused the application or the platform.
     Paused,
     /// It had as many as a day allows.
@@ -56,6 +59,9 @@ impl Reason {
         match self {
             Reason::NoneWaiting => "No tasks are waiting",
             Reason::NoVersion => "No application version runs on this computer's platform",
+            Reason::OtherResource => {
+                "Tasks are waiting, but not for the processors or accelerators that this computer asked work for"
+            }
             Reason::Paused => "The application or this platform is paused by the project",
             Reason::Quota => {
                 "This computer has reached its limit of tasks for today; the limit grows with valid results"

@@ -159,6 +159,16 @@ row! {
         deprecated: bool,
         /// When it was added.
         created: i64,
+        /// Share of an accelerator's peak that it reaches; 0 where its speed is over the processors'.
+        peak_share: f64,
+        /// Oldest driver of an accelerator, as `wire::Coprocessor` counts them; 0 for any.
+        least_driver: i64,
+        /// Least compute capability, `major * 100 + minor`; 0 for any.
+        least_capability: i64,
+        /// Least version of OpenCL, `major * 100 + minor`; 0 for none.
+        least_opencl: i64,
+        /// Bytes of memory that an accelerator must have.
+        least_memory: f64,
     }
 }
 

@@ -4,6 +4,7 @@
 //! `>` and `&` alone, and no attributes but a message's priority.
 
 mod account;
+mod coprocessor;
 mod node;
 mod reply;
 mod request;
@@ -12,6 +13,7 @@ mod work;
 mod write;
 
 pub use account::{AccountError, ProjectConfig, account_out, error_reply, master_page, success};
+pub use coprocessor::Coprocessor;
 pub use node::{Node, WireError};
 pub use reply::{Message, Priority, Reply, UserFacts};
 pub use request::{

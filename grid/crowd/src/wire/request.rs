@@ -1,5 +1,6 @@
 //! What a client says in a scheduler RPC (`scheduler_request`; client release 7.20, `client/scheduler_op.cpp`).
 
+use super::coprocessor::{Coprocessor, coprocessors};
 use super::node::{Node, WireError};
 
 /// Results, files or other tasks that one request may list: clients hold a thousand tasks at most.
@@ -28,8 +29,8 @@ pub struct Request {
     pub seconds: f64,
     /// Work for the processor.
     pub cpu: ResourceRequest,
-    /// Work for accelerators, by type.
-    pub coprocessors: Vec<(String, ResourceRequest)>,
+    /// Accelerators, by kind, and the work wanted for them.
+    pub coprocessors: Vec<Coprocessor>,
     /// The platform, or `anonymous`, and others that the host runs too.
     pub platforms: Vec<String>,
     /// The code signing key that the client holds; empty where it has none.
@@ -254,7 +255,7 @@ impl Request {
 }
 
 /// Words of a host, cut to what a page shows.
-fn words(node: &Node, name: &str) -> String {
+pub(super) fn words(node: &Node, name: &str) -> String {
     let text = node.text_of(name);
     let end = (0..=MOST_WORDS.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     text[..end].to_owned()
@@ -285,26 +286,6 @@ fn result(node: &Node) -> Result<ReportedResult, WireError> {
         stderr: stderr[from..].to_owned(),
         files: node.all("file_info").map(file).collect(),
     })
-}
-
-/// Accelerators: each kind has an element of its own, and others say their type.
-fn coprocessors(node: &Node) -> Vec<(String, ResourceRequest)> {
-    let known = [
-        ("coproc_cuda", "NVIDIA"),
-        ("coproc_ati", "ATI"),
-        ("coproc_intel_gpu", "intel_gpu"),
-        ("coproc_apple_gpu", "apple_gpu"),
-    ];
-    let asked = |one: &Node| ResourceRequest {
-        seconds: one.number("req_secs").unwrap_or(0.0).max(0.0),
-        instances: one.number("req_instances").unwrap_or(0.0).max(0.0),
-        count: one.number("count").unwrap_or(0.0).max(0.0),
-    };
-    let kind = |one: &Node| match known.iter().find(|(element, _)| one.name == *element) {
-        Some((_, kind)) => Some((*kind).to_owned()),
-        None => Some(words(one, "type")).filter(|kind| one.name == "coproc" && !kind.is_empty()),
-    };
-    node.children.iter().filter_map(|one| Some((kind(one)?, asked(one)))).collect()
 }
 
 fn preferences(node: &Node) -> Preferences {
@@ -389,18 +370,6 @@ mod tests {
         // As a client reported: done, a failing application, a missing output, an abort.
         assert!(succeeded(5, 0));
         assert!(![(3, 7), (3, 0), (6, 202), (1, -186)].iter().any(|&(state, exit)| succeeded(state, exit)));
-    }
-
-    #[test]
-    fn accelerators_ask_for_themselves() {
-        let request = of(
-            "<coprocs><coproc_cuda><count>2</count><req_secs>3600</req_secs><req_instances>1</req_instances></coproc_cuda>\n\
-                          <coproc><type>miner</type><count>1</count></coproc><coproc><count>1</count></coproc></coprocs>",
-        );
-        let found = request.unwrap().coprocessors;
-        assert_eq!(found[0], ("NVIDIA".to_owned(), ResourceRequest { seconds: 3600.0, instances: 1.0, count: 2.0 }));
-        assert_eq!(found.len(), 2);
-        assert_eq!(found[1].0, "miner");
     }
 
     #[test]

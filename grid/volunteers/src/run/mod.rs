@@ -88,6 +88,8 @@ struct Seat {
     gone: bool,
     /// When each processor is free.
     free_at: Vec<f64>,
+    /// When the graphics processor is.
+    graphics_free: f64,
     /// Before this time it asks for no work, for there was none.
     no_fetch_before: f64,
     /// When the server wants to hear of it.
@@ -107,6 +109,7 @@ impl Seat {
             held: false,
             gone: false,
             free_at: Vec::new(),
+            graphics_free: 0.0,
             no_fetch_before: 0.0,
             asked_for: None,
             failures: 0,

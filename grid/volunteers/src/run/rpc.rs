@@ -48,14 +48,15 @@ impl Crowd<'_> {
     /// What a host wants.
     fn want(&self, at: usize, now: f64) -> Want {
         let seat = &self.seats[at];
-        let (host, has_gpu) = (&seat.host, seat.host.profile.gpu);
+        let (host, has_gpu, gpu_only) = (&seat.host, seat.host.profile.graphics.is_some(), seat.host.profile.gpu_only);
+        let processors = |cpu: (f64, f64)| if gpu_only { (0.0, 0.0) } else { cpu };
         if self.draining {
             return Want { cpu: (0.0, 0.0), gpu: (0.0, 0.0), none: true };
         }
         if host.id == 0 {
             // A client's first request is for one second of work and no processor.
             let gpu = if has_gpu { (1.0, 0.0) } else { (0.0, 0.0) };
-            return Want { cpu: (1.0, 0.0), gpu, none: false };
+            return Want { cpu: processors((1.0, 0.0)), gpu, none: false };
         }
         let alive =
             host.tasks.iter().filter(|task| task.stage != Stage::Ready && task.fate != Fate::Silent).count() as f64;
@@ -64,19 +65,25 @@ impl Crowd<'_> {
                 let missing = (f64::from(tasks) - alive).max(0.0);
                 // One second for each: so the count of idle processors, not the length of tasks, says how many come.
                 Want {
-                    cpu: (missing, missing),
+                    cpu: processors((missing, missing)),
                     gpu: if has_gpu { (missing, missing.min(1.0)) } else { (0.0, 0.0) },
                     none: false,
                 }
             }
             Pace::Natural { buffer, .. } => {
-                let processors = f64::from(host.profile.processors);
+                let full = f64::from(host.profile.processors) * buffer;
                 let ahead: f64 = seat.free_at.iter().map(|free| (free - now).clamp(0.0, buffer)).sum();
-                let missing = processors * buffer - ahead;
+                let missing = full - ahead;
                 let idle = seat.free_at.iter().filter(|free| **free <= now).count() as f64;
-                let enough = now < seat.no_fetch_before || missing < 0.1 * processors * buffer;
-                let cpu = if enough { (0.0, 0.0) } else { (missing, idle) };
-                Want { cpu, gpu: if has_gpu && !enough { (buffer, 1.0) } else { (0.0, 0.0) }, none: false }
+                let pauses = now < seat.no_fetch_before;
+                let cpu = if pauses || missing < 0.1 * full { (0.0, 0.0) } else { (missing, idle) };
+                let missing = buffer - (seat.graphics_free - now).clamp(0.0, buffer);
+                let gpu = if has_gpu && !pauses && missing >= 0.1 * buffer {
+                    (missing, f64::from(u8::from(seat.graphics_free <= now)))
+                } else {
+                    (0.0, 0.0)
+                };
+                Want { cpu: processors(cpu), gpu, none: false }
             }
         }
     }
@@ -159,6 +166,7 @@ impl Crowd<'_> {
                 None => self.tally.count("acks_of_duplicates"),
             }
         }
+        self.check_kind(at, &taken.tasks);
         let leaves = self.seats[at].host.profile.leaves && !taken.tasks.is_empty();
         if leaves {
             self.tally.count("hosts_left");
@@ -174,6 +182,20 @@ impl Crowd<'_> {
         self.settle(at, now, !taken.tasks.is_empty(), wanted);
     }
 
+    /// Counts tasks for graphics processors, and those that the host cannot run or never asks for.
+    fn check_kind(&mut self, at: usize, tasks: &[u32]) {
+        let host = &self.seats[at].host;
+        let own = host.profile.graphics.map(|one| one.kind());
+        for task in host.tasks.iter().filter(|task| tasks.contains(&task.number)) {
+            match &host.version_of(task).coprocessor {
+                Some((kind, _)) if Some(kind.as_str()) == own => self.tally.count("tasks_for_graphics"),
+                Some(_) => self.tally.error("rpc", "a task for a graphics processor that the host has not"),
+                None if host.profile.gpu_only => self.tally.error("rpc", "a task for processors that were to get none"),
+                None => {}
+            }
+        }
+    }
+
     /// When a client that lives by itself turns to the scheduler again.
     fn settle(&mut self, at: usize, now: f64, got: bool, wanted: Want) {
         let draining = self.draining;
@@ -181,7 +203,7 @@ impl Crowd<'_> {
         let seat = &mut self.seats[at];
         if got {
             seat.host.empty_handed = 0;
-        } else if wanted.cpu.0 > 0.0 && !draining {
+        } else if (wanted.cpu.0 > 0.0 || wanted.gpu.0 > 0.0) && !draining {
             seat.host.empty_handed += 1;
             let spread = 0.5 + seat.host.draw.of("no_work").at(seat.host.requests).unit();
             let doubled = f64::from(1_u32 << (seat.host.empty_handed - 1).min(8));
@@ -197,7 +219,14 @@ impl Crowd<'_> {
     /// A task's files are here, or it failed for want of them; its time runs.
     pub(super) fn begins(&mut self, at: usize, task: u32, now: f64) {
         let seat = &mut self.seats[at];
-        let (draw, speed) = (seat.host.draw, seat.host.profile.flops);
+        let (draw, mut speed) = (seat.host.draw, seat.host.profile.flops);
+        let graphics = seat.host.profile.graphics;
+        let accelerated =
+            seat.host.tasks.iter().any(|one| one.number == task && seat.host.version_of(one).coprocessor.is_some());
+        if let Some(graphics) = graphics.filter(|_| accelerated) {
+            // What programs reach of the peak.
+            speed = 0.1 * graphics.peak;
+        }
         let Some(one) = seat.host.task(task) else { return };
         if one.stage == Stage::Fetching {
             return;
@@ -216,7 +245,11 @@ impl Crowd<'_> {
             }
             (_, Pace::Natural { .. }) => {
                 let seconds = flops / speed.max(1.0) * libm::exp(0.1 * draw.normal());
-                let free = seat.free_at.iter_mut().min_by(|a, b| a.total_cmp(b));
+                let free = if accelerated {
+                    Some(&mut seat.graphics_free)
+                } else {
+                    seat.free_at.iter_mut().min_by(|a, b| a.total_cmp(b))
+                };
                 let end = free.as_ref().map_or(now, |free| free.max(now)) + seconds;
                 if let Some(free) = free {
                     *free = end;

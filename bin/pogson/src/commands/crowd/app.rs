@@ -35,7 +35,11 @@ enum What {
     #[command(after_help = "Examples:\n  pogson crowd app add pogs primes --title 'Count primes' --trust-after 10")]
     Add(AddArgs),
     /// Add a version: the first file is what clients run
-    #[command(after_help = "Examples:\n  pogson crowd app version pogs primes --number 100 --platform x86_64-pc-linux-gnu --api 7.5.0 primes_100_linux")]
+    #[command(after_help = "\
+Examples:
+  pogson crowd app version pogs primes --number 100 --platform x86_64-pc-linux-gnu --api 7.5.0 primes_100_linux
+  pogson crowd app version pogs primes --number 100 --plan-class cuda --coprocessor NVIDIA --processors 0.1 \\
+      --least-driver 45080 --least-capability 5.0 --least-memory 2e9 --api 7.5.0 primes_100_cuda")]
     Version(VersionArgs),
     /// Send a version no more
     #[command(after_help = "Examples:\n  pogson crowd app deprecate pogs primes --number 100")]
@@ -163,9 +167,24 @@ struct VersionArgs {
     /// How many of them a task takes
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     coprocessors: f64,
-    /// Operations a second over those of the host's processors
+    /// Operations a second over those of the host's processors; with --coprocessor where the client does not say its peak
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     speed: f64,
+    /// Share of the accelerator's peak operations that it reaches
+    #[arg(long, value_name = "F", default_value_t = 0.1, requires = "coprocessor")]
+    peak_share: f64,
+    /// Oldest driver: NVIDIA's 535.98 is 53598; a.b.c of others is a * 1000000 + b * 1000 + c
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "coprocessor")]
+    least_driver: i64,
+    /// Least compute capability of NVIDIA's accelerators, X.Y
+    #[arg(long, value_name = "X.Y", value_parser = version_number, requires = "coprocessor")]
+    least_capability: Option<i64>,
+    /// Least version of OpenCL, X.Y [default: none is needed]
+    #[arg(long, value_name = "X.Y", value_parser = version_number, requires = "coprocessor")]
+    least_opencl: Option<i64>,
+    /// Bytes of memory that the accelerator must have
+    #[arg(long, value_name = "BYTES", default_value_t = 0.0, requires = "coprocessor")]
+    least_memory: f64,
     /// Command line
     #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     command_line: String,
@@ -175,6 +194,15 @@ struct VersionArgs {
     /// Folder of the code signing keys [default: DIR.keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+}
+
+/// `X.Y` as `X * 100 + Y`.
+fn version_number(text: &str) -> Result<i64, String> {
+    let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+    match (major.parse::<u8>(), minor.parse::<u8>()) {
+        (Ok(major), Ok(minor)) if minor < 100 => Ok(i64::from(major) * 100 + i64::from(minor)),
+        _ => Err("a version is written as 7.5".to_owned()),
+    }
 }
 
 /// A version to be signed and added.
@@ -189,6 +217,11 @@ pub(super) struct Build {
     pub(super) coprocessor: String,
     pub(super) coprocessors: f64,
     pub(super) speed: f64,
+    pub(super) peak_share: f64,
+    pub(super) least_driver: i64,
+    pub(super) least_capability: i64,
+    pub(super) least_opencl: i64,
+    pub(super) least_memory: f64,
     pub(super) command_line: String,
     pub(super) least_client: i64,
     /// Files and the names that clients store them under; the first is what they run.
@@ -240,6 +273,11 @@ pub(super) fn add_version(project: &Project, keys: &Path, build: Build) -> Resul
         coprocessor: build.coprocessor,
         coprocessors: build.coprocessors,
         speed: build.speed,
+        peak_share: build.peak_share,
+        least_driver: build.least_driver,
+        least_capability: build.least_capability,
+        least_opencl: build.least_opencl,
+        least_memory: build.least_memory,
         command_line: build.command_line,
         least_client: build.least_client,
         files,
@@ -302,9 +340,14 @@ fn version(args: VersionArgs) -> Result<Json, Failure> {
         plan_class: args.plan_class,
         api_version: args.api,
         processors: args.processors,
-        coprocessor: args.coprocessor,
+        coprocessor: args.coprocessor.clone(),
         coprocessors: args.coprocessors,
         speed: args.speed,
+        peak_share: if args.coprocessor.is_empty() { 0.0 } else { args.peak_share },
+        least_driver: args.least_driver,
+        least_capability: args.least_capability.unwrap_or(0),
+        least_opencl: args.least_opencl.unwrap_or(0),
+        least_memory: args.least_memory,
         command_line: args.command_line,
         least_client: args.least_client,
     };

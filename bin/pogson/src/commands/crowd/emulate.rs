@@ -76,6 +76,9 @@ struct WhoArgs {
     /// Share of hosts with a graphics processor that asks for work
     #[arg(long, value_name = "F", default_value_t = 0.0, value_parser = share)]
     gpus: f64,
+    /// Those hosts want no work for their processors
+    #[arg(long)]
+    gpu_only: bool,
     /// Processors of each host [default: as many as --tasks, or 1 to 16 with --natural]
     #[arg(long, value_name = "N")]
     processors: Option<u32>,
@@ -236,6 +239,7 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
         kinds: Kinds {
             mixed: who.mixed,
             gpus: who.gpus,
+            gpu_only: who.gpu_only,
             collude: who.collude,
             leave: who.leave,
             processors: who.processors,

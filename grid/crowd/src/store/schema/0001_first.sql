@@ -52,7 +52,9 @@ create table versions (
   id bigint primary key, app_id bigint not null, number bigint not null, platform text not null, plan_class text not null,
   api_version text not null, processors double precision not null, coprocessor text not null,
   coprocessors double precision not null, speed double precision not null, command_line text not null, files text not null,
-  least_client bigint not null, deprecated bigint not null, created bigint not null
+  least_client bigint not null, deprecated bigint not null, created bigint not null, peak_share double precision not null,
+  least_driver bigint not null, least_capability bigint not null, least_opencl bigint not null,
+  least_memory double precision not null
 );
 create unique index versions_name on versions (app_id, platform, number, plan_class);
 
