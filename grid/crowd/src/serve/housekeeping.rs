@@ -13,7 +13,10 @@ use crate::role::{Keeper, RoleError};
 use crate::spool::{Location, Moved};
 use crate::store::StoreError;
 
-const HOUR: Duration = Duration::from_secs(3600);
+/// Seconds of the project's clock between two rounds.
+const HOUR: i64 = 3600;
+/// Time that passes between two rounds however fast that clock goes: who reads a file that was moved is done with it then.
+const LEAST: Duration = Duration::from_secs(2);
 /// Seconds after which an unfinished upload is given up; clients try for 90 days, but begin again as well.
 const UNFINISHED: i64 = 14 * 86_400;
 /// Segments of which less than this is wanted are emptied.
@@ -42,12 +45,13 @@ pub(super) fn start(
             }
         };
         keep(now());
-        let (mut last, mut old) = (Instant::now(), Vec::new());
+        let (mut last, mut at, mut old) = (Instant::now(), now(), Vec::new());
         while !workshop.ending.load(Ordering::Relaxed) {
-            if last.elapsed() >= HOUR {
-                workshop.keep_house(now(), &mut old);
-                keep(now());
-                last = Instant::now();
+            let moment = now();
+            if last.elapsed() >= LEAST && moment - at >= HOUR {
+                workshop.keep_house(moment, &mut old);
+                keep(moment);
+                (last, at) = (Instant::now(), moment);
             }
             std::thread::sleep(Duration::from_millis(200));
         }

@@ -137,6 +137,9 @@ impl Spool {
             sparse.map(|(name, _)| name.clone()).collect()
         };
         let mut moved = Vec::new();
+        if sparse.is_empty() {
+            return Ok(moved);
+        }
         for listed in self.look(false)?.0 {
             if !sparse.contains(&listed.location.segment) {
                 continue;
