@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from boinc import Client, Project
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -84,3 +86,31 @@ def fpack():
 def funpack():
     """Path of CFITSIO's funpack."""
     return program("funpack")
+
+
+@pytest.fixture
+def world(pogson, tmp_path):
+    """Makes projects and clients, and ends all of them."""
+    if not shutil.which("boinc"):
+        pytest.skip("boinc-client is not installed")
+    made = []
+
+    class World:
+        dir = tmp_path
+
+        @staticmethod
+        def project(*more, **options):
+            project = Project(pogson, tmp_path / f"project{len(made)}", *more, **options)
+            project.set("scheduler", request_delay=1.0)
+            made.append(project)
+            return project
+
+        @staticmethod
+        def client(name, **options):
+            client = Client(tmp_path / name, **options)
+            made.append(client)
+            return client
+
+    yield World
+    for one in reversed(made):
+        one.stop()

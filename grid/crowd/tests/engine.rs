@@ -51,7 +51,6 @@ fn settings() -> Settings {
         refits: Refits::default(),
         secret: UploadSecret::new([7; 32]),
         code_sign_key: "1024\nab\n.\n".to_owned(),
-        earlier_keys: Vec::new(),
         gui_urls: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::PlacedFile;
 use crate::role::{Fact, NewUnit};
 use crate::schedule::VersionFile;
+use crate::sign::RotationAnswer;
 
 /// An application to be added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +202,10 @@ pub enum Command {
         /// Whether they run.
         on: bool,
     },
+    /// What has to be signed for a new code signing key: the present key, and all files that it signed.
+    Keys,
+    /// A new code signing key, with all files signed by it.
+    KeysInstall(RotationAnswer),
     /// News for volunteers.
     Notice {
         /// Title.

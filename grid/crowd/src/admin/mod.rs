@@ -2,6 +2,7 @@
 //! database itself.
 
 mod command;
+mod keys;
 mod people;
 mod run;
 mod socket;

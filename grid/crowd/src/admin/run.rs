@@ -96,6 +96,8 @@ pub fn run(place: &Place, command: Command) -> Result<Json, AdminError> {
         Command::Drain { on } => place.stages(&["send", "generate"], !on),
         Command::Stage { name, on } => place.stages(&[&name], on),
         Command::StageHere { names, on } => place.stage(&names.iter().map(String::as_str).collect::<Vec<_>>(), on),
+        Command::Keys => place.keys(),
+        Command::KeysInstall(answer) => place.keys_install(answer),
         Command::Notice { title, body, user } => place.notice(title, body, user),
     }
 }

@@ -7,6 +7,7 @@ use super::run::{AdminError, Place};
 use crate::engine::{Desk, DeskError, PlacedFile};
 use crate::life::{Outcome, Trouble, Validity};
 use crate::role::{Fact, MICRO, NewUnit, Supply};
+use crate::sign::PublicKey;
 use crate::store::{AppRow, Counter, Place as By, PlatformRow, ResultRow, UnitRow, Value, VersionRow};
 
 fn no(text: impl Into<String>) -> DeskError {
@@ -104,6 +105,15 @@ impl Place {
         let what = format!("app version {} {} {}", version.app, version.platform, version.number);
         let id = self.act(what, move |desk| {
             let app = app_of(desk, &version.app)?;
+            let key = PublicKey::parse(desk.present_key()).map_err(|error| no(error.to_string()))?;
+            for file in &version.files {
+                if !file.signature.as_ref().is_some_and(|signature| key.verifies_md5(&file.md5, signature)) {
+                    return Err(no(format!(
+                        "{} is not signed by the project's present key; clients would refuse it",
+                        file.name
+                    )));
+                }
+            }
             desk.add_files(&version.files)?;
             let same = |row: &&VersionRow| {
                 row.app_id == app.id

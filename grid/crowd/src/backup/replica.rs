@@ -48,11 +48,6 @@ fn copy_of(taken: &Path, to: &Path, how: Replica<'_>) -> Result<Project, BackupE
     write("secret", &secret)?;
     let public = fs::read(&keys.public).map_err(|error| file_error(&keys.public, &error))?;
     write("code_sign_public", &public)?;
-    // Nobody holds an earlier key of a project that is new.
-    let earlier = taken.join("code_sign_earlier");
-    if earlier.exists() {
-        fs::remove_dir_all(&earlier).map_err(|error| file_error(&earlier, &error))?;
-    }
     copy::change(taken, |config| {
         how.url.clone_into(&mut config.project.url);
         config.server.listen.clear();
@@ -85,6 +80,10 @@ fn renew(project: &Project, key: &PrivateKey, keep: &dyn Fn(&str) -> bool) -> Re
                 cause: error.to_string(),
             })?;
         }
+    }
+    // Nobody holds an earlier key of a project that is new.
+    for id in book.keys.scan(database, "id > 0", &[])? {
+        book.keys.remove(id);
     }
     let mut gone = Vec::new();
     for id in book.batches.scan(database, "id > 0", &[])? {

@@ -11,13 +11,13 @@ use serde_json::{Value as Json, json};
 
 use super::{BackupError, file_error};
 use crate::store::{
-    AppRow, AuditRow, BatchRow, CounterRow, Database, FactRow, FileRow, HostRow, HostVersionRow, Kind, NoticeRow,
-    OutputRow, PlatformRow, ResultRow, Row, StoreError, Table, TeamRow, TrickleRow, UnitRow, UserRow, Value,
+    AppRow, AuditRow, BatchRow, CounterRow, Database, FactRow, FileRow, HostRow, HostVersionRow, KeyRow, Kind,
+    NoticeRow, OutputRow, PlatformRow, ResultRow, Row, StoreError, Table, TeamRow, TrickleRow, UnitRow, UserRow, Value,
     VersionRow,
 };
 
 /// All tables.
-const ALL: [&Table; 17] = [
+const ALL: [&Table; 18] = [
     CounterRow::TABLE,
     UserRow::TABLE,
     TeamRow::TABLE,
@@ -35,6 +35,7 @@ const ALL: [&Table; 17] = [
     AuditRow::TABLE,
     NoticeRow::TABLE,
     TrickleRow::TABLE,
+    KeyRow::TABLE,
 ];
 
 /// Rows that are read or written at once.

@@ -9,7 +9,7 @@ use super::question::RpcQuestion;
 use super::rpc::{Begun, low, notice};
 use super::supply::{inputs, outputs};
 use crate::life::{Outcome, ServerState};
-use crate::schedule::{Asker, Catalogue, Estimate, Pick, Reason, Reasons, Resource, choose};
+use crate::schedule::{Asker, Catalogue, Estimate, Pick, Reason, Reasons, Resource, VersionFile, choose};
 use crate::sign::Certificate;
 use crate::store::{HostVersionRow, ResultRow, StoreError, UnitRow};
 use crate::wire::{App, AppVersion, FileInfo, FileRef, Job, Output, Reply, WorkUnitInfo};
@@ -282,16 +282,7 @@ impl Desk<'_> {
             return;
         }
         let files = Catalogue::files_of(row);
-        for file in files.iter().filter_map(|file| self.catalogue.files.get(&file.file)) {
-            add_file(reply, || FileInfo {
-                name: file.name.clone(),
-                urls: vec![self.download(&file.name)],
-                bytes: file.bytes.unsigned_abs(),
-                executable: file.executable,
-                signature: file.signature.clone(),
-                ..FileInfo::default()
-            });
-        }
+        self.describe_files(&files, reply);
         reply.versions.push(AppVersion {
             app: app.to_owned(),
             number: row.number,
@@ -315,6 +306,20 @@ impl Desk<'_> {
                 })
                 .collect(),
         });
+    }
+
+    /// Writes a version's files into a reply.
+    pub(super) fn describe_files(&self, files: &[VersionFile], reply: &mut Reply) {
+        for file in files.iter().filter_map(|file| self.catalogue.files.get(&file.file)) {
+            add_file(reply, || FileInfo {
+                name: file.name.clone(),
+                urls: vec![self.download(&file.name)],
+                bytes: file.bytes.unsigned_abs(),
+                executable: file.executable,
+                signature: file.signature.clone(),
+                ..FileInfo::default()
+            });
+        }
     }
 
     fn download(&self, file: &str) -> String {

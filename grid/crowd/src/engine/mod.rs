@@ -13,6 +13,7 @@ mod due;
 mod effect;
 mod finish;
 mod identify;
+mod keys;
 mod question;
 mod refit;
 mod report;

@@ -79,14 +79,14 @@ impl Desk<'_> {
             reply.messages.push(notice("Invalid or missing account key. Remove this project and add it again."));
             return Ok(Begun { reply, who: None, work: false });
         };
-        self.tell_key(request, &mut reply);
+        let signed = self.tell_key(request, who.host, &mut reply);
         reply.acknowledged = self.report(request, who)?;
         self.take_trickles(request, who, &mut reply);
         self.exchange_preferences(request, who, &mut reply);
         self.tell_aborts(request, who, &mut reply);
         self.tell_files(request, &mut reply);
         self.tell_accelerators(request, &mut reply);
-        let work = self.may_have_work(request, who, &mut reply);
+        let work = signed && self.may_have_work(request, who, &mut reply);
         Ok(Begun { reply, who: Some(who), work })
     }
 
@@ -116,25 +116,6 @@ impl Desk<'_> {
         let links = self.settings.gui_urls.iter();
         reply.gui_urls = links.map(|(name, about, url)| (name.clone(), about.clone(), fill(url))).collect();
         Ok(())
-    }
-
-    /// The code signing key where the client has none, or an earlier one, whose signature of the present one it can check.
-    fn tell_key(&self, request: &Request, reply: &mut Reply) {
-        let plain = |key: &str| key.split_whitespace().collect::<String>();
-        let held = plain(&request.code_sign_key);
-        if held.is_empty() {
-            reply.code_sign_key = Some(self.settings.code_sign_key.clone());
-        } else if held != plain(&self.settings.code_sign_key) {
-            match self.settings.earlier_keys.iter().find(|(key, _)| plain(key) == held) {
-                Some((_, signature)) => {
-                    reply.code_sign_key = Some(self.settings.code_sign_key.clone());
-                    reply.code_sign_key_signature = Some(signature.clone());
-                }
-                None => reply.messages.push(notice(
-                    "This computer holds a code signing key that was never this project's. Remove the project and add it again.",
-                )),
-            }
-        }
     }
 
     fn take_trickles(&mut self, request: &Request, who: Identity, reply: &mut Reply) {

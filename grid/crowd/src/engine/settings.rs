@@ -94,10 +94,8 @@ pub struct Settings {
     pub refits: super::refit::Refits,
     /// Makes upload certificates.
     pub secret: UploadSecret,
-    /// Public code signing key, as clients read it.
+    /// The first public code signing key, as clients read it; later ones are in the database.
     pub code_sign_key: String,
-    /// Earlier public keys, and the signature of the present one by each.
-    pub earlier_keys: Vec<(String, String)>,
     /// Links for the client's window: name, what it says, address with `{user}` and `{host}`.
     pub gui_urls: Vec<(String, String, String)>,
 }

@@ -69,8 +69,6 @@ pub struct Project {
     pub address: Address,
     /// The public code signing key, as clients read it.
     pub code_sign_key: String,
-    /// Earlier keys, each with its signature of the present one.
-    pub earlier_keys: Vec<(String, String)>,
     secret: [u8; 32],
 }
 
@@ -101,8 +99,7 @@ impl Project {
         let code_sign_key = fs::read_to_string(&key_path).map_err(|error| file_error(&key_path, &error))?;
         PublicKey::parse(&code_sign_key)
             .map_err(|error| ProjectError::Key { path: key_path, cause: error.to_string() })?;
-        let earlier_keys = earlier_keys(&dir.join("code_sign_earlier"))?;
-        Ok(Project { dir: dir.to_owned(), config, address, code_sign_key, earlier_keys, secret })
+        Ok(Project { dir: dir.to_owned(), config, address, code_sign_key, secret })
     }
 
     /// Opens the database for writing.
@@ -201,7 +198,6 @@ impl Project {
             refits: Refits { share: scheduler.refit_share, secret: self.derived(b"refits"), ..Refits::default() },
             secret: self.upload_secret(),
             code_sign_key: self.code_sign_key.clone(),
-            earlier_keys: self.earlier_keys.clone(),
             gui_urls: self.gui_urls(),
         }
     }
@@ -216,23 +212,4 @@ impl Project {
             link("Project", "What this project does", ""),
         ]
     }
-}
-
-/// Pairs of files `N` and `N.signature`, by name.
-fn earlier_keys(folder: &Path) -> Result<Vec<(String, String)>, ProjectError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(file_error(folder, &error)),
-    };
-    let mut keys = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| file_error(folder, &error))?.path();
-        if path.extension().is_some() {
-            continue;
-        }
-        let read = |path: &Path| fs::read_to_string(path).map_err(|error| file_error(path, &error));
-        keys.push((read(&path)?, read(&path.with_extension("signature"))?));
-    }
-    Ok(keys)
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{AppRow, Database, FileRow, PlatformRow, Row, StoreError, VersionRow};
+use super::keys::Keys;
+use crate::store::{AppRow, Database, FileRow, KeyRow, PlatformRow, Row, StoreError, VersionRow};
 
 /// A file of a version, as its row's JSON has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Catalogue {
     pub files: HashMap<String, FileRow>,
     /// Platforms that get no work.
     pub paused: HashSet<String>,
+    /// Code signing keys.
+    pub keys: Keys,
 }
 
 impl Catalogue {
@@ -52,6 +55,7 @@ impl Catalogue {
             versions: versions.into_iter().map(|row| (row.id, row)).collect(),
             files: files.into_iter().map(|row| (row.name.clone(), row)).collect(),
             paused: platforms.into_iter().map(|row| row.name).collect(),
+            keys: Keys::of(all::<KeyRow>(database, "id > 0")?),
         })
     }
 

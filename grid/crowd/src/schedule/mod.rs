@@ -8,12 +8,14 @@ mod catalogue;
 mod choose;
 mod class;
 mod estimate;
+mod keys;
 mod queue;
 
 pub use catalogue::{Catalogue, VersionFile};
 pub use choose::{Asker, Pick, Rules, choose};
 pub use class::redundancy_class;
 pub use estimate::{Estimate, Resource, best_version, usual_flops};
+pub use keys::{Keys, Step};
 pub use queue::{Queue, Unit, Waiting};
 
 use std::collections::BTreeMap;

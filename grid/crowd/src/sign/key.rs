@@ -129,8 +129,13 @@ impl PublicKey {
 
     /// Whether a signature is of these contents by this key.
     pub fn verifies(&self, contents: &[u8], signature: &str) -> bool {
+        self.verifies_md5(&md5_hex(contents), signature)
+    }
+
+    /// Whether a signature is of contents with this hexadecimal MD5 by this key.
+    pub fn verifies_md5(&self, md5: &str, signature: &str) -> bool {
         let signature = bytes_of(signature).unwrap_or_default();
-        self.0.verify(Pkcs1v15Sign::new_unprefixed(), md5_hex(contents).as_bytes(), &signature).is_ok()
+        self.0.verify(Pkcs1v15Sign::new_unprefixed(), md5.as_bytes(), &signature).is_ok()
     }
 }
 

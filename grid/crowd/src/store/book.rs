@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::database::{Database, Place, StoreError};
 use super::machine::{FileRow, HostRow, HostVersionRow};
-use super::people::{AuditRow, FactRow, NoticeRow, TeamRow, TrickleRow, UserRow};
+use super::people::{AuditRow, FactRow, KeyRow, NoticeRow, TeamRow, TrickleRow, UserRow};
 use super::row::{Row, Value};
 use super::work::{BatchRow, CounterRow, MOST_OUTPUTS, MOST_RESULTS, OutputRow, ResultRow, UnitRow};
 use super::{AppRow, PlatformRow, VersionRow};
@@ -233,6 +233,8 @@ pub enum Counter {
     Notice = 12,
     /// Of trickles.
     Trickle = 13,
+    /// Of code signing keys.
+    Key = 14,
     /// How often applications, versions, platforms or files were changed.
     Catalogue = 20,
     /// Units that were assimilated, ever.
@@ -290,6 +292,8 @@ pub struct Book {
     pub notices: Ledger<NoticeRow>,
     /// Messages of tasks.
     pub trickles: Ledger<TrickleRow>,
+    /// Code signing keys.
+    pub keys: Ledger<KeyRow>,
     /// Counts.
     pub counters: Ledger<CounterRow>,
 }
@@ -386,6 +390,7 @@ impl Book {
         self.platforms.save(database)?;
         self.audit.save(database)?;
         self.notices.save(database)?;
+        self.keys.save(database)?;
         self.trickles.save(database)
     }
 }

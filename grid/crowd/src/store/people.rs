@@ -125,6 +125,22 @@ row! {
 }
 
 row! {
+    /// A public code signing key.
+    KeyRow in "signing_keys" {
+        /// Number.
+        id: i64,
+        /// The key, as clients read it.
+        body: String,
+        /// The key that came after it; none for the present one.
+        next: Option<i64>,
+        /// This key's signature of that one.
+        signature: String,
+        /// When it came into use here.
+        created: i64,
+    }
+}
+
+row! {
     /// A message between a task and the project.
     TrickleRow in "trickles" {
         /// Number.

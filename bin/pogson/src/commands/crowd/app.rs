@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use pogson_crowd::admin::{Command, NewApp, NewVersion, Way};
 use pogson_crowd::engine::PlacedFile;
-use pogson_crowd::project::{NewKeys, Project};
+use pogson_crowd::project::{Project, private_key};
 use pogson_crowd::schedule::VersionFile;
-use pogson_crowd::sign::PrivateKey;
 use serde_json::Value as Json;
 
 use super::init::keys_of;
@@ -233,14 +232,8 @@ pub(super) struct Build {
 /// # Errors
 /// No private key, files that cannot be read, what the server says.
 pub(super) fn add_version(project: &Project, keys: &Path, build: Build) -> Result<Json, Failure> {
-    let path = NewKeys::of(keys).private;
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::io(&path, &error))?;
-    let key = PrivateKey::parse(&text).map_err(|error| Failure::bad_input(format!("{}: {error}", path.display())))?;
-    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
-    if squeezed(&key.public().text()) != squeezed(&project.code_sign_key) {
-        let why = "it is not the private part of the project's code_sign_public; name its folder by --keys";
-        return Err(Failure::bad_input(format!("{}: {why}", path.display())));
-    }
+    let said = Way::open(project.clone())?.run(Command::Keys)?;
+    let key = private_key(keys, said["key"].as_str().unwrap_or_default())?;
     let mut files = Vec::new();
     for (from, name) in &build.files {
         let placed = project.place(name, from)?;

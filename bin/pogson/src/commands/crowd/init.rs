@@ -1,4 +1,4 @@
-//! `pogson crowd init` and `keys`.
+//! `pogson crowd init`.
 
 use std::path::{Path, PathBuf};
 
@@ -35,26 +35,12 @@ pub struct Args {
     database: Option<String>,
 }
 
-/// Make a pair of code signing keys, in a folder that is no project's
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  pogson crowd keys offline")]
-pub struct KeysArgs {
-    /// Folder for code_sign_private and code_sign_public
-    folder: PathBuf,
-}
-
 #[derive(Serialize)]
 struct Made {
     dir: PathBuf,
     name: String,
     url: String,
     keys: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct MadeKeys {
-    private: PathBuf,
-    public: PathBuf,
 }
 
 /// The folder of a project's keys where nothing else is said.
@@ -90,17 +76,4 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         out.line(format!("code signing keys in {}", keys.display()))?;
     }
     Ok(())
-}
-
-/// Makes keys.
-///
-/// # Errors
-/// Keys that are there.
-pub fn keys(args: KeysArgs, out: &Output) -> Result<(), Failure> {
-    let keys = NewKeys::make(&args.folder)?;
-    if out.is_json() {
-        return out.object(&MadeKeys { private: keys.private, public: keys.public });
-    }
-    out.line(format!("{}: keep this one where nobody reads it", keys.private.display()))?;
-    out.line(format!("{}: for pogson crowd init --public-key", keys.public.display()))
 }

@@ -7,6 +7,7 @@ mod emulate;
 mod export;
 mod galaxy;
 mod init;
+mod keys;
 mod people;
 mod serve;
 mod status;
@@ -39,7 +40,7 @@ pub struct Args {
 #[allow(clippy::large_enum_variant, reason = "one is made in a process's life")]
 enum What {
     Init(init::Args),
-    Keys(init::KeysArgs),
+    Keys(keys::Args),
     Serve(serve::Args),
     Status(status::Args),
     Check(check::Args),
@@ -72,7 +73,7 @@ enum What {
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     match args.what {
         What::Init(args) => init::run(args, out),
-        What::Keys(args) => init::keys(args, out),
+        What::Keys(args) => keys::run(args, out),
         What::Serve(args) => serve::run(args, out),
         What::Status(args) => status::run(args, out),
         What::Check(args) => check::run(args, out),

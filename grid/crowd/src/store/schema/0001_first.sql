@@ -124,4 +124,8 @@ create table trickles (
 );
 create index trickles_open on trickles (host_id) where handled = 0;
 
+create table signing_keys (
+  id bigint primary key, body text not null, next bigint, signature text not null, created bigint not null
+);
+
 insert into schema_version (id, version) values (1, 1);
