@@ -11,6 +11,7 @@ pub mod backup;
 pub mod check;
 pub mod engine;
 pub mod export;
+pub mod import;
 pub mod life;
 pub mod metrics;
 pub mod pages;

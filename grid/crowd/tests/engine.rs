@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use pogson_crowd::account::key_hash;
+use pogson_crowd::account::{AccountSecret, key_hash};
 use pogson_crowd::engine::{
     Clock, Effect, Engine, Judgement, PlacedFile, Question, Refits, RpcQuestion, Settings, Stages, UploadQuestion,
 };
@@ -49,6 +49,7 @@ fn settings() -> Settings {
         keep: 86_400,
         retry: 60,
         refits: Refits::default(),
+        accounts: AccountSecret::new([7; 32]),
         secret: UploadSecret::new([7; 32]),
         code_sign_key: "1024\nab\n.\n".to_owned(),
         gui_urls: Vec::new(),

@@ -4,6 +4,7 @@ use pogson_crowd::admin::AdminError;
 use pogson_crowd::backup::BackupError;
 use pogson_crowd::engine::{DeskError, EngineError};
 use pogson_crowd::export::ExportError;
+use pogson_crowd::import::ImportError;
 use pogson_crowd::project::ProjectError;
 use pogson_crowd::serve::ServeError;
 use pogson_crowd::stats::StatsError;
@@ -73,6 +74,17 @@ impl From<SiteError> for Failure {
     fn from(error: SiteError) -> Failure {
         let class = if matches!(error, SiteError::Refused(_)) { Class::BadInput } else { Class::Failed };
         Failure::new(class, error.to_string())
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Failure {
+        match error {
+            ImportError::Project(error) => error.into(),
+            ImportError::Admin(error) => error.into(),
+            ImportError::Name(_) | ImportError::Nothing(_) => Failure::usage(error.to_string()),
+            ImportError::Source { .. } => Failure::bad_input(error.to_string()),
+        }
     }
 }
 

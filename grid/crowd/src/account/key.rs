@@ -20,6 +20,16 @@ impl AccountSecret {
         self.token("authenticator", &format!("{user} {epoch}"))
     }
 
+    /// The weak account key of a user, by which computers work for the account and nothing else: number and token.
+    pub fn weak(&self, user: i64, epoch: i64) -> String {
+        format!("{user}_{}", self.token("weak", &format!("{user} {epoch}")))
+    }
+
+    /// Whether a weak key's token is that.
+    pub fn is_weak(&self, token: &str, user: i64, epoch: i64) -> bool {
+        self.is_token(token, "weak", &format!("{user} {epoch}"))
+    }
+
     /// A token of 32 hexadecimal digits that nobody can make without the secret, for a purpose and what it is bound to.
     pub fn token(&self, purpose: &str, bound_to: &str) -> String {
         // A secret shorter than a block is a block that ends in zeros (RFC 2104).

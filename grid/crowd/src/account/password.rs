@@ -4,6 +4,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{CustomizedPasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
+use super::former;
 use crate::sign::md5_hex;
 
 /// Why no password was hashed.
@@ -46,6 +47,9 @@ impl Cost {
     /// Whether what a client sent is the password whose hash is kept. Where none is kept a hash is worked out all the same, so that the
     /// time tells nothing of who has an account.
     pub fn verify(self, sent: &str, kept: Option<&str>) -> bool {
+        if let Some(kept) = kept.filter(|kept| former::is_former(kept)) {
+            return former::verify(sent, kept);
+        }
         match kept.and_then(|kept| PasswordHash::new(kept).ok()) {
             Some(kept) => Argon2::default().verify_password(sent.as_bytes(), &kept).is_ok(),
             None => {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::PlacedFile;
+use crate::import::{FormerHost, FormerTeam, FormerUser};
 use crate::role::{Fact, NewUnit};
 use crate::schedule::VersionFile;
 use crate::sign::RotationAnswer;
@@ -206,6 +207,37 @@ pub enum Command {
     Keys,
     /// A new code signing key, with all files signed by it.
     KeysInstall(RotationAnswer),
+    /// Keys of a BOINC project: the present one, and those before with their signatures of it.
+    ImportKeys {
+        /// Keys and signatures.
+        keys: Vec<(String, String)>,
+    },
+    /// Users of a BOINC project.
+    ImportUsers {
+        /// A word for the project.
+        source: String,
+        /// Users.
+        users: Vec<FormerUser>,
+    },
+    /// Its teams.
+    ImportTeams {
+        /// A word for the project.
+        source: String,
+        /// Teams.
+        teams: Vec<FormerTeam>,
+    },
+    /// Who is in which team.
+    ImportMembers {
+        /// Numbers of users and teams, here.
+        pairs: Vec<(i64, i64)>,
+    },
+    /// Its computers.
+    ImportHosts {
+        /// A word for the project.
+        source: String,
+        /// Computers.
+        hosts: Vec<FormerHost>,
+    },
     /// News for volunteers.
     Notice {
         /// Title.

@@ -2,6 +2,7 @@
 //! database itself.
 
 mod command;
+mod import;
 mod keys;
 mod people;
 mod run;

@@ -98,6 +98,11 @@ pub fn run(place: &Place, command: Command) -> Result<Json, AdminError> {
         Command::StageHere { names, on } => place.stage(&names.iter().map(String::as_str).collect::<Vec<_>>(), on),
         Command::Keys => place.keys(),
         Command::KeysInstall(answer) => place.keys_install(answer),
+        Command::ImportKeys { keys } => place.import_keys(keys),
+        Command::ImportUsers { source, users } => place.import_users(source, users),
+        Command::ImportTeams { source, teams } => place.import_teams(source, teams),
+        Command::ImportMembers { pairs } => place.import_members(pairs),
+        Command::ImportHosts { source, hosts } => place.import_hosts(source, hosts),
         Command::Notice { title, body, user } => place.notice(title, body, user),
     }
 }

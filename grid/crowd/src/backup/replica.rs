@@ -81,6 +81,9 @@ fn renew(project: &Project, key: &PrivateKey, keep: &dyn Fn(&str) -> bool) -> Re
             })?;
         }
     }
+    for id in book.old_keys.scan(database, "id > 0", &[])? {
+        book.old_keys.remove(id);
+    }
     // Nobody holds an earlier key of a project that is new.
     for id in book.keys.scan(database, "id > 0", &[])? {
         book.keys.remove(id);

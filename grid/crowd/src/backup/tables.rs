@@ -12,12 +12,12 @@ use serde_json::{Value as Json, json};
 use super::{BackupError, file_error};
 use crate::store::{
     AppRow, AuditRow, BatchRow, CounterRow, Database, FactRow, FileRow, HostRow, HostVersionRow, KeyRow, Kind,
-    NoticeRow, OutputRow, PlatformRow, ResultRow, Row, StoreError, Table, TeamRow, TrickleRow, UnitRow, UserRow, Value,
-    VersionRow,
+    NoticeRow, OldKeyRow, OutputRow, PlatformRow, ResultRow, Row, StoreError, Table, TeamRow, TrickleRow, UnitRow,
+    UserRow, Value, VersionRow,
 };
 
 /// All tables.
-const ALL: [&Table; 18] = [
+const ALL: [&Table; 19] = [
     CounterRow::TABLE,
     UserRow::TABLE,
     TeamRow::TABLE,
@@ -36,6 +36,7 @@ const ALL: [&Table; 18] = [
     NoticeRow::TABLE,
     TrickleRow::TABLE,
     KeyRow::TABLE,
+    OldKeyRow::TABLE,
 ];
 
 /// Rows that are read or written at once.

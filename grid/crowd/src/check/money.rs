@@ -1,4 +1,4 @@
-//! Credit: what results were granted is what their hosts have, and what hosts have is what their users have.
+//! Credit: what results were granted is what their hosts have, and what hosts have is what their users have, but for what was imported.
 
 use std::collections::HashMap;
 
@@ -18,12 +18,12 @@ pub(super) fn check(people: &People, found: &Found, report: &mut Report) {
         }
         *of_users.entry(*user).or_insert(0) += credit;
     }
-    for (id, credit) in &people.users {
+    for (id, (credit, imported)) in &people.users {
         let hosts = of_users.get(id).copied().unwrap_or(0);
-        if hosts != *credit {
+        if hosts + imported != *credit {
             report.problem(
                 "credit of hosts is credit of users",
-                format!("user {id} has {credit}, and the hosts have {hosts} (millionths)"),
+                format!("user {id} has {credit}, and the hosts have {hosts}, {imported} were imported (millionths)"),
             );
         }
     }

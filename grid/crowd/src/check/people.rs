@@ -7,9 +7,9 @@ use crate::store::{CounterRow, Database, HostRow, StoreError, TeamRow, UserRow};
 
 /// What other rules need of users and hosts.
 pub(super) struct People {
-    /// Credit of users.
-    pub(super) users: HashMap<i64, i64>,
-    /// User, credit, and what of it is of results whose rows are gone.
+    /// Credit of users, and what of it was brought from another project.
+    pub(super) users: HashMap<i64, (i64, i64)>,
+    /// User, credit, and what of it is of results whose rows are gone or that were never here.
     pub(super) hosts: HashMap<i64, (i64, i64, i64)>,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn check(database: &mut dyn Database, report: &mut Report) -> Result<
         if user.team_id.is_some_and(|team| !teams.contains(&team)) {
             report.problem("teams exist", format!("user {} is in a team that does not", user.id));
         }
-        people.users.insert(user.id, user.credit);
+        people.users.insert(user.id, (user.credit, user.imported));
     })?;
     each(database, |host: HostRow| {
         report.hosts += 1;
@@ -37,7 +37,7 @@ pub(super) fn check(database: &mut dyn Database, report: &mut Report) -> Result<
         if !people.users.contains_key(&host.user_id) {
             report.problem("hosts have users", format!("host {} belongs to user {}", host.id, host.user_id));
         }
-        people.hosts.insert(host.id, (host.user_id, host.credit, host.purged_credit));
+        people.hosts.insert(host.id, (host.user_id, host.credit, host.purged_credit + host.imported));
     })?;
     each(database, |counter: CounterRow| {
         let used = match counter.id {

@@ -1,6 +1,8 @@
 //! Who asks: the account by its key, the host by its number, or by its name across projects.
 
+use super::account::Opens;
 use super::desk::Desk;
+use crate::account::is_cpid;
 use crate::life::{Outcome, ServerState};
 use crate::store::{Counter, HostRow, Place, StoreError, Value};
 use crate::wire::Request;
@@ -23,15 +25,8 @@ impl Desk<'_> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) fn identify(
-        &mut self,
-        request: &Request,
-        hash: &str,
-        address: &str,
-    ) -> Result<Option<Identity>, StoreError> {
-        let Some(user) = self.book.users.all().find(|user| user.key_hash == hash).map(|user| user.id) else {
-            return Ok(None);
-        };
+    pub(super) fn identify(&mut self, request: &Request, address: &str) -> Result<Option<Identity>, StoreError> {
+        let Some((user, opens)) = self.user_of_key(&request.authenticator) else { return Ok(None) };
         let known = self.book.hosts.get(request.host).filter(|host| host.user_id == user && host.merged_into.is_none());
         // A count that went back is a copy of a client's folder: two computers with one number.
         let known = known.filter(|host| request.sequence >= host.sequence).map(|host| host.id);
@@ -64,12 +59,26 @@ impl Desk<'_> {
             // A client that is told its number begins to count anew.
             host.sequence = if told { 0 } else { request.sequence };
         }
+        self.take_cpid(user, opens, request);
         // Once an hour is enough to tell who is about.
         let stale = self.book.users.get(user).is_some_and(|row| now - row.seen >= 3600);
         if let Some(row) = stale.then(|| self.book.users.edit(user)).flatten() {
             row.seen = now;
         }
         Ok(Some(Identity { user, host: id, told, seen }))
+    }
+
+    /// A user has one name across projects: clients tell each project the one of the account that was made first.
+    fn take_cpid(&mut self, user: i64, opens: Opens, request: &Request) {
+        let told = &request.cross_project_id;
+        let other = self.book.users.get(user).is_some_and(|row| row.cpid != *told);
+        if other
+            && opens == Opens::All
+            && is_cpid(told)
+            && let Some(row) = self.book.users.edit(user)
+        {
+            row.cpid.clone_from(told);
+        }
     }
 
     /// A host of the user by the name that its client made: one that attached again, or whose first reply was lost.

@@ -76,6 +76,7 @@ impl Desk<'_> {
                 if last {
                     self.tell_signatures(host, reply);
                 } else {
+                    reply.next_rpc_delay = Some(self.settings.request_delay + 10.0);
                     reply
                         .messages
                         .push(low("The project's code signing key changed; tasks come with the next request"));

@@ -5,6 +5,7 @@
 //! changes them in memory, what changed is written, and after the commit each is told its answer. A unit moves on within the
 //! transaction that gave it reason to; nothing is polled but deadlines.
 
+mod account;
 mod assign;
 mod batch;
 mod credit;
@@ -23,6 +24,7 @@ mod settle;
 mod supply;
 mod thread;
 
+pub use account::Opens;
 pub use credit::{average_after, cobblestones};
 pub use desk::{Desk, DeskError};
 pub use effect::{AssimilateJob, Effect, ValidateJob};

@@ -3,8 +3,8 @@
 use super::desk::Desk;
 use super::identify::{IN_PROGRESS, Identity};
 use super::question::RpcQuestion;
-use crate::account::{email_hash, key_hash};
-use crate::store::{Counter, Place, StoreError, TrickleRow, UserRow, Value};
+use crate::account::email_hash;
+use crate::store::{Counter, StoreError, TrickleRow, UserRow, Value};
 use crate::wire::{Message, Priority, Reply, Request, UserFacts};
 
 /// An RPC that was begun in this transaction.
@@ -33,8 +33,8 @@ impl Desk<'_> {
     /// # Errors
     /// [`StoreError`].
     pub(super) fn load_for(&mut self, rpcs: &[&RpcQuestion]) -> Result<(), StoreError> {
-        let hashes: Vec<Value> = rpcs.iter().map(|rpc| Value::Text(key_hash(&rpc.request.authenticator))).collect();
-        self.book.users.load_by(self.database, Place::of("key_hash"), &hashes)?;
+        let keys: Vec<&str> = rpcs.iter().map(|rpc| rpc.request.authenticator.as_str()).collect();
+        self.load_keys(&keys)?;
         let teams: Vec<i64> = self.book.users.all().filter_map(|user| user.team_id).collect();
         self.book.teams.load(self.database, teams)?;
         let hosts: Vec<i64> = rpcs.iter().map(|rpc| rpc.request.host).filter(|&host| host > 0).collect();
@@ -73,7 +73,7 @@ impl Desk<'_> {
             next_rpc_delay: self.settings.next_rpc_delay,
             ..Reply::default()
         };
-        let Some(who) = self.identify(request, &key_hash(&request.authenticator), &rpc.address)? else {
+        let Some(who) = self.identify(request, &rpc.address)? else {
             reply.request_delay = 3600.0;
             reply.next_rpc_delay = None;
             reply.messages.push(notice("Invalid or missing account key. Remove this project and add it again."));

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::account::AccountSecret;
 use crate::schedule::Rules;
 use crate::sign::UploadSecret;
 
@@ -92,6 +93,8 @@ pub struct Settings {
     pub retry: i64,
     /// Which validated units the server does again.
     pub refits: super::refit::Refits,
+    /// Makes account keys.
+    pub accounts: AccountSecret,
     /// Makes upload certificates.
     pub secret: UploadSecret,
     /// The first public code signing key, as clients read it; later ones are in the database.

@@ -12,11 +12,11 @@ use super::frame::{credit, facts, form, link, text};
 use super::lost::send_confirmation;
 use super::person::average;
 use super::site::{Answer, Failure, Fields, Site, View, field};
-use crate::account::{Cost, clean_text, email, key_hash, password_hash, random, user_name};
+use crate::account::{Cost, clean_text, email, is_former, key_hash, password_hash, random, user_name};
 use crate::engine::DeskError;
 use crate::serve::accounts::{add_user, user_by_email};
 use crate::stats::{DELETED_HOST, DELETED_USER, shown_cpid};
-use crate::store::{HostRow, Place, UserRow, Value};
+use crate::store::{HostRow, OldKeyRow, Place, UserRow, Value};
 
 /// Fewest characters of a password.
 pub(super) const LEAST_PASSWORD: usize = 6;
@@ -59,6 +59,31 @@ pub(super) fn edit(
     Ok(())
 }
 
+/// The user whose account a key opens.
+fn user_by_key(view: &mut View<'_>, key: &str) -> Result<Option<UserRow>, Failure> {
+    let hash = [Value::Text(key_hash(key))];
+    if let Some(user) = view.scan::<UserRow>("key_hash = $1", &hash)?.pop() {
+        return Ok(Some(user));
+    }
+    match view.scan::<OldKeyRow>("hash = $1 and weak = 0", &hash)?.pop() {
+        Some(old) => Ok(view.get(old.user_id)?),
+        None => Ok(None),
+    }
+}
+
+/// A password that came from another project is kept as all others are from now on.
+fn renew(view: &View<'_>, user: UserRow, password: &str) -> Result<UserRow, Failure> {
+    if !is_former(&user.password) {
+        return Ok(user);
+    }
+    let salt = random().map_err(|error| Failure::Broken(error.to_string()))?;
+    let sent = password_hash(password, &user.email);
+    let new = Cost::default().hash(&sent, &salt).map_err(|error| Failure::Broken(error.to_string()))?;
+    let kept = new.clone();
+    edit(view, user.id, move |row, _| row.password.clone_from(&kept))?;
+    Ok(UserRow { password: new, ..user })
+}
+
 pub(super) async fn login_form(State(site): State<Site>, headers: HeaderMap) -> Response {
     site.page(headers, |view| {
         let body = html! {
@@ -87,11 +112,17 @@ pub(super) async fn login(
         let user = if key.is_empty() {
             // An address that cannot be one takes as long as one without an account.
             let address = email(field(fields, "email")).unwrap_or_default();
-            let found: Vec<UserRow> = view.scan("email = $1", &[Value::Text(address)])?;
-            let user = found.into_iter().next();
-            fits(fields.get("password").map_or("", String::as_str), user.as_ref()).then_some(user).flatten()
+            let user = view.scan::<UserRow>("email = $1", &[Value::Text(address)])?.pop();
+            if user.is_none() {
+                fits("", None);
+            }
+            let password = fields.get("password").map_or("", String::as_str);
+            match user.filter(|user| fits(password, Some(user))) {
+                Some(user) => Some(renew(view, user, password)?),
+                None => None,
+            }
         } else {
-            view.scan::<UserRow>("key_hash = $1", &[Value::Text(key_hash(key))])?.pop()
+            user_by_key(view, key)?
         };
         let user = user.ok_or_else(|| said("address, password or key is another one"))?;
         Ok(Answer::Session(view.site.session(&user, view.now), "account".to_owned()))
@@ -219,10 +250,14 @@ fn page(view: &mut View<'_>) -> Result<Answer, Failure> {
 }
 
 /// Whether a form has the password of who is logged in, or, of one without a password, the account key.
-pub(super) fn proven(view: &View<'_>, fields: &Fields) -> Result<UserRow, Failure> {
+pub(super) fn proven(view: &mut View<'_>, fields: &Fields) -> Result<UserRow, Failure> {
     let me = view.must()?;
     let given = fields.get("password").map_or("", String::as_str);
-    let good = if me.password.is_empty() { key_hash(given) == me.key_hash } else { fits(given, Some(&me)) };
+    let good = if me.password.is_empty() {
+        user_by_key(view, given)?.is_some_and(|user| user.id == me.id)
+    } else {
+        fits(given, Some(&me))
+    };
     if good { Ok(me) } else { Err(said("the password is another one")) }
 }
 
@@ -269,9 +304,15 @@ pub(super) async fn new_key(State(site): State<Site>, headers: HeaderMap, Form(f
         let (epoch, secret) = (me.key_epoch + 1, view.site.secret.clone());
         let hash = key_hash(&secret.authenticator(me.id, epoch));
         let new = UserRow { key_epoch: epoch, ..me };
-        edit(view, new.id, move |user, _| {
-            user.key_epoch = epoch;
-            user.key_hash.clone_from(&hash);
+        let id = new.id;
+        view.site.web.engine.act(move |desk| {
+            desk.load_users([id])?;
+            desk.forget_old_keys(id)?;
+            if let Some(user) = desk.book.users.edit(id) {
+                user.key_epoch = epoch;
+                user.key_hash.clone_from(&hash);
+            }
+            Ok(())
         })?;
         Ok(Answer::Session(view.site.session(&new, view.now), "account".to_owned()))
     })
@@ -287,6 +328,7 @@ pub(super) async fn delete(State(site): State<Site>, headers: HeaderMap, Form(fi
         let id = me.id;
         view.site.web.engine.act(move |desk| {
             desk.load_users([id])?;
+            desk.forget_old_keys(id)?;
             desk.book.hosts.load_by(desk.database, Place::of("user_id"), &[Value::Int(id)])?;
             let now = desk.now;
             let hosts: Vec<i64> = desk.book.hosts.all().filter(|host| host.user_id == id).map(|host| host.id).collect();
@@ -315,7 +357,7 @@ pub(super) async fn delete(State(site): State<Site>, headers: HeaderMap, Form(fi
 
 /// All that tells of a person goes; credit stays, so that sums stay right.
 fn forget_user(user: &mut UserRow) {
-    let UserRow { id, created, credit, average, average_time, .. } = *user;
+    let UserRow { id, created, credit, imported, average, average_time, .. } = *user;
     *user = UserRow {
         id,
         email: format!("deleted-{id}"),
@@ -324,6 +366,7 @@ fn forget_user(user: &mut UserRow) {
         key_epoch: user.key_epoch + 1,
         created,
         credit,
+        imported,
         average,
         average_time,
         ..UserRow::default()

@@ -113,13 +113,14 @@ pub(super) async fn merge(State(site): State<Site>, headers: HeaderMap, Form(fie
                 host.average_time = desk.now;
                 host.credit += old.credit;
                 host.purged_credit += old.purged_credit;
+                host.imported += old.imported;
                 host.valid += old.valid;
                 host.invalid += old.invalid;
                 host.errors += old.errors;
                 host.created = host.created.min(old.created);
             }
             if let Some(host) = desk.book.hosts.edit(from) {
-                (host.credit, host.purged_credit, host.average) = (0, 0, 0.0);
+                (host.credit, host.purged_credit, host.imported, host.average) = (0, 0, 0, 0.0);
                 host.merged_into = Some(into);
             }
             Ok(())

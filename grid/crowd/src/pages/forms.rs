@@ -35,7 +35,7 @@ const FLAGS: [(&str, &str, bool); 4] = [
 ];
 
 /// Venues that computers can be put to.
-pub(super) const VENUES: [&str; 4] = ["", "home", "work", "school"];
+pub(crate) const VENUES: [&str; 4] = ["", "home", "work", "school"];
 
 fn known(json: &str) -> Vec<(String, String)> {
     serde_json::from_str(json).unwrap_or_default()

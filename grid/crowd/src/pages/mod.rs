@@ -23,6 +23,7 @@ mod tasks;
 mod team;
 mod work;
 
+pub(crate) use forms::VENUES;
 pub use mail::{Letter, deliver};
 pub use section::{Section, Shown};
 pub use site::Site;

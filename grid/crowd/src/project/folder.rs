@@ -196,6 +196,7 @@ impl Project {
             keep: seconds(scheduler.keep_days, 86_400.0),
             retry: 60,
             refits: Refits { share: scheduler.refit_share, secret: self.derived(b"refits"), ..Refits::default() },
+            accounts: self.account_secret(),
             secret: self.upload_secret(),
             code_sign_key: self.code_sign_key.clone(),
             gui_urls: self.gui_urls(),

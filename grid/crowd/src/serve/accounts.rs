@@ -9,8 +9,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::web::{Web, xml};
-use crate::account::{Cost, email, is_password_hash, key_hash, new_cpid, user_name};
-use crate::engine::{Desk, DeskError, EngineError};
+use crate::account::{Cost, email, is_former, is_password_hash, key_hash, new_cpid, user_name};
+use crate::engine::{Desk, DeskError, Engine, EngineError};
 use crate::project::Project;
 use crate::store::{Counter, Place, StoreError, UserRow, Value};
 use crate::wire::{AccountError, ProjectConfig, account_out, error_reply, success};
@@ -34,17 +34,17 @@ pub(super) async fn project_config(State(web): State<Web>) -> Response {
 }
 
 /// Runs what blocks away from the threads that serve.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(EngineError::Ended))
 }
 
-fn answer(outcome: Result<String, AccountError>) -> Response {
+pub(super) fn answer(outcome: Result<String, AccountError>) -> Response {
     xml(outcome.unwrap_or_else(error_reply))
 }
 
-fn may_try(web: &Web, connection: SocketAddr, headers: &HeaderMap) -> Result<(), AccountError> {
+pub(super) fn may_try(web: &Web, connection: SocketAddr, headers: &HeaderMap) -> Result<(), AccountError> {
     let address = web.client(connection, headers);
     let mut limiter = web.limiter.lock().unwrap_or_else(PoisonError::into_inner);
     if limiter.take(address, web.clock.now() as f64) { Ok(()) } else { Err(AccountError::TooMany) }
@@ -72,8 +72,7 @@ async fn look_up(web: Web, fields: HashMap<String, String>) -> Result<String, Ac
         let Some(sent) = sent else {
             return Ok(user.map(|_| success()).ok_or(AccountError::NotFound));
         };
-        let fits = Cost::default()
-            .verify(&sent, user.as_ref().map(|user| user.password.as_str()).filter(|text| !text.is_empty()));
+        let fits = verified(&engine, user.as_ref(), &sent)?;
         Ok(match user {
             None => Err(AccountError::NotFound),
             Some(_) if !fits => Err(AccountError::BadPassword),
@@ -122,7 +121,7 @@ async fn create_one(web: Web, fields: HashMap<String, String>) -> Result<String,
         Ok(match made {
             Ok(key) => Ok(account_out(&key)),
             // One who has an account may ask for it in this way, too.
-            Err(user) if Cost::default().verify(&sent, Some(&user.password)) => {
+            Err(user) if verified(&engine, Some(&user), &sent)? => {
                 Ok(account_out(&secret.authenticator(user.id, user.key_epoch)))
             }
             Err(_) => Err(AccountError::NotUnique),
@@ -130,6 +129,26 @@ async fn create_one(web: Web, fields: HashMap<String, String>) -> Result<String,
     })
     .await
     .map_err(|_: EngineError| AccountError::Unavailable)?
+}
+
+/// Whether what a client sent is the user's password. One that came from another project is kept as all others are from then on.
+pub(super) fn verified(engine: &Engine, user: Option<&UserRow>, sent: &str) -> Result<bool, EngineError> {
+    let kept = user.map(|user| user.password.clone()).filter(|text| !text.is_empty());
+    if !Cost::default().verify(sent, kept.as_deref()) {
+        return Ok(false);
+    }
+    if let (Some(id), Some(old)) = (user.map(|user| user.id), kept.filter(|kept| is_former(kept))) {
+        let salt = crate::account::random().map_err(|_| EngineError::Ended)?;
+        let new = Cost::default().hash(sent, &salt).map_err(|_| EngineError::Ended)?;
+        engine.act(move |desk| {
+            desk.load_users([id])?;
+            if let Some(user) = desk.book.users.edit(id).filter(|user| user.password == old) {
+                user.password.clone_from(&new);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(true)
 }
 
 /// The user of an address.

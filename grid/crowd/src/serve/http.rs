@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::web::Web;
-use super::{accounts, download, scheduler, upload};
+use super::{accounts, download, managers, scheduler, upload};
 
 /// All of a project's addresses, below its path.
 pub(super) fn router(web: Web) -> Router {
@@ -14,6 +14,9 @@ pub(super) fn router(web: Web) -> Router {
         .route("/get_project_config.php", get(accounts::project_config))
         .route("/lookup_account.php", get(accounts::lookup).post(accounts::lookup))
         .route("/create_account.php", get(accounts::create).post(accounts::create))
+        .route("/am_get_info.php", get(managers::get_info).post(managers::get_info))
+        .route("/am_set_info.php", get(managers::set_info).post(managers::set_info))
+        .route("/am_set_host_info.php", get(managers::set_host_info).post(managers::set_host_info))
         .route("/cgi", post(scheduler::rpc))
         .route("/upload/{process}/file_upload_handler", post(upload::upload))
         .route("/download/{name}", get(download::download))

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 mod download;
 mod housekeeping;
 mod http;
+mod managers;
 mod refit;
 mod roles;
 mod scheduler;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::database::{Database, Place, StoreError};
 use super::machine::{FileRow, HostRow, HostVersionRow};
-use super::people::{AuditRow, FactRow, KeyRow, NoticeRow, TeamRow, TrickleRow, UserRow};
+use super::people::{AuditRow, FactRow, KeyRow, NoticeRow, OldKeyRow, TeamRow, TrickleRow, UserRow};
 use super::row::{Row, Value};
 use super::work::{BatchRow, CounterRow, MOST_OUTPUTS, MOST_RESULTS, OutputRow, ResultRow, UnitRow};
 use super::{AppRow, PlatformRow, VersionRow};
@@ -235,6 +235,8 @@ pub enum Counter {
     Trickle = 13,
     /// Of code signing keys.
     Key = 14,
+    /// Of former account keys.
+    OldKey = 15,
     /// How often applications, versions, platforms or files were changed.
     Catalogue = 20,
     /// Units that were assimilated, ever.
@@ -292,6 +294,8 @@ pub struct Book {
     pub notices: Ledger<NoticeRow>,
     /// Messages of tasks.
     pub trickles: Ledger<TrickleRow>,
+    /// Former account keys.
+    pub old_keys: Ledger<OldKeyRow>,
     /// Code signing keys.
     pub keys: Ledger<KeyRow>,
     /// Counts.
@@ -390,6 +394,7 @@ impl Book {
         self.platforms.save(database)?;
         self.audit.save(database)?;
         self.notices.save(database)?;
+        self.old_keys.save(database)?;
         self.keys.save(database)?;
         self.trickles.save(database)
     }

@@ -57,6 +57,8 @@ row! {
         credit: i64,
         /// Of those, granted for results whose rows are gone.
         purged_credit: i64,
+        /// Of those, brought from another project.
+        imported: i64,
         /// Cobblestones a day, decaying.
         average: f64,
         /// When the average was last brought up to date.

@@ -17,7 +17,7 @@ mod work;
 pub use book::{Book, Counter, Ledger};
 pub use database::{Database, Place, StoreError};
 pub use machine::{AppRow, FileRow, HostRow, HostVersionRow, PlatformRow, VersionRow};
-pub use people::{AuditRow, FactRow, KeyRow, NoticeRow, TeamRow, TrickleRow, UserRow};
+pub use people::{AuditRow, FactRow, KeyRow, NoticeRow, OldKeyRow, TeamRow, TrickleRow, UserRow};
 pub use postgres::PostgresDatabase;
 pub use row::{Field, Kind, Row, Table, Value};
 pub use sqlite::SqliteDatabase;

@@ -25,6 +25,8 @@ row! {
         created: i64,
         /// Millionths of a cobblestone, in all.
         credit: i64,
+        /// Of those, brought from another project, but for what came with computers.
+        imported: i64,
         /// Cobblestones a day, decaying.
         average: f64,
         /// When the average was last brought up to date.
@@ -121,6 +123,20 @@ row! {
         title: String,
         /// Text.
         body: String,
+    }
+}
+
+row! {
+    /// An account key that a user brought from another project.
+    OldKeyRow in "old_keys" {
+        /// Number.
+        id: i64,
+        /// SHA-256 of the key, hexadecimal; unique.
+        hash: String,
+        /// User.
+        user_id: i64,
+        /// Whether it serves for computing alone, not for the account.
+        weak: bool,
     }
 }
 

@@ -77,6 +77,15 @@ pub enum AccountError {
     /// No accounts are made.
     #[error("this project makes no new accounts now")]
     Closed,
+    /// The key opens no account.
+    #[error("this key serves computers alone; give the account key")]
+    WeakKey,
+    /// A value that cannot be.
+    #[error("a value is none that it can have")]
+    BadValue,
+    /// XML that is none.
+    #[error("the preferences are no XML")]
+    BadXml,
     /// Too many tries.
     #[error("too many tries; wait a while")]
     TooMany,
@@ -96,6 +105,9 @@ impl AccountError {
             AccountError::BadPassword => -206,
             AccountError::Closed => -208,
             AccountError::TooMany | AccountError::Unavailable => -183,
+            AccountError::WeakKey => -155,
+            AccountError::BadValue => -1,
+            AccountError::BadXml => -112,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod coprocessor;
+mod manager;
 mod node;
 mod reply;
 mod request;
@@ -14,6 +15,7 @@ mod write;
 
 pub use account::{AccountError, ProjectConfig, account_out, error_reply, master_page, success};
 pub use coprocessor::Coprocessor;
+pub use manager::{AccountFacts, account_facts, manager_success, preference_values};
 pub use node::{Node, WireError};
 pub use reply::{Message, Priority, Reply, UserFacts};
 pub use request::{

@@ -6,6 +6,7 @@ mod check;
 mod emulate;
 mod export;
 mod galaxy;
+mod import;
 mod init;
 mod keys;
 mod people;
@@ -56,6 +57,7 @@ enum What {
     Cancel(work::WhichArgs),
     Revalidate(work::RevalidateArgs),
     Export(export::Args),
+    Import(import::Args),
     Backup(backup::Args),
     Restore(backup::RestoreArgs),
     Replica(backup::ReplicaArgs),
@@ -89,6 +91,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Cancel(args) => work::cancel(args, out),
         What::Revalidate(args) => work::revalidate(args, out),
         What::Export(args) => export::run(args, out),
+        What::Import(args) => import::run(args, out),
         What::Backup(args) => backup::run(args, out),
         What::Restore(args) => backup::restore(args, out),
         What::Replica(args) => backup::replica(args, out),

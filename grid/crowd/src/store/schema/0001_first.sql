@@ -7,6 +7,7 @@ create table counters (id bigint primary key, value bigint not null);
 create table users (
   id bigint primary key, email text not null, name text not null, key_hash text not null, key_epoch bigint not null,
   password text not null, cpid text not null, team_id bigint, created bigint not null, credit bigint not null,
+  imported bigint not null,
   average double precision not null, average_time bigint not null, preferences text not null,
   preferences_time double precision not null, project_preferences text not null, venue text not null, country text not null,
   url text not null, consent bigint not null, role text not null, banned_until bigint not null, seen bigint not null
@@ -30,7 +31,7 @@ create table hosts (
   flops double precision not null, iops double precision not null, memory double precision not null,
   disk double precision not null, disk_free double precision not null, os_name text not null, os_version text not null,
   coprocessors text not null, available double precision not null, venue text not null, credit bigint not null,
-  purged_credit bigint not null, average double precision not null, average_time bigint not null, valid bigint not null,
+  purged_credit bigint not null, imported bigint not null, average double precision not null, average_time bigint not null, valid bigint not null,
   invalid bigint not null, errors bigint not null, failures bigint not null, last_valid bigint not null, quarantined bigint not null,
   banned_until bigint not null, merged_into bigint, hidden bigint not null
 );
@@ -123,6 +124,10 @@ create table trickles (
   body text not null, moment bigint not null, handled bigint not null
 );
 create index trickles_open on trickles (host_id) where handled = 0;
+
+create table old_keys (id bigint primary key, hash text not null, user_id bigint not null, weak bigint not null);
+create unique index old_keys_hash on old_keys (hash);
+create index old_keys_user on old_keys (user_id);
 
 create table signing_keys (
   id bigint primary key, body text not null, next bigint, signature text not null, created bigint not null
