@@ -43,8 +43,8 @@ def tables(server):
     done = "units where canonical is not null and assimilation = 2"
     units = server.count(done)
     # Results that were handed out; a unit's results have numbers from 64 times its own.
-    of_unit = f"select count(*) as n from results r join (select id from {done}) u on r.id >= u.id * 64 and r.id < u.id * 64 + 64"
-    took = {int(n): int(count) for n, count in server.rows(f"select n, count(*) from ({of_unit} and r.sent > 0 group by u.id) t group by n")}
+    each = f"select count(*) as n from results where sent > 0 and id / 64 in (select id from {done}) group by id / 64"
+    took = {int(n): int(count) for n, count in server.rows(f"select n, count(*) from ({each}) t group by n")}
     results = server.count("results where sent > 0")
 
     def share(condition):
