@@ -175,7 +175,7 @@ impl Project {
                     done.push(job);
                 }
                 Effect::DeleteInputs { unit, .. } => drop(self.engine.ask(Question::Deleted { unit })),
-                Effect::DeleteOutputs(_) | Effect::Refit(_) => {}
+                Effect::DeleteOutputs(_) | Effect::Refit(_) | Effect::Trickles => {}
             }
         }
         done

@@ -238,6 +238,18 @@ pub enum Command {
         /// Computers.
         hosts: Vec<FormerHost>,
     },
+    /// A message to a task that a computer has.
+    Trickle {
+        /// The task's name.
+        result: String,
+        /// The message.
+        text: String,
+    },
+    /// The last messages of tasks, and to them.
+    Trickles {
+        /// How many.
+        count: i64,
+    },
     /// News for volunteers.
     Notice {
         /// Title.

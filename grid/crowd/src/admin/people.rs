@@ -7,7 +7,7 @@ use crate::account::{Cost, email, password_hash, team_name, user_name};
 use crate::engine::{Desk, DeskError};
 use crate::role::MICRO;
 use crate::serve::accounts::{add_user, refused, user_by_email};
-use crate::store::{Counter, NoticeRow, TeamRow, UserRow};
+use crate::store::{Counter, NoticeRow, TeamRow, TrickleRow, UserRow, Value};
 
 fn no(text: impl Into<String>) -> DeskError {
     DeskError::Refused(text.into())
@@ -135,6 +135,23 @@ impl Place {
             Ok(())
         })?;
         Ok(json!({ "host": id }))
+    }
+
+    pub(super) fn trickle(&self, result: String, text: String) -> Result<Json, AdminError> {
+        let id = self.act(format!("message to {result}"), move |desk| desk.send_trickle(&result, &text))?;
+        Ok(json!({ "id": id }))
+    }
+
+    pub(super) fn trickles(&self, count: i64) -> Result<Json, AdminError> {
+        let rows = self.engine.act(move |desk| {
+            desk.book.trickles.scan(desk.database, "id > 0 order by id desc limit $1", &[Value::Int(count)])?;
+            Ok(desk.book.trickles.all().cloned().collect::<Vec<_>>())
+        })?;
+        let of = |row: &TrickleRow| {
+            json!({ "id": row.id, "down": row.down, "host": row.host_id, "result": row.result_name, "variety": row.variety,
+                    "text": row.body, "time": row.moment, "handled": row.handled })
+        };
+        Ok(json!({ "messages": rows.iter().map(of).collect::<Vec<_>>() }))
     }
 
     pub(super) fn notice(&self, title: String, body: String, user: Option<String>) -> Result<Json, AdminError> {

@@ -103,6 +103,8 @@ pub fn run(place: &Place, command: Command) -> Result<Json, AdminError> {
         Command::ImportTeams { source, teams } => place.import_teams(source, teams),
         Command::ImportMembers { pairs } => place.import_members(pairs),
         Command::ImportHosts { source, hosts } => place.import_hosts(source, hosts),
+        Command::Trickle { result, text } => place.trickle(result, text),
+        Command::Trickles { count } => place.trickles(count),
         Command::Notice { title, body, user } => place.notice(title, body, user),
     }
 }

@@ -208,6 +208,6 @@ pub(super) fn unit_of(effect: &Effect) -> Option<i64> {
         Effect::Validate(job) => Some(job.unit),
         Effect::Assimilate(job) => Some(job.unit),
         Effect::DeleteInputs { unit, .. } => Some(*unit),
-        Effect::DeleteOutputs(_) | Effect::Refit(_) => None,
+        Effect::DeleteOutputs(_) | Effect::Refit(_) | Effect::Trickles => None,
     }
 }

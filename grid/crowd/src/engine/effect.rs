@@ -51,6 +51,8 @@ pub enum Effect {
         /// The files' names.
         files: Vec<String>,
     },
+    /// Tasks sent messages.
+    Trickles,
     /// Delete outputs.
     DeleteOutputs(Vec<OutputRow>),
     /// Do the unit again.

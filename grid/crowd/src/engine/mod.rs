@@ -23,6 +23,7 @@ mod settings;
 mod settle;
 mod supply;
 mod thread;
+mod trickle;
 
 pub use account::Opens;
 pub use credit::{average_after, cobblestones};

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::identify::{IN_PROGRESS, Identity};
 use super::question::RpcQuestion;
 use crate::account::email_hash;
-use crate::store::{Counter, StoreError, TrickleRow, UserRow, Value};
+use crate::store::{StoreError, UserRow, Value};
 use crate::wire::{Message, Priority, Reply, Request, UserFacts};
 
 /// An RPC that was begun in this transaction.
@@ -82,6 +82,7 @@ impl Desk<'_> {
         let signed = self.tell_key(request, who.host, &mut reply);
         reply.acknowledged = self.report(request, who)?;
         self.take_trickles(request, who, &mut reply);
+        self.tell_trickles(who.host, &mut reply)?;
         self.exchange_preferences(request, who, &mut reply);
         self.tell_aborts(request, who, &mut reply);
         self.tell_files(request, &mut reply);
@@ -116,26 +117,6 @@ impl Desk<'_> {
         let links = self.settings.gui_urls.iter();
         reply.gui_urls = links.map(|(name, about, url)| (name.clone(), about.clone(), fill(url))).collect();
         Ok(())
-    }
-
-    fn take_trickles(&mut self, request: &Request, who: Identity, reply: &mut Reply) {
-        for (name, text) in &request.trickles {
-            let id = self.book.next(Counter::Trickle);
-            let variety = crate::wire::Node::parse(format!("<t>{text}</t>").as_bytes(), "t")
-                .map_or(String::new(), |node| node.text_of("variety").to_owned());
-            let row = TrickleRow {
-                id,
-                down: false,
-                host_id: who.host,
-                result_name: name.clone(),
-                variety,
-                body: text.chars().take(65_536).collect(),
-                moment: self.now,
-                handled: false,
-            };
-            self.book.trickles.insert(row);
-        }
-        reply.trickles_stored = !request.trickles.is_empty();
     }
 
     /// The newer of the client's preferences and the account's goes to the other.

@@ -196,7 +196,7 @@ fn stage(effect: &Effect) -> Option<usize> {
         Effect::Validate(_) => Some(0),
         Effect::Assimilate(_) => Some(1),
         Effect::DeleteInputs { .. } => Some(2),
-        Effect::DeleteOutputs(_) | Effect::Refit(_) => None,
+        Effect::DeleteOutputs(_) | Effect::Refit(_) | Effect::Trickles => None,
     }
 }
 

@@ -217,4 +217,6 @@ pub struct RolePrograms {
     pub assimilator: Option<Program>,
     /// Does some validated units again; none: nobody does.
     pub refitter: Option<Program>,
+    /// Hears what running tasks say; none: it is stored alone.
+    pub listener: Option<Program>,
 }

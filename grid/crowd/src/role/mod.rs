@@ -6,10 +6,12 @@ mod again;
 pub mod command;
 mod facts;
 mod generator;
+mod listener;
 
 pub use again::{Again, Keeper, Refitter};
 pub use facts::{Fact, Facts};
 pub use generator::{Generator, InputFile, MICRO, NewFile, NewUnit, OutputFile, Supply};
+pub use listener::{Listener, Message, Reply};
 
 use crate::life::Trouble;
 

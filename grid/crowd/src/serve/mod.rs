@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 mod download;
 mod housekeeping;
 mod http;
+mod listening;
 mod managers;
 mod refit;
 mod roles;

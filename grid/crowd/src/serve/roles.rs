@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::project::Project;
-use crate::role::command::{CommandAssimilator, CommandGenerator, CommandRefitter, CommandValidator};
+use crate::role::command::{CommandAssimilator, CommandGenerator, CommandListener, CommandRefitter, CommandValidator};
 use crate::role::{
-    Assimilator, Fact, Facts, Finished, Generator, Keeper, Outputs, Refitter, RoleError, UnitFacts, Validator,
+    Assimilator, Fact, Facts, Finished, Generator, Keeper, Listener, Outputs, Refitter, RoleError, UnitFacts, Validator,
 };
 use crate::store::{Database, FactRow, Place, Row, StoreError, Value};
 
@@ -20,6 +20,8 @@ pub struct Roles {
     pub generators: Vec<Box<dyn Generator>>,
     /// Compare outputs, by application.
     pub validators: HashMap<String, Arc<dyn Validator>>,
+    /// Hear what running tasks say, by application.
+    pub listeners: HashMap<String, Box<dyn Listener>>,
     /// Take what was agreed on, by application.
     pub assimilators: HashMap<String, Box<dyn Assimilator>>,
     /// Do some validated units again, by application.
@@ -42,6 +44,9 @@ impl Roles {
             if let Some(program) = &programs.validator {
                 let validator = CommandValidator::new(program.clone(), &project.dir, &scratch)?;
                 self.validators.insert(app.clone(), Arc::new(validator));
+            }
+            if let Some(program) = &programs.listener {
+                self.listeners.insert(app.clone(), Box::new(CommandListener::new(program.clone(), &project.dir)?));
             }
             if let Some(program) = &programs.assimilator {
                 let assimilator = CommandAssimilator::new(program.clone(), &project.dir, &scratch)?;

@@ -59,12 +59,13 @@ pub(super) fn start(
     let (to_keep, keep) = unbounded::<AssimilateJob>();
     let (to_delete, delete) = unbounded::<Effect>();
     let (to_refit, refit) = unbounded::<i64>();
+    let (to_hear, told) = unbounded::<()>();
     let own: HashSet<String> = roles.assimilators.keys().cloned().collect();
     let hand_on = move |job: AssimilateJob| {
         let to = if own.contains(&job.facts.app) { &to_assimilate } else { &to_keep };
         to.send(job).map_err(drop)
     };
-    spawn("effects", Box::new(move || route(&effects, &to_validate, hand_on, &to_delete, &to_refit)))?;
+    spawn("effects", Box::new(move || route(&effects, &to_validate, hand_on, &to_delete, &to_refit, &to_hear)))?;
     let validators = Arc::new(roles.validators);
     for number in 0..comparers.max(1) {
         let (workshop, jobs, validators) = (workshop.clone(), validate.clone(), Arc::clone(&validators));
@@ -95,6 +96,9 @@ pub(super) fn start(
             }
         }),
     )?;
+    let (one, mut listeners) = (workshop.clone(), roles.listeners);
+    let read = FactReader::new(workshop.project.database_to_read()?);
+    spawn("listen", Box::new(move || super::listening::listen(&one, &told, &mut listeners, &read)))?;
     let one = workshop.clone();
     spawn("delete", Box::new(move || delete.iter().for_each(|effect| one.delete(&effect))))?;
     let refits = Refits {
@@ -130,6 +134,7 @@ fn route(
     assimilate: impl Fn(AssimilateJob) -> Result<(), ()>,
     delete: &Sender<Effect>,
     refit: &Sender<i64>,
+    hear: &Sender<()>,
 ) {
     for effect in effects {
         // Their threads end after this one.
@@ -137,6 +142,7 @@ fn route(
             Effect::Validate(job) => validate.send(job).map_err(drop),
             Effect::Assimilate(job) => assimilate(job),
             Effect::Refit(unit) => refit.send(unit).map_err(drop),
+            Effect::Trickles => hear.send(()).map_err(drop),
             other => delete.send(other).map_err(drop),
         };
     }
@@ -252,7 +258,7 @@ impl Workshop {
                     }
                 }
             }
-            Effect::Validate(_) | Effect::Assimilate(_) | Effect::Refit(_) => {}
+            Effect::Validate(_) | Effect::Assimilate(_) | Effect::Refit(_) | Effect::Trickles => {}
         }
     }
 

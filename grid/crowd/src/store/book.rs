@@ -237,6 +237,8 @@ pub enum Counter {
     Key = 14,
     /// Of former account keys.
     OldKey = 15,
+    /// Messages that wait for tasks.
+    TrickleDown = 16,
     /// How often applications, versions, platforms or files were changed.
     Catalogue = 20,
     /// Units that were assimilated, ever.

@@ -9,6 +9,7 @@ mod manager;
 mod node;
 mod reply;
 mod request;
+mod trickle;
 mod upload;
 mod work;
 mod write;
@@ -21,6 +22,7 @@ pub use reply::{Message, Priority, Reply, UserFacts};
 pub use request::{
     AnonymousVersion, ClientState, HostInfo, Preferences, ReportedFile, ReportedResult, Request, ResourceRequest,
 };
+pub use trickle::{Trickle, TrickleDown, is_sendable};
 pub use upload::{UploadHeader, UploadRequest, UploadStatus};
 pub use work::{App, AppVersion, FileInfo, FileRef, Job, Output, WorkUnitInfo};
 pub(crate) use write::escaped;

@@ -1,5 +1,6 @@
 //! What a scheduler RPC is answered (`scheduler_reply`; elements in the order that BOINC's scheduler writes them).
 
+use super::trickle::TrickleDown;
 use super::work::{App, AppVersion, FileInfo, Job, WorkUnitInfo};
 use super::write::Writer;
 
@@ -96,6 +97,8 @@ pub struct Reply {
     pub code_sign_key_signature: Option<String>,
     /// Whether messages of tasks were stored.
     pub trickles_stored: bool,
+    /// Messages to tasks.
+    pub trickles: Vec<TrickleDown>,
     /// Sticky files to delete.
     pub deleted_files: Vec<String>,
     /// Accelerators for which there are no applications.
@@ -150,6 +153,9 @@ impl Reply {
         }
         if self.trickles_stored {
             w.flag("message_ack");
+        }
+        for trickle in &self.trickles {
+            trickle.write(&mut w);
         }
         for name in &self.deleted_files {
             w.text("delete_file_info", name);

@@ -2,6 +2,7 @@
 
 use super::coprocessor::{Coprocessor, coprocessors};
 use super::node::{Node, WireError};
+use super::trickle::Trickle;
 
 /// Results, files or other tasks that one request may list: clients hold a thousand tasks at most.
 const MOST_ITEMS: usize = 20_000;
@@ -51,8 +52,8 @@ pub struct Request {
     pub files: Vec<String>,
     /// The host's own application versions, of an anonymous platform.
     pub versions: Vec<AnonymousVersion>,
-    /// Messages of running tasks: result name and text.
-    pub trickles: Vec<(String, String)>,
+    /// Messages of running tasks.
+    pub trickles: Vec<Trickle>,
 }
 
 /// Work wanted for one kind of processor.
@@ -203,7 +204,11 @@ impl Request {
     /// # Errors
     /// [`WireError`]: no request, XML that breaks off, more of it than any client sends, a result without name.
     pub fn parse(bytes: &[u8]) -> Result<Request, WireError> {
-        let node = Node::parse(bytes, "scheduler_request")?;
+        let text = String::from_utf8_lossy(bytes);
+        let taken = super::trickle::take_out(&text);
+        let (text, trickles) =
+            taken.as_ref().map_or((text.as_ref(), &[][..]), |(rest, trickles)| (rest.as_str(), trickles));
+        let node = Node::parse(text.as_bytes(), "scheduler_request")?;
         let positive = |of: &Node, name: &str| of.number(name).unwrap_or(0.0).max(0.0);
         let version = |name: &str| node.whole(name).and_then(|n| u32::try_from(n).ok()).unwrap_or(0).min(9999);
         let results: Vec<ReportedResult> = node.all("result").map(result).collect::<Result<_, _>>()?;
@@ -241,10 +246,7 @@ impl Request {
             lists_others: others.is_some(),
             files: node.all("file_info").map(|file| file.text_of("name").to_owned()).collect(),
             versions: node.get("app_versions").map(versions).unwrap_or_default(),
-            trickles: node
-                .all("msg_from_host")
-                .map(|one| (words(one, "result_name"), one.text_of("text").to_owned()))
-                .collect(),
+            trickles: trickles.to_vec(),
         };
         let items = [request.results.len(), request.others.len(), request.files.len(), request.trickles.len()];
         if items.iter().any(|&count| count > MOST_ITEMS) {

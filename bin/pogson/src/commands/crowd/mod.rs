@@ -13,6 +13,7 @@ mod people;
 mod serve;
 mod status;
 mod task;
+mod trickle;
 mod way;
 mod work;
 
@@ -61,6 +62,7 @@ enum What {
     Backup(backup::Args),
     Restore(backup::RestoreArgs),
     Replica(backup::ReplicaArgs),
+    Trickle(trickle::Args),
     Drain(work::DrainArgs),
     Stage(work::StageArgs),
     #[command(name = "work", hide = true)]
@@ -95,6 +97,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Backup(args) => backup::run(args, out),
         What::Restore(args) => backup::restore(args, out),
         What::Replica(args) => backup::replica(args, out),
+        What::Trickle(args) => trickle::run(args, out),
         What::Drain(args) => work::drain(args, out),
         What::Stage(args) => work::stage(args, out),
         What::Task(args) => task::run(args, out),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::life::{Limits, Trouble};
-use crate::role::{Fact, Finished, InputFile, MICRO, NewFile, NewUnit, OutputFile, UnitFacts};
+use crate::role::{Fact, Finished, InputFile, MICRO, Message, NewFile, NewUnit, OutputFile, UnitFacts};
 use crate::spool::check_name;
 
 /// A unit as programs are told of it.
@@ -68,9 +68,25 @@ pub(super) enum Question<'a> {
         users: Vec<UserLine<'a>>,
         facts: BTreeMap<String, String>,
     },
+    Hear {
+        unit: UnitLine<'a>,
+        result: &'a str,
+        host: i64,
+        user: i64,
+        variety: &'a str,
+        text: &'a str,
+        moment: i64,
+        facts: BTreeMap<String, String>,
+    },
 }
 
 impl<'a> Question<'a> {
+    pub(super) fn hear(message: &'a Message, facts: BTreeMap<String, String>) -> Question<'a> {
+        let Message { unit, result, host, user, variety, text, moment } = message;
+        let (host, user, moment) = (*host, *user, *moment);
+        Question::Hear { unit: UnitLine::of(unit), result, host, user, variety, text, moment, facts }
+    }
+
     pub(super) fn assimilate(
         finished: &'a Finished,
         outputs: Option<&'a [PathBuf]>,
@@ -93,6 +109,7 @@ impl<'a> Question<'a> {
         match self {
             Question::Generate { wanted, .. } => vec![wanted.to_string()],
             Question::Check { outputs, .. } | Question::Refit { outputs, .. } => paths(outputs),
+            Question::Hear { result, variety, .. } => vec![(*result).to_owned(), (*variety).to_owned()],
             Question::Agree { one, other, .. } => [paths(one), paths(other)].concat(),
             Question::Assimilate { outputs, .. } => outputs.map(paths).unwrap_or_default(),
         }
@@ -111,6 +128,9 @@ pub(super) struct Answer {
     pub(super) transient: Option<bool>,
     #[serde(default)]
     pub(super) facts: Vec<FactLine>,
+    /// To the task.
+    #[serde(default)]
+    pub(super) messages: Vec<String>,
     pub(super) fact: Option<FactLine>,
     pub(super) file: Option<FileLine>,
     pub(super) unit: Option<Box<NewUnitLine>>,

@@ -12,7 +12,7 @@ mod roles;
 mod scratch;
 
 pub use again::CommandRefitter;
-pub use roles::{CommandAssimilator, CommandGenerator, CommandValidator};
+pub use roles::{CommandAssimilator, CommandGenerator, CommandListener, CommandValidator};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -7,7 +7,10 @@ use super::line::{Answer, Question, UnitLine};
 use super::pool::{Ended, Pool};
 use super::scratch::{Scratch, Unreadable};
 use super::{Post, Program};
-use crate::role::{Assimilator, Fact, Facts, Finished, Generator, Outputs, RoleError, Supply, UnitFacts, Validator};
+use crate::role::{
+    Assimilator, Fact, Facts, Finished, Generator, Listener, Message, Outputs, Reply, RoleError, Supply, UnitFacts,
+    Validator,
+};
 
 /// Exit code by which a program says that the same question may do later (`sysexits.h`, `EX_TEMPFAIL`).
 const TRY_LATER: i32 = 75;
@@ -25,6 +28,42 @@ pub struct CommandValidator {
 /// Hands outcomes to a program.
 pub struct CommandAssimilator {
     pool: Pool,
+}
+
+/// Hands messages of tasks to a program.
+pub struct CommandListener {
+    pool: Pool,
+}
+
+impl CommandListener {
+    /// A program that runs in `folder`.
+    ///
+    /// # Errors
+    /// [`RoleError::Permanent`]: limits that cannot be, or no command.
+    pub fn new(program: Program, folder: &Path) -> Result<CommandListener, RoleError> {
+        let post = Post::new("listener", program, folder.to_owned(), PathBuf::new())?;
+        Ok(CommandListener { pool: Pool::new(post, 1) })
+    }
+}
+
+impl Listener for CommandListener {
+    fn hear(&mut self, facts: &dyn Facts, message: &Message) -> Result<Reply, RoleError> {
+        let post = &self.pool.post;
+        let question = Question::hear(message, chosen(post, facts)?);
+        let (mut reply, mut answered) = (Reply::default(), false);
+        let ended = self.pool.ask(&question, |answer| {
+            refuse(post, &answer)?;
+            answered |= answer.ok == Some(true);
+            reply.facts.extend(answer.fact.into_iter().chain(answer.facts).map(Fact::from));
+            reply.messages.extend(answer.messages);
+            Ok(true)
+        })?;
+        match ended {
+            Some(ended) => success(post, &ended).map(|()| reply),
+            None if answered => Ok(reply),
+            None => Err(post.trouble("did not say {\"ok\": true}")),
+        }
+    }
 }
 
 impl CommandGenerator {
