@@ -1,6 +1,6 @@
 //! Where sky and grid meet: galaxies on a volunteer server.
 //!
-//! A galaxy is added with its cube and a model library ([`Galaxies::add`]), cut into [`area`]s, and handed out by the
+//! A galaxy is added with its cube and a model library ([`Galaxies::add`]), cut into [areas](pogson_cube::area), and handed out by the
 //! [`GalaxyGenerator`]; the [`GalaxyValidator`] compares what comes back, the [`GalaxyAssimilator`] keeps it, and puts it together
 //! to the file that `pogson fit` would have written.
 

@@ -1,6 +1,6 @@
 //! A BOINC project's people come along: users with keys, passwords and credit, teams, computers, code signing keys.
 //!
-//! They are read from a dump of the project's MySQL database ([`dump`]), or, where none can be had, from its statistics ([`elements`]),
+//! They are read from a dump of the project's MySQL database (`dump`), or, where none can be had, from its statistics (`elements`),
 //! which tell neither addresses nor keys. Both are read once for each table and never held in memory; rows go to the engine some hundred
 //! at a time, through the process that serves the project if one does. All may be done again: what was brought is known.
 
