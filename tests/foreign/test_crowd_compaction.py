@@ -10,7 +10,7 @@ from crowd_server import MOST_OUTPUTS, Crowd
 from powercut import library, open_folder
 from test_crowd_faults import Bench, settle
 
-WANTED, OTHERS = 60, 200
+WANTED, OTHERS = 150, 300
 BYTES = 12000
 
 
@@ -112,12 +112,12 @@ def test_sparse_segments_are_emptied_and_nothing_wanted_is_lost_by_kills(pogson,
         assert sum(full.values()) > (WANTED + 2 * OTHERS) * BYTES
 
         cut_short = 0
-        for _ in range(5):
+        for kill in range(5):
             known = segments(server)
             time.sleep(2.0)
             clock.add(3600)
-            until(lambda: any(size > known.get(name, 0) for name, size in segments(server).items() if name not in full))
-            time.sleep(draw.uniform(0, 0.08))
+            until(lambda: any(size > known.get(name, 0) for name, size in segments(server).items() if name not in full), pause=0.001)
+            time.sleep(draw.uniform(0, 0.02 * kill))
             bench.cut(torn=draw.randrange(10**6))
             start()
             now = places(server)
