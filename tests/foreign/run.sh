@@ -25,6 +25,9 @@ arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
 x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64-posix
 /usr/lib/wine/wine64 wine64
 boinc boinc-client
+pg_lsclusters postgresql
+mariadbd mariadb-server-core
+mysqldump mariadb-client
 openssl openssl
 LIST
 

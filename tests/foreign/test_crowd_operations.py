@@ -216,6 +216,36 @@ def test_two_processes_on_one_database_of_which_the_one_that_leads_is_killed(pog
         base.stop()
 
 
+def test_a_project_goes_on_when_its_database_was_restarted(pogson, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("restarted")
+    for parent in (folder, folder.parent, folder.parent.parent):
+        parent.chmod(0o755)
+    base = Postgres(folder / "postgres")
+    server = Server(pogson.path, folder / "project", base, None, {"scheduler.request_delay": 0.0, "server.disk_reserve": 0, "scheduler.daily_quota": 100000})
+    try:
+        make_app(server)
+        make_units(server, "u", 400)
+        server.start()
+        crowd = Crowd(server, "--hosts", 12, "--rate", 20, "--tasks", 4, "--seconds", 12, "--create", 6, "--output-bytes", 2000)
+        wait_for(lambda: server.count("units where assimilation = 2") > 5, 60)
+        base.stop()
+        time.sleep(1)
+        assert server.process.poll() is None
+        base.start()
+        before = server.count("units where assimilation = 2")
+        wait_for(lambda: server.count("units where assimilation = 2") > before + 20, 60)
+        said = crowd.wait(120)
+        # What failed meanwhile was tried again.
+        assert said["counts"]["reports"] > 0
+        server.run("status", server.folder)
+        server.stop()
+        server.run("check", server.folder, "--deep")
+    finally:
+        if server.process:
+            server.kill()
+        base.stop()
+
+
 def _answers(url):
     try:
         return bool(fetch(url + "get_project_config.php"))

@@ -285,12 +285,10 @@ impl Worker {
             return Ok(Vec::new());
         }
         let (now, began) = (self.clock.now(), Instant::now());
-        if tick && !self.stages.leads.load(Ordering::Relaxed) && self.database.lead()? {
-            tracing::info!("this process makes work, hands outcomes on and deletes from now on");
-            self.stages.leads.store(true, Ordering::Relaxed);
-            self.backlog = [Some(0), Some(0), Some(0)];
-        }
         self.database.begin()?;
+        if tick {
+            self.follow_lead()?;
+        }
         let mut book = Book::default();
         book.load_counters(self.database.as_mut())?;
         self.hear_others(book.count(Counter::Writer, 0));
@@ -369,6 +367,17 @@ impl Worker {
         (self.backlog, self.more_due) = (backlog, more);
         self.hand_on(effects);
         Ok(outcomes)
+    }
+
+    /// Whether this process leads may change: another one ends, or this one's connection did for a while.
+    fn follow_lead(&mut self) -> Result<(), StoreError> {
+        let leads = self.database.lead()?;
+        if self.stages.leads.swap(leads, Ordering::Relaxed) != leads {
+            let what = if leads { "from now on" } else { "no longer" };
+            tracing::info!("this process makes work, hands outcomes on and deletes {what}");
+            self.backlog = [Some(0), Some(0), Some(0)];
+        }
+        Ok(())
     }
 
     /// Where another process changed units or results since this one's last transaction, what this one knows of them is not sure any

@@ -18,6 +18,7 @@ const LOCK: i64 = 235_563_227;
 /// A connection to a project's database.
 pub struct PostgresDatabase {
     client: Client,
+    url: String,
     place: String,
     prepared: HashMap<String, Statement>,
     open: bool,
@@ -42,12 +43,19 @@ impl PostgresDatabase {
     /// [`StoreError`].
     pub fn open_to_read(url: &str) -> Result<PostgresDatabase, StoreError> {
         let place = without_password(url);
-        let client = Client::connect(url, NoTls).map_err(|error| said(&place, &error))?;
-        let mut database = PostgresDatabase { client, place, prepared: HashMap::new(), open: false, leads: false };
-        // All that is asked in a hurry has an index. The planner guesses that a range of keys is a two-hundredth of its table, and
-        // keeps plans that it made while tables were empty: either way it would read the whole table for a few rows.
-        database.run("set client_min_messages = warning; set enable_seqscan = off")?;
-        Ok(database)
+        let client = connect(url, &place)?;
+        Ok(PostgresDatabase { client, url: url.to_owned(), place, prepared: HashMap::new(), open: false, leads: false })
+    }
+
+    /// Connects anew where the connection was lost between transactions: what is asked next is answered once the server is back.
+    fn awake(&mut self) -> Result<(), StoreError> {
+        if !self.open && self.client.is_closed() {
+            self.client = connect(&self.url, &self.place)?;
+            self.prepared.clear();
+            self.leads = false;
+            tracing::info!(database = %self.place, "connected again");
+        }
+        Ok(())
     }
 
     fn migrate(&mut self) -> Result<(), StoreError> {
@@ -80,6 +88,7 @@ impl PostgresDatabase {
     }
 
     fn rows(&mut self, text: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Vec<Value>>, StoreError> {
+        self.awake()?;
         let statement = self.prepare(text)?;
         let rows = self.client.query(&statement, values).map_err(|error| said(&self.place, &error))?;
         rows.iter().map(|row| (0..row.len()).map(|at| self.value(row, at)).collect()).collect()
@@ -113,6 +122,16 @@ impl PostgresDatabase {
         let arrays: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(AsRef::as_ref).collect();
         self.execute(text, &arrays)
     }
+}
+
+/// A connection as all of them are set.
+fn connect(url: &str, place: &str) -> Result<Client, StoreError> {
+    let mut client = Client::connect(url, NoTls).map_err(|error| said(place, &error))?;
+    // All that is asked in a hurry has an index. The planner guesses that a range of keys is a two-hundredth of its table, and
+    // keeps plans that it made while tables were empty: either way it would read the whole table for a few rows.
+    let settings = "set client_min_messages = warning; set enable_seqscan = off";
+    client.batch_execute(settings).map_err(|error| said(place, &error))?;
+    Ok(client)
 }
 
 /// The values of a column.
@@ -162,11 +181,13 @@ fn references(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
 
 impl Database for PostgresDatabase {
     fn begin(&mut self) -> Result<(), StoreError> {
+        self.awake()?;
         self.open = true;
         self.run(&format!("begin; select pg_advisory_xact_lock({LOCK})"))
     }
 
     fn snapshot(&mut self) -> Result<(), StoreError> {
+        self.awake()?;
         self.open = true;
         self.run("begin isolation level repeatable read read only")
     }
