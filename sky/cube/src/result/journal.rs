@@ -186,7 +186,9 @@ pub fn join(paths: &[PathBuf]) -> Result<ResultFile, ResultError> {
         // Where each may stand is seen when the whole is written.
         all.try_for_each(|record| check(record, &part.facts, (u32::MAX, u32::MAX)))?;
         let Some(whole) = &mut joined else {
-            joined = Some(part);
+            // A part's areas are not the whole's, but where people are named in them.
+            let crowd = part.crowd.filter(|crowd| !crowd.users.is_empty());
+            joined = Some(ResultFile { crowd, ..part });
             continue;
         };
         identity::compare(path, &part.facts, &whole.facts).map_err(|fault| match fault {
