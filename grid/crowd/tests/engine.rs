@@ -318,6 +318,22 @@ fn what_a_host_lost_is_sent_again() {
 }
 
 #[test]
+fn a_host_that_loses_a_task_again_and_again_does_not_keep_it_for_ever() {
+    let project = Project::new(AppRow::default());
+    project.supply(1, Limits::default());
+    let host = project.rpc(1, 0, 0, WORK).new_host.unwrap();
+    let mut got = 0;
+    for round in 1..40 {
+        project.clock.0.fetch_add(8640, Ordering::Relaxed);
+        let reply = project.rpc(1, host, round, &format!("{WORK}<other_results></other_results>"));
+        got += reply.jobs.iter().filter(|job| job.name == "unit_0_0").count();
+        assert!(reply.jobs.iter().all(|job| job.deadline > project.clock.0.load(Ordering::Relaxed)));
+    }
+    // It has a day, and at most one more: the last copy is sent when half a day is left, after 15 tenths.
+    assert_eq!(got, 15);
+}
+
+#[test]
 fn strangers_get_nothing() {
     let project = Project::new(AppRow::default());
     project.supply(1, Limits::default());
