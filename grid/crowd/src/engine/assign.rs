@@ -130,15 +130,16 @@ impl Desk<'_> {
             .collect();
         for row in lost {
             let Some(unit) = self.book.units.get(row.unit()).cloned() else { continue };
-            // A host that loses its tasks again and again does not keep one for ever.
+            // A host that loses its tasks again and again does not keep one for ever: it goes to another after its deadline.
             let deadline = row.deadline.max(self.now + unit.delay / 2);
-            let again = deadline <= row.sent.saturating_add(unit.delay.saturating_mul(2));
+            if deadline > row.sent.saturating_add(unit.delay.saturating_mul(2)) {
+                continue;
+            }
             let estimate = self.estimate_of(&row, rpc, who);
-            let Some(estimate) = estimate.filter(|_| again && !unit.is_decided()) else {
-                let why = if unit.is_decided() { "it is not needed any more" } else { "it goes to another one" };
+            let Some(estimate) = estimate.filter(|_| !unit.is_decided()) else {
                 if let Some(row) = self.book.results.edit(row.id) {
                     (row.state, row.outcome) = (ServerState::Over.number(), Outcome::ClientDetached.number());
-                    row.reason = format!("the computer lost it, and {why}");
+                    row.reason = "the computer lost it, and it is not needed any more".to_owned();
                 }
                 self.touched.insert(unit.id);
                 continue;
