@@ -12,7 +12,7 @@ command -v python3 >/dev/null || tests/setup.sh apt python3 python3-venv || { ec
 
 # Foreign programs: name of a command, and the Debian package that brings it. Their absence skips the tests that drive them.
 while read -r command package; do
-    command -v "$command" >/dev/null && continue
+    command -v "$command" >/dev/null || [ -e "$command" ] && continue
     tests/setup.sh apt "$package" || echo "test-foreign: without $package, the tests that drive it are skipped"
 done <<'LIST'
 mProjExec montage
@@ -29,6 +29,25 @@ pg_lsclusters postgresql
 mariadbd mariadb-server-core
 mysqldump mariadb-client
 openssl openssl
+gcc gcc
+redis-server redis-server
+redis-benchmark redis-tools
+nginx nginx-light
+wrk wrk
+curl curl
+memcached memcached
+iperf3 iperf3
+NPtcp netpipe-tcp
+sockperf sockperf
+haproxy haproxy
+mpicc libopenmpi-dev
+mpirun openmpi-bin
+go golang-go
+javac openjdk-17-jdk-headless
+node nodejs
+strace strace
+ss iproute2
+/usr/lib/python3.11/test/test_socket.py libpython3.11-testsuite
 LIST
 
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

@@ -1,0 +1,54 @@
+"""Programs that use a connection in every way: what they see by the wire is what they see by TCP."""
+
+import pytest
+
+from wire import Tcp, Wire, cases, without_wire
+
+ALL = [(name, case) for name in ("calls", "waits", "ends", "holders", "signals") for case in cases(name)]
+
+
+def transcript(way, program, case, **env):
+    """What both ends said, and what is told beside it."""
+    said = way.run(program, case, env=env, timeout=120).out.decode().splitlines()
+    return [line for line in said if not line.startswith("#")], [line for line in said if line.startswith("#")]
+
+
+def same_both_ways(pogson, tmp_path, program, case, upgrades=True, **env):
+    plain, _ = transcript(Tcp(tmp_path), program, case, **env)
+    wrong = [line for line in plain if "WRONG" in line or "FAILED" in line]
+    assert not wrong and plain, wrong
+    if why := without_wire(pogson):
+        pytest.skip(f"over TCP it is right, but {why}")
+    wire = Wire(pogson, tmp_path)
+    try:
+        carried, beside = transcript(wire, program, case, **env, **({"WIRE_EXPECT": "1"} if upgrades else {}))
+        assert carried == plain
+        if upgrades:
+            assert beside == ["#near upgraded 1"]
+            wire.used(bytes_ring=64)
+        else:
+            assert beside == ["#near upgraded 0"]
+            wire.unused()
+    finally:
+        wire.close()
+
+
+@pytest.mark.parametrize(("name", "case"), ALL, ids=[f"{name}-{case}" for name, case in ALL])
+def test_a_program_sees_by_the_wire_what_it_sees_by_tcp(pogson, tmp_path, compiled, name, case):
+    same_both_ways(pogson, tmp_path, compiled / name, case)
+
+
+@pytest.mark.parametrize("case", cases("calls"))
+def test_programs_with_checked_calls_see_the_same(pogson, tmp_path, compiled, case):
+    same_both_ways(pogson, tmp_path, compiled / "calls_fortified", case)
+
+
+@pytest.mark.parametrize(("name", "case"), [
+    ("calls", "every_pair"), ("waits", "epoll_edge_both_ways"), ("ends", "closed_with_bytes_unread"), ("holders", "fork_per_connection"),
+])
+def test_connections_of_version_6_see_the_same(pogson, tmp_path, compiled, name, case):
+    same_both_ways(pogson, tmp_path, compiled / name, case, WIRE_FAMILY="6")
+
+
+def test_a_static_program_stays_on_tcp_and_works(pogson, tmp_path, compiled):
+    same_both_ways(pogson, tmp_path, compiled / "calls_static", "every_pair", upgrades=False)
