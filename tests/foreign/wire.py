@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -126,7 +127,10 @@ class Wire(Tcp):
     def __init__(self, pogson, folder, *options):
         super().__init__(folder)
         self.pogson, self.options = pogson, options
-        self.socket = self.folder / "wire.sock"
+        # In a folder that other users may enter, unlike pytest's.
+        self.place = Path(tempfile.mkdtemp(prefix="wire-"))
+        self.place.chmod(0o755)
+        self.socket = self.place / "wire.sock"
         self.preload = os.environ.get("POGSON_WIRE_PRELOAD")
         self.daemon = None
         self.serve_wire()
@@ -176,6 +180,7 @@ class Wire(Tcp):
     def close(self):
         super().close()
         end(self.daemon)
+        shutil.rmtree(self.place, ignore_errors=True)
 
 
 def end(one):
