@@ -1,10 +1,52 @@
 //! Lets unmodified programs talk through shared memory: the calls of the C library that concern sockets, in front of its own.
+//!
+//! The program's descriptor stays the TCP socket that it made. Once a connection proves busy, the daemon is asked whether its
+//! other end is on this node too ([`session`]); if so, each direction goes over to a ring at a byte of its own choice
+//! ([`upgrade`], [`pogson_ring::switch`]). From then on [`send`] and [`receive`] move the bytes, and [`poll`] and [`set`] say what
+//! a descriptor is ready for. What cannot leave TCP stays there.
 
-#![allow(dead_code, reason = "hooks of sockets use these")]
-
+mod block;
+mod caller;
+mod connection;
 mod critical;
+mod descriptors;
+mod gather;
+mod hooks;
+mod kernel;
+mod liveness;
+mod lock;
 mod next;
+mod poll;
+mod pool;
 mod process;
+mod readiness;
+mod receive;
+mod send;
+mod session;
+mod set;
 mod signal;
+mod slab;
+mod sleep;
 mod sys;
+mod tcp;
 mod thread;
+mod upgrade;
+mod waiter;
+
+/// Makes everything ready, before the program begins.
+extern "C" fn open() {
+    hooks::prepare();
+    block::BLOCKS.open();
+    connection::CONNECTIONS.open();
+    slab::PARTIES.open();
+    slab::SLABS.open();
+    set::SETS.open();
+    set::ENTRIES.open();
+    sleep::open();
+    session::open();
+    descriptors::open();
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static OPEN: extern "C" fn() = open;

@@ -9,6 +9,8 @@ use core::mem::MaybeUninit;
 /// What a thread knows about itself; zeros at its start.
 #[repr(C)]
 pub(crate) struct Thread {
+    /// The kernel's number of it, 0 until asked.
+    pub(crate) id: Cell<u32>,
     /// Critical sections that it is in.
     pub(crate) depth: Cell<u32>,
     /// Whether a signal was put off until it is in none.

@@ -1,0 +1,247 @@
+//! read, write, send, recv.
+
+use super::answer;
+use crate::{gather::Gather, next::next, receive, send};
+use libc::{c_int, c_void, iovec, size_t, sockaddr, socklen_t, ssize_t};
+
+/// Hooks of the `next!` calls of this file.
+pub(crate) fn prepare() {
+    real::read::look_up();
+    real::write::look_up();
+    real::readv::look_up();
+    real::writev::look_up();
+    real::recv::look_up();
+    real::send::look_up();
+    real::recvfrom::look_up();
+    real::sendto::look_up();
+}
+
+mod real {
+    use super::*;
+    next!(fn read(fd: c_int, buffer: *mut c_void, length: size_t) -> ssize_t);
+    next!(fn write(fd: c_int, buffer: *const c_void, length: size_t) -> ssize_t);
+    next!(fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t);
+    next!(fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t);
+    next!(fn recv(fd: c_int, buffer: *mut c_void, length: size_t, flags: c_int) -> ssize_t);
+    next!(fn send(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int) -> ssize_t);
+    next!(fn recvfrom(fd: c_int, buffer: *mut c_void, length: size_t, flags: c_int, from: *mut sockaddr, room: *mut socklen_t) -> ssize_t);
+    next!(fn sendto(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int, to: *const sockaddr, bytes: socklen_t) -> ssize_t);
+}
+
+/// Receives by the way of `fd`; `plain` calls the C library.
+///
+/// # Safety
+/// `parts` is what the program gave.
+#[inline]
+pub(super) unsafe fn receive_by(
+    fd: c_int,
+    parts: *const iovec,
+    count: usize,
+    flags: c_int,
+    plain: impl Fn() -> ssize_t,
+) -> ssize_t {
+    if flags & libc::MSG_ERRQUEUE != 0 {
+        return plain();
+    }
+    match receive::way(fd) {
+        receive::Way::Plain => plain(),
+        receive::Way::Tcp(permit) => {
+            let outcome = plain();
+            permit.end(if flags & (libc::MSG_PEEK | libc::MSG_OOB) == 0 { outcome } else { 0 });
+            outcome
+        }
+        receive::Way::Ring(connection, ring) => {
+            // SAFETY: the caller's promise.
+            let into = unsafe { Gather::new(parts, count) };
+            answer(into.and_then(|mut into| receive::by_ring(connection, &ring, fd, &mut into, flags)))
+        }
+    }
+}
+
+/// Sends by the way of `fd`; `plain` calls the C library.
+///
+/// # Safety
+/// `parts` is what the program gave.
+#[inline]
+pub(super) unsafe fn send_by(
+    fd: c_int,
+    parts: *const iovec,
+    count: usize,
+    flags: c_int,
+    plain: impl Fn() -> ssize_t,
+) -> ssize_t {
+    match send::way(fd) {
+        send::Way::Plain => plain(),
+        send::Way::Tcp(permit) => {
+            let outcome = plain();
+            permit.end(outcome);
+            outcome
+        }
+        send::Way::Ring(connection, ring) => {
+            // SAFETY: the caller's promise.
+            let from = unsafe { Gather::new(parts, count) };
+            answer(from.and_then(|mut from| send::by_ring(connection, &ring, fd, &mut from, flags)))
+        }
+    }
+}
+
+fn one(buffer: *const c_void, length: size_t) -> iovec {
+    iovec { iov_base: buffer.cast_mut(), iov_len: length.min(isize::MAX as usize) }
+}
+
+/// read(2).
+///
+/// # Safety
+/// As read asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn read(fd: c_int, buffer: *mut c_void, length: size_t) -> ssize_t {
+    // SAFETY: what the program gave.
+    unsafe { receive_by(fd, &one(buffer, length), 1, 0, || real::read::call(fd, buffer, length)) }
+}
+
+/// read(2), where the compiler knew the buffer's size.
+///
+/// # Safety
+/// As read asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn __read_chk(fd: c_int, buffer: *mut c_void, length: size_t, room: size_t) -> ssize_t {
+    fits(length, room);
+    // SAFETY: what the program gave.
+    unsafe { read(fd, buffer, length) }
+}
+
+/// write(2).
+///
+/// # Safety
+/// As write asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, length: size_t) -> ssize_t {
+    // SAFETY: what the program gave.
+    unsafe { send_by(fd, &one(buffer, length), 1, 0, || real::write::call(fd, buffer, length)) }
+}
+
+/// readv(2).
+///
+/// # Safety
+/// As readv asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+    // SAFETY: what the program gave.
+    unsafe { receive_by(fd, parts, count as usize, 0, || real::readv::call(fd, parts, count)) }
+}
+
+/// writev(2).
+///
+/// # Safety
+/// As writev asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+    // SAFETY: what the program gave.
+    unsafe { send_by(fd, parts, count as usize, 0, || real::writev::call(fd, parts, count)) }
+}
+
+/// recv(2).
+///
+/// # Safety
+/// As recv asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn recv(fd: c_int, buffer: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
+    // SAFETY: what the program gave.
+    unsafe { receive_by(fd, &one(buffer, length), 1, flags, || real::recv::call(fd, buffer, length, flags)) }
+}
+
+/// recv(2), where the compiler knew the buffer's size.
+///
+/// # Safety
+/// As recv asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn __recv_chk(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: size_t,
+    room: size_t,
+    flags: c_int,
+) -> ssize_t {
+    fits(length, room);
+    // SAFETY: what the program gave.
+    unsafe { recv(fd, buffer, length, flags) }
+}
+
+/// send(2).
+///
+/// # Safety
+/// As send asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn send(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int) -> ssize_t {
+    // SAFETY: what the program gave.
+    unsafe { send_by(fd, &one(buffer, length), 1, flags, || real::send::call(fd, buffer, length, flags)) }
+}
+
+/// recvfrom(2).
+///
+/// # Safety
+/// As recvfrom asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn recvfrom(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: size_t,
+    flags: c_int,
+    from: *mut sockaddr,
+    room: *mut socklen_t,
+) -> ssize_t {
+    let plain = || {
+        // SAFETY: what the program gave.
+        unsafe { real::recvfrom::call(fd, buffer, length, flags, from, room) }
+    };
+    // SAFETY: what the program gave. TCP leaves `from` alone too.
+    unsafe { receive_by(fd, &one(buffer, length), 1, flags, plain) }
+}
+
+/// recvfrom(2), where the compiler knew the buffer's size.
+///
+/// # Safety
+/// As recvfrom asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn __recvfrom_chk(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: size_t,
+    size: size_t,
+    flags: c_int,
+    from: *mut sockaddr,
+    room: *mut socklen_t,
+) -> ssize_t {
+    fits(length, size);
+    // SAFETY: what the program gave.
+    unsafe { recvfrom(fd, buffer, length, flags, from, room) }
+}
+
+/// sendto(2).
+///
+/// # Safety
+/// As sendto asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn sendto(
+    fd: c_int,
+    buffer: *const c_void,
+    length: size_t,
+    flags: c_int,
+    to: *const sockaddr,
+    bytes: socklen_t,
+) -> ssize_t {
+    let plain = || {
+        // SAFETY: what the program gave.
+        unsafe { real::sendto::call(fd, buffer, length, flags, to, bytes) }
+    };
+    // SAFETY: what the program gave. TCP leaves `to` alone too.
+    unsafe { send_by(fd, &one(buffer, length), 1, flags, plain) }
+}
+
+/// What the C library does when a buffer is smaller than what is asked for.
+fn fits(length: size_t, room: size_t) {
+    if length > room {
+        // SAFETY: ends the process, as the check is there to do.
+        unsafe { libc::abort() };
+    }
+}

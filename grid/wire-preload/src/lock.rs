@@ -1,0 +1,58 @@
+//! A lock in memory that several processes may share, for a few instructions at a time. It names its holder, so that who waits can
+//! tell that the holder is dead and take it over; what it guards is written so that a holder may stop at any instruction.
+
+use crate::{caller, critical::Critical, kernel};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Held until dropped; no handler of the program runs meanwhile.
+pub(crate) struct Guard<'a> {
+    word: &'a AtomicU32,
+    _critical: Critical,
+}
+
+/// Takes the lock, which is free when 0.
+#[inline]
+pub(crate) fn lock(word: &AtomicU32) -> Guard<'_> {
+    let critical = Critical::enter();
+    let me = caller::id();
+    if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        wait(word, me);
+    }
+    Guard { word, _critical: critical }
+}
+
+/// Takes the lock if nobody has it.
+pub(crate) fn try_lock(word: &AtomicU32) -> Option<Guard<'_>> {
+    let critical = Critical::enter();
+    word.compare_exchange(0, caller::id(), Ordering::Acquire, Ordering::Relaxed).ok()?;
+    Some(Guard { word, _critical: critical })
+}
+
+#[cold]
+fn wait(word: &AtomicU32, me: u32) {
+    for turn in 0_u32.. {
+        let holder = word.load(Ordering::Relaxed);
+        if holder == 0 {
+            if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        } else if turn < 64 {
+            core::hint::spin_loop();
+        } else if turn < 128 {
+            kernel::yield_now();
+        } else if turn % 64 == 0 && !kernel::thread_lives(holder) {
+            if word.compare_exchange(holder, me, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        } else {
+            let _ = kernel::futex_wait(word, holder, 50_000);
+        }
+    }
+}
+
+impl Drop for Guard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.word.store(0, Ordering::Release);
+    }
+}

@@ -1,0 +1,183 @@
+//! poll, and what is like it.
+
+use crate::{
+    connection::{Connection, Ring, flag},
+    descriptors, kernel, liveness, readiness, receive,
+    sleep::{self, Woken},
+    upgrade,
+    waiter::Waiter,
+};
+use pogson_ring::{layout::fin, want};
+
+/// How long a thread sleeps before it asks whether ends that said they would send no more still live.
+const SLICE_NS: u64 = 100_000_000;
+
+/// Entries that a call may have on the stack; longer ones get memory of their own.
+const FEW: usize = 64;
+
+/// Polls `fds`, of which some may be connections that left TCP. `None`: none is, the C library's own function may do it, in the
+/// permits that `bare` got.
+pub(crate) fn poll(
+    fds: &mut [libc::pollfd],
+    timeout_ns: Option<u64>,
+    mask: Option<&libc::sigset_t>,
+) -> Option<Result<usize, i32>> {
+    let mut rings = false;
+    for one in fds.iter() {
+        if let Some(connection) = descriptors::connection(one.fd) {
+            if let Some(ring) = connection.ring() {
+                upgrade::offer(connection, &ring, one.fd);
+                rings |= ring.looks() || ring.sends();
+            } else if let Some(block) = connection.block() {
+                upgrade::step(connection, block, one.fd);
+            }
+        }
+    }
+    if !rings {
+        return bare(fds, timeout_ns, mask);
+    }
+    if fds.len() <= FEW {
+        let mut places = [libc::pollfd { fd: -1, events: 0, revents: 0 }; FEW + 1];
+        return Some(mixed(fds, &mut places, timeout_ns, mask));
+    }
+    let bytes = (fds.len() + 1) * size_of::<libc::pollfd>();
+    let Some(memory) =
+        kernel::map(bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+    else {
+        return Some(Err(libc::ENOMEM));
+    };
+    // SAFETY: just mapped, as long as needed, zeros are valid, and aligned to a page.
+    let places = unsafe { core::slice::from_raw_parts_mut(memory.cast::<libc::pollfd>(), fds.len() + 1) };
+    let outcome = mixed(fds, places, timeout_ns, mask);
+    // SAFETY: `places` is not used any more.
+    unsafe { kernel::unmap(memory, bytes) };
+    Some(outcome)
+}
+
+/// Polls sockets as they are, with a permit for each connection, so that none leaves TCP meanwhile.
+fn bare(
+    fds: &mut [libc::pollfd],
+    timeout_ns: Option<u64>,
+    mask: Option<&libc::sigset_t>,
+) -> Option<Result<usize, i32>> {
+    if timeout_ns == Some(0) {
+        return None;
+    }
+    let mut entered = 0;
+    let mut all = true;
+    for one in fds.iter() {
+        let block = descriptors::connection(one.fd).and_then(Connection::block);
+        if block.is_some_and(|block| !block.receiving.enter()) {
+            all = false;
+            break;
+        }
+        entered += 1;
+    }
+    // Where one is about to leave TCP in another thread, a short look will do.
+    let outcome = kernel::poll(fds, if all { timeout_ns } else { Some(0) }, mask);
+    for one in fds.iter().take(entered) {
+        if let Some(block) = descriptors::connection(one.fd).and_then(Connection::block) {
+            block.receiving.leave();
+        }
+    }
+    match outcome {
+        Ok(0) if !all => poll(fds, timeout_ns, mask),
+        outcome => Some(outcome),
+    }
+}
+
+fn mixed(
+    fds: &mut [libc::pollfd],
+    places: &mut [libc::pollfd],
+    timeout_ns: Option<u64>,
+    mask: Option<&libc::sigset_t>,
+) -> Result<usize, i32> {
+    let until_ns = timeout_ns.map(|timeout| kernel::now_ns().saturating_add(timeout));
+    let waiter = Waiter::take().ok_or(libc::ENOMEM)?;
+    loop {
+        let armed = sleep::arm_bells();
+        let mut ready = 0;
+        let mut half_closed = false;
+        for (one, place) in fds.iter_mut().zip(places.iter_mut()) {
+            *place = libc::pollfd { fd: one.fd, events: one.events, revents: 0 };
+            one.revents = 0;
+            let Some((_, ring)) = left_tcp(one.fd) else { continue };
+            one.revents = readiness::of(&ring, one.fd, one.events);
+            ready += usize::from(one.revents != 0);
+            half_closed |= ring.rx().ended() & (fin::END | fin::CLOSED) == fin::END;
+            // What comes by the ring is not looked for at the socket, but for its end as long as that is news.
+            let by_ring = pogson_ring::switch::by_ring(ring.entered());
+            let known = ring.flags() & flag::GONE != 0 || ring.rx().ended() != 0;
+            let mut events = if by_ring { 0 } else { one.events & !libc::POLLOUT };
+            if !ring.sends() {
+                events |= one.events & libc::POLLOUT;
+            }
+            if by_ring && !known {
+                events |= libc::POLLRDHUP;
+            }
+            place.events = events;
+            if by_ring && known {
+                place.fd = -1;
+            }
+        }
+        let last = fds.len();
+        places[last] = waiter.entry();
+        let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
+        let slice = if half_closed { Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))) } else { left };
+        let outcome = kernel::poll(&mut places[..=last], if ready > 0 { Some(0) } else { slice }, mask);
+        sleep::disarm_bells(armed);
+        if ready == 0 {
+            outcome?;
+        }
+        let rung = places[last].revents != 0;
+        if rung {
+            waiter.quiet();
+        }
+        let mut total = 0;
+        for (one, place) in fds.iter_mut().zip(places.iter()) {
+            match left_tcp(one.fd) {
+                Some((connection, ring)) => {
+                    if place.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0 || half_closed {
+                        liveness::check(connection, &ring, one.fd);
+                    }
+                    one.revents = readiness::of(&ring, one.fd, one.events);
+                }
+                None => one.revents = place.revents,
+            }
+            total += usize::from(one.revents != 0);
+        }
+        if total > 0 || left == Some(0) {
+            return Ok(total);
+        }
+    }
+}
+
+fn left_tcp(fd: i32) -> Option<(&'static Connection, Ring)> {
+    match descriptors::kind(fd) {
+        descriptors::Kind::Connection(connection) => {
+            let ring = connection.ring()?;
+            (ring.looks() || ring.sends()).then_some((connection, ring))
+        }
+        _ => None,
+    }
+}
+
+/// Waits for bytes of a connection of which some may come by TCP still.
+pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: usize) -> Woken {
+    let Some(waiter) = Waiter::take() else { return Woken::Look };
+    want::want_bell(&ring.own.waiting.data);
+    let armed = sleep::arm_bells();
+    let mut places = [libc::pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }, waiter.entry()];
+    let outcome = if receive::may_go_on(ring, low) {
+        Ok(1)
+    } else {
+        let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
+        kernel::poll(&mut places, left, None)
+    };
+    sleep::disarm_bells(armed);
+    match outcome {
+        Err(libc::EINTR) => Woken::Interrupted,
+        Ok(0) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => Woken::Late,
+        _ => Woken::Look,
+    }
+}

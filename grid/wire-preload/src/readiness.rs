@@ -1,0 +1,93 @@
+//! What a connection that has left TCP, in one direction or both, is ready for, as poll would say it of a socket.
+
+use crate::{
+    connection::{Ring, flag},
+    kernel, send,
+};
+use core::sync::atomic::Ordering;
+use pogson_ring::{layout::fin, switch, want};
+
+const IN: i16 = libc::POLLIN | libc::POLLRDNORM;
+const OUT: i16 = libc::POLLOUT | libc::POLLWRNORM;
+
+/// Events of `wanted` that hold now, and those that are always told. Where something wanted does not hold, the other end has been
+/// told that the bell waits for it before the last look.
+pub(crate) fn of(ring: &Ring, fd: i32, wanted: i16) -> i16 {
+    let now = look(ring, fd, wanted);
+    if now & wanted == wanted {
+        return now;
+    }
+    let mut told = false;
+    if wanted & (IN | libc::POLLRDHUP) != 0 && now & IN == 0 && !want::wants_bell(&ring.own.waiting.data) {
+        want::want_bell(&ring.own.waiting.data);
+        told = true;
+    }
+    if wanted & OUT != 0 && now & OUT == 0 && ring.sends() && !want::wants_bell(&ring.own.waiting.space) {
+        want::want_bell(&ring.own.waiting.space);
+        told = true;
+    }
+    if told { look(ring, fd, wanted) } else { now }
+}
+
+fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
+    let receives = switch::by_ring(ring.entered());
+    let sends = ring.sends();
+    let mut kernel_part = 0;
+    if !receives && wanted & (IN | libc::POLLRDHUP | libc::POLLPRI) != 0 {
+        kernel_part |= IN | libc::POLLRDHUP | libc::POLLPRI;
+    }
+    if !sends {
+        kernel_part |= wanted & OUT;
+    }
+    let mut events = if kernel_part == 0 { 0 } else { kernel::poll_now(fd, kernel_part) };
+    if !receives && events & (IN | libc::POLLRDHUP) != 0 && ends_by_tcp_but_goes_on(ring, fd) {
+        events &= !(IN | libc::POLLRDHUP | libc::POLLHUP);
+    }
+    let said = ring.rx().ended();
+    let flags = ring.flags();
+    let gone = flags & flag::GONE != 0;
+    if said & (fin::END | fin::CLOSED) == fin::END && !gone {
+        crate::liveness::half_closed();
+    }
+    if receives || all_taken_from_tcp(ring) {
+        let low = ring.own.side.low_water.load(Ordering::Relaxed).clamp(1, ring.size);
+        let ended = said & (fin::END | fin::CLOSED) != 0 || gone || flags & flag::BROKEN != 0;
+        if ended {
+            events |= IN | libc::POLLRDHUP;
+        } else if ring.rx().look().map_or(true, |bytes| bytes >= low) || flags & flag::NO_RECEIVING != 0 {
+            events |= IN;
+        }
+    }
+    let over = ring.own.sending.fin.load(Ordering::Relaxed) & fin::END != 0;
+    let closed = said & fin::CLOSED != 0 || gone;
+    if sends {
+        // As the kernel does: room for a few bytes is not worth waking a program.
+        let roomy = ring.tx().unread().map_or(true, |unread| unread <= ring.size - ring.size / 4);
+        if roomy || over || closed {
+            events |= OUT;
+            want::unwant_bell(&ring.own.waiting.space);
+        }
+    }
+    let reset = send::reset(ring) || flags & flag::SENT_IN_VAIN != 0 || flags & flag::BROKEN != 0;
+    if reset {
+        events |= libc::POLLHUP | IN | libc::POLLRDHUP;
+        if flags & flag::RESET_TOLD == 0 && flags & flag::SENT_IN_VAIN == 0 {
+            events |= libc::POLLERR;
+        }
+    }
+    if over && receives && (said & fin::END != 0 || gone) {
+        events |= libc::POLLHUP;
+    }
+    events & (wanted | libc::POLLHUP | libc::POLLERR | libc::POLLNVAL)
+}
+
+/// Whether the socket shows its end, but the other end went on by the ring before it.
+fn ends_by_tcp_but_goes_on(ring: &Ring, fd: i32) -> bool {
+    all_taken_from_tcp(ring) && kernel::unread(fd) == Ok(0)
+}
+
+/// Whether the boundary is known and the socket holds nothing before it.
+fn all_taken_from_tcp(ring: &Ring) -> bool {
+    switch::boundary(ring.peer, ring.entered())
+        .is_some_and(|boundary| boundary.at == ring.own.receiver.by_tcp.load(Ordering::Relaxed))
+}

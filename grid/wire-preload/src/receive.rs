@@ -1,0 +1,290 @@
+//! Receiving.
+
+use crate::{
+    block::Block,
+    connection::{Connection, Ring, flag},
+    descriptors,
+    gather::Gather,
+    kernel, liveness,
+    lock::lock,
+    poll, send,
+    sleep::{self, Which, Woken},
+    upgrade,
+};
+use core::sync::atomic::Ordering;
+use pogson_ring::{layout::fin, switch};
+
+/// How a call goes on.
+pub(crate) enum Way {
+    /// By the C library's own function.
+    Plain,
+    /// By it too, and noted.
+    Tcp(Permit),
+    /// By the socket or the ring, whatever has bytes.
+    Ring(&'static Connection, Ring),
+}
+
+/// A call that receives by TCP, or waits for it, is under way.
+pub(crate) struct Permit(&'static Block);
+
+impl Permit {
+    /// The call is over and took bytes; `outcome` is what it returned.
+    pub(crate) fn end(self, outcome: isize) {
+        if outcome > 0 {
+            self.0.receives(outcome as usize);
+        }
+    }
+
+    /// A call that waits, or only looks at bytes, on `block`.
+    pub(crate) fn to_wait(block: &'static Block) -> Option<Self> {
+        block.receiving.enter().then_some(Self(block))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.receiving.leave();
+    }
+}
+
+/// The way of a receiving call on `fd`.
+#[inline]
+pub(crate) fn way(fd: i32) -> Way {
+    let Some(connection) = descriptors::connection(fd) else { return Way::Plain };
+    if let Some(ring) = connection.ring()
+        && ring.looks()
+    {
+        return Way::Ring(connection, ring);
+    }
+    tcp_way(connection, fd)
+}
+
+fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
+    let Some(block) = connection.block() else { return Way::Plain };
+    loop {
+        match connection.ring() {
+            Some(ring) => {
+                upgrade::offer(connection, &ring, fd);
+                if ring.looks() {
+                    return Way::Ring(connection, ring);
+                }
+            }
+            None => upgrade::step(connection, block, fd),
+        }
+        if let Some(permit) = Permit::to_wait(block) {
+            return Way::Tcp(permit);
+        }
+        kernel::yield_now();
+    }
+}
+
+/// Receives into `into`; the number of bytes, 0 at the end, or an errno.
+pub(crate) fn by_ring(
+    connection: &Connection,
+    ring: &Ring,
+    fd: i32,
+    into: &mut Gather,
+    flags: i32,
+) -> Result<usize, i32> {
+    if flags & libc::MSG_OOB != 0 {
+        return Err(libc::EINVAL);
+    }
+    let serial = connection.serial.load(Ordering::Relaxed);
+    let total = into.left();
+    let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
+    let mut until_ns = None;
+    loop {
+        let step = {
+            let _guard = lock(&ring.own.receiver.lock);
+            if connection.serial.load(Ordering::Relaxed) != serial {
+                return Err(libc::EBADF);
+            }
+            once(connection, ring, fd, into, flags)
+        };
+        let got = total - into.left();
+        match step {
+            Step::Moved => {}
+            Step::End => return Ok(got),
+            Step::Failed(errno) if got == 0 => return Err(errno),
+            Step::Failed(_) => return Ok(got),
+            Step::Nothing => {}
+        }
+        if total == 0 || into.left() == 0 {
+            return Ok(got);
+        }
+        let low = low_water(ring, total);
+        if matches!(step, Step::Moved) && (flags & libc::MSG_PEEK != 0 || (got >= low && !wait_for_all)) {
+            return Ok(got);
+        }
+        if flags & libc::MSG_DONTWAIT != 0 || ring.flags() & flag::NONBLOCK != 0 {
+            if got > 0 {
+                return Ok(got);
+            }
+            if !empty_for_good(connection, ring, fd) {
+                return Err(libc::EAGAIN);
+            }
+            continue;
+        }
+        let timeout_us = ring.own.side.receive_timeout_us.load(Ordering::Relaxed);
+        if timeout_us > 0 && until_ns.is_none() {
+            until_ns = Some(kernel::now_ns() + timeout_us * 1000);
+        }
+        let errno = match wait(connection, ring, fd, until_ns, if got == 0 { low } else { 1 }) {
+            Woken::Look => continue,
+            Woken::Late => libc::EAGAIN,
+            Woken::Interrupted => libc::EINTR,
+        };
+        return if got > 0 { Ok(got) } else { Err(errno) };
+    }
+}
+
+/// SO_RCVLOWAT, as far as it bears on a call for `total` bytes.
+fn low_water(ring: &Ring, total: usize) -> usize {
+    (ring.own.side.low_water.load(Ordering::Relaxed).min(ring.size) as usize).min(total).max(1)
+}
+
+enum Step {
+    Moved,
+    Nothing,
+    End,
+    Failed(i32),
+}
+
+/// Takes what is there, first of the socket up to where the other end left it, then of the ring. The caller has the lock.
+fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Step {
+    let before = into.left();
+    if !switch::by_ring(ring.entered()) {
+        match by_tcp(ring, fd, into, flags) {
+            Tcp::Through => {}
+            Tcp::Step(step) => return step,
+        }
+    }
+    let rx = ring.rx();
+    // Before the bytes: an end holds for all that was published earlier.
+    let said = rx.ended();
+    let gone = ring.flags() & flag::GONE != 0;
+    let wanted = into.left().min(ring.size as usize) as u32;
+    let Ok(available) = rx.available(wanted.max(1)) else {
+        ring.set_flags(flag::BROKEN);
+        return Step::Failed(libc::ECONNRESET);
+    };
+    let bytes = available.min(wanted);
+    if bytes > 0 {
+        if flags & libc::MSG_TRUNC != 0 {
+            into.skip(bytes as usize);
+        } else {
+            // SAFETY: the ring is mapped, and the stretches lie within it.
+            unsafe { into.copy_from(ring.peer_bytes, rx.next(bytes)) };
+        }
+        if flags & libc::MSG_PEEK == 0 {
+            rx.consume(bytes);
+            if rx.worth_waking() {
+                sleep::wake_writer(connection, ring, rx.wake());
+            }
+        }
+        return Step::Moved;
+    }
+    if into.left() < before {
+        return Step::Moved;
+    }
+    if wanted == 0 {
+        return Step::Nothing;
+    }
+    ends(ring, said, gone)
+}
+
+fn ends(ring: &Ring, said: u32, gone: bool) -> Step {
+    if ring.flags() & flag::BROKEN != 0 {
+        return Step::Failed(libc::ECONNRESET);
+    }
+    if said & fin::RESET != 0 || (gone && send::reset(ring)) {
+        if ring.flags() & flag::RESET_TOLD == 0 {
+            ring.set_flags(flag::RESET_TOLD);
+            return Step::Failed(libc::ECONNRESET);
+        }
+        return Step::End;
+    }
+    let ended = said & (fin::END | fin::CLOSED) != 0 || gone || ring.flags() & flag::NO_RECEIVING != 0;
+    if ended { Step::End } else { Step::Nothing }
+}
+
+enum Tcp {
+    /// All bytes of the socket are taken (or looked at): the ring is next.
+    Through,
+    Step(Step),
+}
+
+fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
+    loop {
+        let boundary = switch::boundary(ring.peer, ring.entered());
+        let taken = ring.own.receiver.by_tcp.load(Ordering::Relaxed);
+        let mut most = into.left();
+        if let Some(boundary) = boundary {
+            let Some(left) = boundary.at.checked_sub(taken) else {
+                ring.set_flags(flag::BROKEN);
+                return Tcp::Step(Step::Failed(libc::ECONNRESET));
+            };
+            if left == 0 {
+                switch::enter(ring.own, boundary.epoch);
+                return Tcp::Through;
+            }
+            most = most.min(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+        let mut entries = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; 16];
+        let count = into.entries(most, &mut entries);
+        // SAFETY: a msghdr of zeros is valid.
+        let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+        message.msg_iov = entries.as_mut_ptr();
+        message.msg_iovlen = count as _;
+        let plain = flags & (libc::MSG_PEEK | libc::MSG_TRUNC) | libc::MSG_DONTWAIT;
+        // SAFETY: the entries are the program's own, as it gave them to the call.
+        match unsafe { kernel::receive_message(fd, &raw mut message, plain) } {
+            Ok(0) if most == 0 => return Tcp::Step(Step::Nothing),
+            // Whoever ended by TCP may have gone on by the ring in between.
+            Ok(0) if boundary.is_none() && switch::boundary(ring.peer, ring.entered()).is_some() => {}
+            Ok(0) => return Tcp::Step(Step::End),
+            Ok(bytes) => {
+                into.skip(bytes);
+                if flags & libc::MSG_PEEK != 0 {
+                    let all = boundary.is_some_and(|boundary| boundary.at - taken == bytes as u64);
+                    return if all { Tcp::Through } else { Tcp::Step(Step::Moved) };
+                }
+                ring.own.receiver.by_tcp.store(taken + bytes as u64, Ordering::Relaxed);
+                if into.left() == 0 || boundary.is_none_or(|boundary| boundary.at > taken + bytes as u64) {
+                    return Tcp::Step(Step::Moved);
+                }
+            }
+            Err(libc::EAGAIN) if boundary.is_none() && switch::boundary(ring.peer, ring.entered()).is_some() => {}
+            Err(libc::EAGAIN) => return Tcp::Step(Step::Nothing),
+            Err(errno) => return Tcp::Step(Step::Failed(errno)),
+        }
+    }
+}
+
+/// Whether a receiver that waits for `low` bytes may go on, or has to know of an end. Only for the ring's part.
+pub(crate) fn has_bytes(ring: &Ring, low: usize) -> bool {
+    ring.rx().ended() != 0
+        || ring.rx().look().map_or(true, |bytes| bytes as usize >= low)
+        || ring.flags() & (flag::GONE | flag::NO_RECEIVING) != 0
+        || switch::boundary(ring.peer, ring.entered()).is_some()
+}
+
+/// Whether a receiver of which some bytes may come by TCP still has something new in the ring.
+pub(crate) fn may_go_on(ring: &Ring, low: usize) -> bool {
+    let boundary = switch::boundary(ring.peer, ring.entered());
+    boundary.is_some_and(|boundary| boundary.at == ring.own.receiver.by_tcp.load(Ordering::Relaxed))
+        && has_bytes(ring, low)
+}
+
+fn wait(connection: &Connection, ring: &Ring, fd: i32, until_ns: Option<u64>, low: usize) -> Woken {
+    if switch::by_ring(ring.entered()) {
+        return sleep::wait(connection, ring, fd, Which::Data, until_ns, || has_bytes(ring, low));
+    }
+    poll::wait_for_both(ring, fd, until_ns, low)
+}
+
+/// Nothing is there and the call does not wait. Whether there is something new after all.
+fn empty_for_good(connection: &Connection, ring: &Ring, fd: i32) -> bool {
+    let looks = connection.idle_looks.fetch_add(1, Ordering::Relaxed);
+    looks % 64 == 63 && liveness::check(connection, ring, fd)
+}

@@ -1,0 +1,218 @@
+//! Sending.
+
+use crate::{
+    block::Block,
+    connection::{Connection, Ring, flag},
+    descriptors,
+    gather::Gather,
+    kernel, liveness,
+    lock::lock,
+    sleep::{self, Which, Woken},
+    upgrade,
+};
+use core::sync::atomic::Ordering;
+use pogson_ring::{layout::fin, want};
+
+/// Bytes that are shown to the other end at once, so that it copies while this end does.
+const PIECE: u32 = 64 << 10;
+
+/// How a call goes on.
+pub(crate) enum Way {
+    /// By the C library's own function.
+    Plain,
+    /// By it too, and noted.
+    Tcp(Permit),
+    /// By the ring.
+    Ring(&'static Connection, Ring),
+}
+
+/// A call that sends by TCP is under way.
+pub(crate) struct Permit(&'static Block);
+
+impl Permit {
+    /// The call is over; `outcome` is what it returned.
+    pub(crate) fn end(self, outcome: isize) {
+        if outcome > 0 {
+            self.0.sends(outcome as usize);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.sending.leave();
+    }
+}
+
+/// The way of a sending call on `fd`.
+#[inline]
+pub(crate) fn way(fd: i32) -> Way {
+    let Some(connection) = descriptors::connection(fd) else { return Way::Plain };
+    if let Some(ring) = connection.ring()
+        && ring.sends()
+    {
+        return Way::Ring(connection, ring);
+    }
+    tcp_way(connection, fd)
+}
+
+fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
+    let Some(block) = connection.block() else { return Way::Plain };
+    loop {
+        match connection.ring() {
+            Some(ring) => {
+                upgrade::latch(connection, &ring, fd);
+                if ring.sends() {
+                    return Way::Ring(connection, ring);
+                }
+            }
+            None => upgrade::step(connection, block, fd),
+        }
+        if block.sending.enter() {
+            return Way::Tcp(Permit(block));
+        }
+        kernel::yield_now();
+    }
+}
+
+/// Sends `from` by the ring; the number of bytes or an errno.
+pub(crate) fn by_ring(
+    connection: &Connection,
+    ring: &Ring,
+    fd: i32,
+    from: &mut Gather,
+    flags: i32,
+) -> Result<usize, i32> {
+    if flags & libc::MSG_OOB != 0 {
+        return Err(libc::EOPNOTSUPP);
+    }
+    let serial = connection.serial.load(Ordering::Relaxed);
+    let total = from.left();
+    let tx = ring.tx();
+    let mut until_ns = None;
+    loop {
+        let sent = total - from.left();
+        let wake = {
+            let _guard = lock(&ring.own.sender.lock);
+            if connection.serial.load(Ordering::Relaxed) != serial {
+                return Err(libc::EBADF);
+            }
+            if let Some(errno) = refusal(ring) {
+                drop(_guard);
+                return ended(sent, errno, flags);
+            }
+            if ring.rx().ended() & fin::CLOSED != 0 || ring.flags() & flag::GONE != 0 {
+                // TCP would take the bytes and find out by the answer.
+                ring.set_flags(flag::SENT_IN_VAIN);
+                return Ok(total);
+            }
+            let wanted = from.left().min(PIECE as usize) as u32;
+            let Ok(room) = tx.room(wanted) else {
+                ring.set_flags(flag::BROKEN);
+                return ended_by(sent, libc::ECONNRESET);
+            };
+            let bytes = room.min(wanted);
+            if bytes > 0 {
+                // SAFETY: the ring is mapped for writing, and the stretches lie within it.
+                unsafe { from.copy_into(ring.own_bytes, tx.next(bytes)) };
+                tx.publish(bytes);
+                Some(tx.wake())
+            } else if total == 0 {
+                return Ok(0);
+            } else {
+                None
+            }
+        };
+        if let Some(wake) = wake {
+            sleep::wake_reader(connection, ring, wake);
+            if from.left() == 0 {
+                return Ok(total);
+            }
+            continue;
+        }
+        if flags & libc::MSG_DONTWAIT != 0 || ring.flags() & flag::NONBLOCK != 0 {
+            if !full_for_good(connection, ring, fd) {
+                return ended_by(sent, libc::EAGAIN);
+            }
+            continue;
+        }
+        let timeout_us = ring.own.side.send_timeout_us.load(Ordering::Relaxed);
+        if timeout_us > 0 && until_ns.is_none() {
+            until_ns = Some(kernel::now_ns() + timeout_us * 1000);
+        }
+        match sleep::wait(connection, ring, fd, Which::Space, until_ns, || has_room(ring)) {
+            Woken::Look => {}
+            Woken::Late => return ended_by(sent, libc::EAGAIN),
+            Woken::Interrupted => return ended_by(sent, libc::EINTR),
+        }
+    }
+}
+
+/// Whether a sender that waits for room may go on, or has to know of an end.
+fn has_room(ring: &Ring) -> bool {
+    ring.tx().unread().map_or(true, |unread| unread < ring.size)
+        || ring.rx().ended() & fin::CLOSED != 0
+        || ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0
+        || ring.flags() & flag::GONE != 0
+}
+
+/// The ring is full and the call does not wait: the program is told by its epoll set when there is room. Whether there is
+/// something new after all.
+fn full_for_good(connection: &Connection, ring: &Ring, fd: i32) -> bool {
+    want::want_bell(&ring.own.waiting.space);
+    if has_room(ring) {
+        return true;
+    }
+    let looks = connection.idle_looks.fetch_add(1, Ordering::Relaxed);
+    looks % 64 == 63 && liveness::check(connection, ring, fd)
+}
+
+/// Why nothing can be sent any more, if that is so.
+fn refusal(ring: &Ring) -> Option<i32> {
+    let flags = ring.flags();
+    if ring.own.sending.fin.load(Ordering::Relaxed) & fin::END != 0 {
+        return Some(libc::EPIPE);
+    }
+    if flags & flag::BROKEN != 0 {
+        return Some(libc::ECONNRESET);
+    }
+    if reset(ring) {
+        if flags & flag::RESET_TOLD == 0 {
+            ring.set_flags(flag::RESET_TOLD);
+            return Some(libc::ECONNRESET);
+        }
+        return Some(libc::EPIPE);
+    }
+    (flags & flag::SENT_IN_VAIN != 0).then_some(libc::EPIPE)
+}
+
+/// Whether the other end reset the connection: it said so, or it died with bytes of ours unread.
+pub(crate) fn reset(ring: &Ring) -> bool {
+    ring.rx().ended() & fin::RESET != 0
+        || (ring.flags() & flag::GONE != 0 && ring.sends() && ring.tx().unread().is_ok_and(|unread| unread > 0))
+}
+
+/// What a call returns that was ended by `errno` after `sent` bytes, with the signal that goes with it.
+fn ended(sent: usize, errno: i32, flags: i32) -> Result<usize, i32> {
+    if sent > 0 {
+        return Ok(sent);
+    }
+    if errno == libc::EPIPE && flags & libc::MSG_NOSIGNAL == 0 {
+        kernel::raise(libc::SIGPIPE);
+    }
+    Err(errno)
+}
+
+fn ended_by(sent: usize, errno: i32) -> Result<usize, i32> {
+    if sent > 0 { Ok(sent) } else { Err(errno) }
+}
+
+/// shutdown(SHUT_WR) of a connection that sends by the ring, before that of the socket.
+pub(crate) fn end(connection: &Connection, ring: &Ring) {
+    let wake = {
+        let _guard = lock(&ring.own.sender.lock);
+        ring.tx().end(fin::END);
+        ring.tx().wake()
+    };
+    sleep::wake_reader(connection, ring, wake);
+}

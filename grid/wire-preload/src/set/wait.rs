@@ -1,0 +1,168 @@
+//! Waiting on a set.
+
+use super::{ENTRIES, SETS, Set, bell_token, queue, state};
+use crate::{connection::CONNECTIONS, kernel, liveness, lock::lock, sleep};
+use core::sync::atomic::Ordering;
+use pogson_ring::layout::fin;
+
+/// Longest time that a thread looks before it sleeps.
+const PATIENCE_NS: u32 = 50_000;
+/// How long a thread sleeps before it asks whether ends that said they would send no more still live.
+const SLICE_NS: u64 = 100_000_000;
+
+/// Waits on set `number`; the number of events.
+///
+/// # Safety
+/// `events` is valid for writing `room` events, and `mask` is null or a signal mask.
+pub(crate) unsafe fn wait(
+    number: u32,
+    events: *mut libc::epoll_event,
+    room: i32,
+    timeout_ns: Option<u64>,
+    mask: *const libc::sigset_t,
+) -> Result<usize, i32> {
+    let set = SETS.get(number).ok_or(libc::EBADF)?;
+    if room <= 0 {
+        return Err(libc::EINVAL);
+    }
+    let until_ns = timeout_ns.filter(|timeout| *timeout > 0).map(|timeout| kernel::now_ns().saturating_add(timeout));
+    let mut looked = false;
+    loop {
+        let managed = set.managed.load(Ordering::Acquire) > 0;
+        let mut told = 0;
+        if managed {
+            // SAFETY: the caller's promise.
+            told = unsafe { gather(set, number, events, room as usize) };
+            if told == 0 && timeout_ns != Some(0) && !looked {
+                looked = true;
+                if look(set) {
+                    continue;
+                }
+            }
+        }
+        let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
+        let sleeps = told == 0 && timeout_ns != Some(0);
+        if told == room as usize {
+            return Ok(told);
+        }
+        set.sleepers.fetch_add(1, Ordering::SeqCst);
+        let armed = sleep::arm_bells();
+        let news = sleeps && managed && (queue::stirred(set) || !queue::is_empty(set));
+        let half_closed = managed && liveness::some_half_closed();
+        let time = match (sleeps && !news, half_closed) {
+            (false, _) => Some(0),
+            (true, true) => Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))),
+            (true, false) => left,
+        };
+        // SAFETY: the caller's promise; `told` events are written already.
+        let heard = unsafe {
+            kernel::epoll_wait(set.fd.load(Ordering::Relaxed), events.add(told), room - told as i32, time, mask)
+        };
+        sleep::disarm_bells(armed);
+        set.sleepers.fetch_sub(1, Ordering::SeqCst);
+        match heard {
+            // SAFETY: the kernel wrote as many events there.
+            Ok(heard) => told += unsafe { translate(set, events.add(told), heard) },
+            Err(errno) if told == 0 => return Err(errno),
+            Err(_) => {}
+        }
+        if half_closed {
+            check_all(set);
+        }
+        if told > 0 {
+            return Ok(told);
+        }
+        let managed = set.managed.load(Ordering::Acquire) > 0;
+        if timeout_ns == Some(0) || until_ns.is_some_and(|until| kernel::now_ns() >= until) {
+            // What the kernel said last may have made a connection ready.
+            // SAFETY: the caller's promise.
+            return Ok(if managed { unsafe { gather(set, number, events, room as usize) } } else { 0 });
+        }
+    }
+}
+
+/// # Safety
+/// As of [`wait`].
+unsafe fn gather(set: &Set, number: u32, events: *mut libc::epoll_event, room: usize) -> usize {
+    let _guard = lock(&set.lock);
+    queue::scan(set, number);
+    // SAFETY: the caller's promise.
+    let told = unsafe { queue::harvest(set, events, room) };
+    if set.nested.load(Ordering::Relaxed) != 0 && !queue::is_empty(set) {
+        // Whoever looks at the set from outside has to see that there is more.
+        if let Some(bell) = sleep::bells().next() {
+            kernel::ring(bell);
+        }
+    }
+    told
+}
+
+/// Turns what the kernel said into what the program knows: bells and tokens go, the rest moves up. How many are left.
+///
+/// # Safety
+/// `heard` events were written at `events`.
+unsafe fn translate(set: &Set, events: *mut libc::epoll_event, heard: usize) -> usize {
+    let mut kept = 0;
+    for at in 0..heard {
+        // SAFETY: the caller's promise.
+        let mut event = unsafe { events.add(at).read_unaligned() };
+        let data = event.u64;
+        if data == bell_token() {
+            continue;
+        }
+        if let Some(entry) = ENTRIES.number_at(data).and_then(|number| ENTRIES.get(number)) {
+            let now = entry.state.load(Ordering::Acquire);
+            if now & state::MANAGED != 0 {
+                let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
+                if event.events & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0
+                    && let Some((connection, ring)) =
+                        connection.and_then(|connection| Some((connection, connection.ring()?)))
+                {
+                    liveness::check(connection, &ring, entry.fd.load(Ordering::Relaxed));
+                }
+                let _guard = lock(&set.lock);
+                queue::push(set, entry);
+                continue;
+            }
+            if now & state::TOKEN == 0 {
+                continue;
+            }
+            if entry.events.load(Ordering::Relaxed) & libc::EPOLLONESHOT as u32 != 0 {
+                entry.state.fetch_or(state::DISABLED, Ordering::AcqRel);
+            }
+            event.u64 = entry.data.load(Ordering::Relaxed);
+        }
+        // SAFETY: `kept` is not past `at`.
+        unsafe { events.add(kept).write_unaligned(event) };
+        kept += 1;
+    }
+    kept
+}
+
+/// Asks of all connections whose other end has ended its stream whether it lives.
+fn check_all(set: &Set) {
+    let mut some = false;
+    for entry in (1..=ENTRIES.reach()).filter_map(|number| ENTRIES.get(number)) {
+        let Some(of) = SETS.get(entry.set.load(Ordering::Relaxed)) else { continue };
+        let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
+        let Some((connection, ring)) = connection.and_then(|connection| Some((connection, connection.ring()?))) else {
+            continue;
+        };
+        if ring.rx().ended() & (fin::END | fin::CLOSED) != fin::END {
+            continue;
+        }
+        some = true;
+        if core::ptr::eq(of, set) && liveness::check(connection, &ring, entry.fd.load(Ordering::Relaxed)) {
+            let _guard = lock(&set.lock);
+            queue::push(set, entry);
+        }
+    }
+    if !some {
+        liveness::none_half_closed();
+    }
+}
+
+/// Looks for a while, as long as that has paid on this set.
+fn look(set: &Set) -> bool {
+    sleep::look(&set.patience_ns, &set.waits, PATIENCE_NS, &|| queue::stirred(set))
+}

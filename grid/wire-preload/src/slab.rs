@@ -1,0 +1,322 @@
+//! Slabs and other processes, as this process has them mapped.
+
+use crate::{
+    connection::{CONNECTIONS, Connection, Ring},
+    kernel,
+    pool::{Item, Pool},
+};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use pogson_ring::{
+    layout::{GROUP, Geometry, Head, Slot},
+    protocol::{PAGE_BYTES, Page},
+};
+
+/// Most slots of a slab.
+const SLOTS: usize = 256;
+
+/// A process's page and its eventfd: another's, or one of this process and those that it comes from.
+#[repr(C, align(64))]
+pub(crate) struct Party {
+    link: AtomicU32,
+    /// The daemon's name of the session; 0 for a party that is gone.
+    pub(crate) session: AtomicU64,
+    page: AtomicPtr<Page>,
+    /// Its bell.
+    pub(crate) eventfd: AtomicI32,
+    /// For another process: readable when it is dead; -1 for none.
+    pub(crate) pidfd: AtomicI32,
+    /// Sequence of its bell that was rung.
+    rung: AtomicU64,
+    /// Slabs that are shared with it.
+    slabs: AtomicU32,
+}
+
+// SAFETY: atomics only, of which zeros are valid.
+unsafe impl Item for Party {
+    fn link(&self) -> &AtomicU32 {
+        &self.link
+    }
+}
+
+/// All parties.
+pub(crate) static PARTIES: Pool<Party> = Pool::private(1 << 13);
+
+impl Party {
+    /// Takes over the mapping and the descriptors. `writable`: the page is of this process.
+    pub(crate) fn open(session: u64, page: i32, eventfd: i32, pidfd: i32, writable: bool) -> Option<u32> {
+        let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
+        let mapped = kernel::map(PAGE_BYTES, protection, libc::MAP_SHARED, page)?;
+        let number = PARTIES.take()?;
+        let party = PARTIES.get(number)?;
+        party.page.store(mapped.cast(), Ordering::Relaxed);
+        party.eventfd.store(eventfd, Ordering::Relaxed);
+        party.pidfd.store(pidfd, Ordering::Relaxed);
+        party.rung.store(0, Ordering::Relaxed);
+        party.slabs.store(0, Ordering::Relaxed);
+        party.session.store(session, Ordering::Release);
+        Some(number)
+    }
+
+    /// Its page.
+    #[inline]
+    pub(crate) fn page(&self) -> Option<&'static Page> {
+        let page = self.page.load(Ordering::Relaxed);
+        // SAFETY: mapped by `open`, of atomics, and unmapped only when no slab of the party is left.
+        (!page.is_null()).then(|| unsafe { &*page })
+    }
+
+    /// Rings its bell if it sleeps and was not rung since.
+    #[inline]
+    pub(crate) fn ring(&self) {
+        if self.page().is_some_and(|page| page.bell.must_ring(&self.rung)) {
+            kernel::ring(self.eventfd.load(Ordering::Relaxed));
+            crate::session::count(|counters| &counters.wakes, 1);
+        }
+    }
+
+    /// Whether the process is known to be dead.
+    pub(crate) fn is_dead(&self) -> bool {
+        let pidfd = self.pidfd.load(Ordering::Relaxed);
+        pidfd >= 0 && kernel::poll_now(pidfd, libc::POLLIN) != 0
+    }
+
+    fn close(&self, number: u32) {
+        self.session.store(0, Ordering::Release);
+        for fd in [self.eventfd.swap(-1, Ordering::AcqRel), self.pidfd.swap(-1, Ordering::AcqRel)] {
+            crate::session::close_own(fd);
+        }
+        let page = self.page.swap(core::ptr::null_mut(), Ordering::AcqRel);
+        if !page.is_null() {
+            // SAFETY: no slab of the party is left, so nobody looks at its page.
+            unsafe { kernel::unmap(page.cast(), PAGE_BYTES) };
+        }
+        PARTIES.give_back(number);
+    }
+}
+
+/// One side of a slab.
+#[repr(C, align(64))]
+pub(crate) struct Slab {
+    link: AtomicU32,
+    /// The daemon's name of it, 0 for none, and the side.
+    name: AtomicU64,
+    side: AtomicU32,
+    own: AtomicPtr<u8>,
+    peer: AtomicPtr<u8>,
+    slots: AtomicU32,
+    ring_bytes: AtomicU32,
+    /// Number of the other [`Party`].
+    pub(crate) party: AtomicU32,
+    /// Number of the party of this process whose bell the other side rings.
+    pub(crate) home: AtomicU32,
+    /// Descriptors of the two halves.
+    files: [AtomicI32; 2],
+    /// Connections that have a slot, and threads that sleep in it.
+    users: AtomicU32,
+    /// Connections by slot.
+    connections: [AtomicU32; SLOTS],
+}
+
+// SAFETY: atomics only, of which zeros are valid.
+unsafe impl Item for Slab {
+    fn link(&self) -> &AtomicU32 {
+        &self.link
+    }
+}
+
+/// All slabs.
+pub(crate) static SLABS: Pool<Slab> = Pool::private(1 << 12);
+
+impl Slab {
+    /// Maps the two halves.
+    pub(crate) fn open(
+        name: u64,
+        side: u32,
+        geometry: Geometry,
+        files: [i32; 2],
+        party: u32,
+        home: u32,
+    ) -> Option<u32> {
+        let bytes = geometry.half_bytes();
+        let own = kernel::map(bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, files[0])?;
+        let Some(peer) = kernel::map(bytes, libc::PROT_READ, libc::MAP_SHARED, files[1]) else {
+            // SAFETY: mapped in the line above and known to nobody.
+            unsafe { kernel::unmap(own, bytes) };
+            return None;
+        };
+        let number = SLABS.take()?;
+        let slab = SLABS.get(number)?;
+        slab.side.store(side, Ordering::Relaxed);
+        slab.own.store(own, Ordering::Relaxed);
+        slab.peer.store(peer, Ordering::Relaxed);
+        slab.slots.store(geometry.slots(), Ordering::Relaxed);
+        slab.ring_bytes.store(geometry.ring_bytes(), Ordering::Relaxed);
+        slab.party.store(party, Ordering::Relaxed);
+        slab.home.store(home, Ordering::Relaxed);
+        for (known, file) in slab.files.iter().zip(files) {
+            known.store(file, Ordering::Relaxed);
+        }
+        slab.users.store(0, Ordering::Relaxed);
+        for connection in &slab.connections {
+            connection.store(0, Ordering::Relaxed);
+        }
+        if let Some(party) = PARTIES.get(party) {
+            party.slabs.fetch_add(1, Ordering::AcqRel);
+        }
+        slab.name.store(name, Ordering::Release);
+        Some(number)
+    }
+
+    /// Number of the side of a slab that is mapped already.
+    pub(crate) fn find(name: u64, side: u32) -> Option<u32> {
+        (1..=SLABS.reach()).find(|number| {
+            SLABS.get(*number).is_some_and(|slab| {
+                slab.name.load(Ordering::Acquire) == name && slab.side.load(Ordering::Relaxed) == side
+            })
+        })
+    }
+
+    fn geometry(&self) -> Option<Geometry> {
+        Geometry::new(self.slots.load(Ordering::Relaxed), self.ring_bytes.load(Ordering::Relaxed))
+    }
+
+    /// The words and bytes of `slot`.
+    pub(crate) fn ring(&self, slot: u32) -> Option<Ring> {
+        let geometry = self.geometry().filter(|geometry| slot < geometry.slots())?;
+        let (own, peer) = (self.own.load(Ordering::Relaxed), self.peer.load(Ordering::Relaxed));
+        if own.is_null() || peer.is_null() {
+            return None;
+        }
+        let (words, bytes) = (geometry.slot_offset(slot), geometry.ring_offset(slot));
+        // SAFETY: both halves are mapped with this geometry, slots lie within and are made of atomics.
+        let (own_slot, peer_slot) = unsafe { (&*own.add(words).cast::<Slot>(), &*peer.add(words).cast::<Slot>()) };
+        // SAFETY: the rings lie within the halves too.
+        let (own_bytes, peer_bytes) = unsafe { (own.add(bytes), peer.add(bytes)) };
+        Some(Ring { own: own_slot, peer: peer_slot, own_bytes, peer_bytes, size: geometry.ring_bytes() })
+    }
+
+    /// The beginning of this side's half, whose counters tell the other side what changed.
+    fn own_head(&self) -> Option<&'static Head> {
+        let own = self.own.load(Ordering::Relaxed);
+        // SAFETY: mapped, and the half begins with it.
+        (!own.is_null()).then(|| unsafe { &*own.cast::<Head>() })
+    }
+
+    /// The beginning of the other side's half.
+    #[inline]
+    pub(crate) fn peer_head(&self) -> Option<&'static Head> {
+        let peer = self.peer.load(Ordering::Relaxed);
+        // SAFETY: mapped, and the half begins with it.
+        (!peer.is_null()).then(|| unsafe { &*peer.cast::<Head>() })
+    }
+
+    /// Tells the other process, which waits by its bell, that `slot` changed.
+    pub(crate) fn stir(&self, slot: u32) {
+        let Some(head) = self.own_head() else { return };
+        if let Some(group) = head.group.get((slot / GROUP) as usize) {
+            group.fetch_add(1, Ordering::Relaxed);
+        }
+        head.stir.fetch_add(1, Ordering::Release);
+        if let Some(party) = PARTIES.get(self.party.load(Ordering::Relaxed)) {
+            party.ring();
+        }
+    }
+
+    /// The connection that has `slot`.
+    pub(crate) fn connection(&self, slot: u32) -> Option<&'static Connection> {
+        CONNECTIONS.get(self.connections.get(slot as usize)?.load(Ordering::Acquire))
+    }
+
+    /// Gives `slot` to a connection.
+    pub(crate) fn occupy(&self, slot: u32, connection: u32) {
+        if let Some(known) = self.connections.get(slot as usize) {
+            known.store(connection, Ordering::Release);
+            self.users.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The connection of `slot` is no more in this process.
+    pub(crate) fn vacate(&self, slot: u32) {
+        if let Some(known) = self.connections.get(slot as usize) {
+            known.store(0, Ordering::Release);
+            self.users.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A thread is about to sleep on a word of the slab, which stays mapped until [`Slab::unpin`].
+    pub(crate) fn pin(&self) {
+        self.users.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The thread sleeps no more.
+    pub(crate) fn unpin(&self) {
+        self.users.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Slots.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is a slab, and not a place for one.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.name.load(Ordering::Acquire) != 0
+    }
+
+    fn close(&self, number: u32) {
+        self.name.store(0, Ordering::Release);
+        let bytes = self.geometry().map_or(0, Geometry::half_bytes);
+        for half in [&self.own, &self.peer] {
+            let half = half.swap(core::ptr::null_mut(), Ordering::AcqRel);
+            if !half.is_null() {
+                // SAFETY: no connection has a slot here and no thread sleeps here.
+                unsafe { kernel::unmap(half, bytes) };
+            }
+        }
+        for file in &self.files {
+            crate::session::close_own(file.swap(-1, Ordering::AcqRel));
+        }
+        let party = self.party.swap(0, Ordering::AcqRel);
+        SLABS.give_back(number);
+        if let Some(known) = PARTIES.get(party)
+            && known.slabs.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            known.close(party);
+        }
+    }
+}
+
+/// Gives back what is shared with processes that are dead, where nothing is in use. The caller holds the session's lock.
+pub(crate) fn sweep() {
+    for number in 1..=SLABS.reach() {
+        let Some(slab) = SLABS.get(number).filter(|slab| slab.is_open() && slab.users.load(Ordering::Acquire) == 0)
+        else {
+            continue;
+        };
+        let dead = PARTIES.get(slab.party.load(Ordering::Relaxed)).is_none_or(Party::is_dead);
+        if dead {
+            slab.close(number);
+        }
+    }
+}
+
+/// Numbers of the parties that are this process, or were when it was still its parent.
+pub(crate) fn party_of_session(session: u64) -> Option<u32> {
+    (1..=PARTIES.reach())
+        .find(|number| PARTIES.get(*number).is_some_and(|party| party.session.load(Ordering::Acquire) == session))
+}
+
+/// One of the library's own descriptors has another number now.
+pub(crate) fn renumber(from: i32, to: i32) {
+    for party in (1..=PARTIES.reach()).filter_map(|number| PARTIES.get(number)) {
+        for fd in [&party.eventfd, &party.pidfd] {
+            let _ = fd.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+    for slab in (1..=SLABS.reach()).filter_map(|number| SLABS.get(number)) {
+        for fd in &slab.files {
+            let _ = fd.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Looking, sleeping and waking.
+
+use crate::{
+    connection::{Connection, Ring},
+    kernel, liveness, session,
+    slab::SLABS,
+};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use pogson_ring::{
+    protocol::Page,
+    want::{self, Wake},
+};
+
+/// Longest time that a thread looks before it sleeps.
+const PATIENCE_NS: u32 = 50_000;
+/// How often a connection on which looking was in vain is looked at again, in waits.
+const RETRY_WAITS: u32 = 64;
+/// How long a thread sleeps before it asks whether the other end still lives.
+const SLICE_NS: u64 = 100_000_000;
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// There may be something now.
+    Look,
+    /// The time is over.
+    Late,
+    /// A handler ran.
+    Interrupted,
+}
+
+/// Processors of this thread, and what of the environment bears on looking.
+static PROCESSORS: AtomicU32 = AtomicU32::new(1);
+
+/// Asks once how many processors there are.
+pub(crate) fn open() {
+    PROCESSORS.store(kernel::processors(), Ordering::Relaxed);
+}
+
+/// Wakes the other end's receivers.
+#[inline]
+pub(crate) fn wake_reader(connection: &Connection, ring: &Ring, wake: Wake) {
+    if wake.futex {
+        kernel::futex_wake(&ring.own.sending.bell_data);
+        session::count(|counters| &counters.wakes, 1);
+    }
+    if wake.bell {
+        stir(connection);
+    }
+}
+
+/// Wakes the other end's senders.
+#[inline]
+pub(crate) fn wake_writer(connection: &Connection, ring: &Ring, wake: Wake) {
+    if wake.futex {
+        kernel::futex_wake(&ring.own.receiving.bell_space);
+        session::count(|counters| &counters.wakes, 1);
+    }
+    if wake.bell {
+        stir(connection);
+    }
+}
+
+/// Wakes threads of this side that sleep until there are bytes: they will not come any more. They sleep on a word of the other
+/// side, which this one can wake but not change, so that whoever is just about to sleep finds out a little later.
+pub(crate) fn wake_own(connection: &Connection, ring: &Ring) {
+    kernel::futex_wake(&ring.peer.sending.bell_data);
+    kernel::futex_wake(&ring.peer.receiving.bell_space);
+    crate::set::rouse_all(connection);
+    if let Some(bell) = bells().next() {
+        kernel::ring(bell);
+    }
+}
+
+fn stir(connection: &Connection) {
+    if let Some(slab) = SLABS.get(connection.slab.load(Ordering::Relaxed)) {
+        slab.stir(connection.slot.load(Ordering::Relaxed));
+    }
+}
+
+/// Waits until `ready` on the futex that the other end rings, `which` saying for what.
+///
+/// - `until_ns`: end of the wait on the monotonic clock, `None` for never.
+pub(crate) fn wait(
+    connection: &Connection,
+    ring: &Ring,
+    fd: i32,
+    which: Which,
+    until_ns: Option<u64>,
+    ready: impl Fn() -> bool,
+) -> Woken {
+    if look(&connection.patience_ns, &connection.waits, PATIENCE_NS, &ready) {
+        return Woken::Look;
+    }
+    let (word, bell) = match which {
+        Which::Data => (&ring.own.waiting.data, &ring.peer.sending.bell_data),
+        Which::Space => (&ring.own.waiting.space, &ring.peer.receiving.bell_space),
+    };
+    let slab = SLABS.get(connection.slab.load(Ordering::Relaxed));
+    if let Some(slab) = slab {
+        slab.pin();
+    }
+    let woken = loop {
+        let rung = bell.load(Ordering::Acquire);
+        want::arm(word);
+        if ready() {
+            want::disarm(word);
+            break Woken::Look;
+        }
+        let slice = kernel::now_ns() + SLICE_NS;
+        let slept = kernel::futex_wait_restarting(bell, rung, until_ns.map_or(slice, |until| until.min(slice)));
+        want::disarm(word);
+        match slept {
+            Err(libc::ETIMEDOUT) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => break Woken::Late,
+            Err(libc::ETIMEDOUT) => {
+                if liveness::check(connection, ring, fd) {
+                    break Woken::Look;
+                }
+            }
+            Err(libc::EINTR) => break Woken::Interrupted,
+            _ => break Woken::Look,
+        }
+    };
+    if let Some(slab) = slab {
+        slab.unpin();
+    }
+    woken
+}
+
+/// What a thread waits for.
+#[derive(Clone, Copy)]
+pub(crate) enum Which {
+    /// Bytes to receive.
+    Data,
+    /// Room to send.
+    Space,
+}
+
+/// Looks for a while, as long as that has paid. Whether it did.
+///
+/// - `patience_ns`, `waits`: what is remembered of earlier looks.
+/// - `longest_ns`: the longest time to look.
+pub(crate) fn look(patience_ns: &AtomicU32, waits: &AtomicU32, longest_ns: u32, ready: &impl Fn() -> bool) -> bool {
+    if PROCESSORS.load(Ordering::Relaxed) < 2 {
+        return false;
+    }
+    let mut patience = patience_ns.load(Ordering::Relaxed);
+    if patience == 0 {
+        if waits.fetch_add(1, Ordering::Relaxed) % RETRY_WAITS != 0 {
+            return false;
+        }
+        patience = longest_ns / 4;
+    }
+    let start = kernel::now_ns();
+    let mut before = start;
+    loop {
+        for _ in 0..16 {
+            if ready() {
+                patience_ns.store(longest_ns, Ordering::Relaxed);
+                return true;
+            }
+            core::hint::spin_loop();
+        }
+        let now = kernel::now_ns();
+        // Somebody else needed the processor meanwhile: looking takes it from those that one waits for.
+        let pushed_aside = now - before > 20_000;
+        if pushed_aside || now - start > u64::from(patience) {
+            let less = if pushed_aside { 0 } else { patience / 2 };
+            patience_ns.store(if less < 3_000 { 0 } else { less }, Ordering::Relaxed);
+            return ready();
+        }
+        before = now;
+    }
+}
+
+/// Pages of the bells that this process may sleep by: its own and, after a fork, that of whom it comes from. None is ever removed.
+static HOMES: [AtomicPtr<Page>; 8] = [const { AtomicPtr::new(core::ptr::null_mut()) }; 8];
+
+/// Their eventfds.
+static BELLS: [AtomicI32; 8] = [const { AtomicI32::new(-1) }; 8];
+
+/// From now on this process sleeps by the bell of `page`, `eventfd`, too; whether there was a place left. One thread at a time.
+pub(crate) fn add_home(page: &'static Page, eventfd: i32) -> bool {
+    let free = HOMES.iter().zip(&BELLS).find(|(home, _)| home.load(Ordering::Acquire).is_null());
+    if let Some((home, bell)) = free {
+        bell.store(eventfd, Ordering::Relaxed);
+        home.store(core::ptr::from_ref(page).cast_mut(), Ordering::Release);
+    }
+    free.is_some()
+}
+
+/// Bells of this process.
+pub(crate) fn bells() -> impl Iterator<Item = i32> {
+    HOMES
+        .iter()
+        .zip(&BELLS)
+        .take_while(|(home, _)| !home.load(Ordering::Acquire).is_null())
+        .map(|(_, bell)| bell.load(Ordering::Relaxed))
+}
+
+/// A bell has another number now.
+pub(crate) fn renumber(from: i32, to: i32) {
+    for bell in &BELLS {
+        let _ = bell.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
+/// Arms the bells of this process: who changes something that it waits for by a bell rings from here on. How many they are.
+pub(crate) fn arm_bells() -> usize {
+    for_each_home(HOMES.len(), |page| page.bell.arm())
+}
+
+/// The caller sleeps no more.
+///
+/// - `armed`: what [`arm_bells`] gave.
+pub(crate) fn disarm_bells(armed: usize) {
+    for_each_home(armed, |page| page.bell.disarm());
+}
+
+fn for_each_home(count: usize, act: impl Fn(&Page)) -> usize {
+    let mut done = 0;
+    for home in HOMES.iter().take(count) {
+        let home = home.load(Ordering::Acquire);
+        if home.is_null() {
+            break;
+        }
+        // SAFETY: pages of this process stay mapped, and are made of atomics.
+        act(unsafe { &*home });
+        done += 1;
+    }
+    done
+}

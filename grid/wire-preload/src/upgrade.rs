@@ -1,0 +1,226 @@
+//! How a connection leaves TCP: watched until it is busy, paired by the daemon, then each direction by [`pogson_ring::switch`].
+
+use crate::{
+    block::{Block, stays},
+    connection::{Connection, Ring, flag, phase},
+    kernel,
+    lock::{self, lock},
+    session, set,
+    slab::{SLABS, Slab},
+    tcp,
+};
+use core::sync::atomic::Ordering;
+use pogson_ring::switch::{self, Boundary};
+
+/// Calls that moved bytes after which a connection counts as busy: rings cost about as much to set up as a few calls by TCP.
+const BUSY_MESSAGES: u32 = 32;
+/// Bytes after which it does.
+const BUSY_BYTES: u64 = 32 << 10;
+
+/// Looks whether there is something to do for a connection that is on TCP. Called by each call that moves its bytes.
+#[inline]
+pub(crate) fn step(connection: &Connection, block: &Block, fd: i32) {
+    match connection.phase.load(Ordering::Relaxed) {
+        phase::WATCHED => {
+            let messages = block.messages.load(Ordering::Relaxed);
+            if messages >= BUSY_MESSAGES
+                || block.sent.load(Ordering::Relaxed) + block.received.load(Ordering::Relaxed) >= BUSY_BYTES
+            {
+                ask(connection, block, fd, messages);
+            }
+        }
+        phase::ASKED if session::has_mail() => session::listen(),
+        _ => {}
+    }
+}
+
+#[cold]
+fn ask(connection: &Connection, block: &Block, fd: i32, messages: u32) {
+    // After a failure again when as many calls have gone by as before.
+    if u64::from(messages) < connection.asked_at.load(Ordering::Relaxed) * 2 {
+        return;
+    }
+    if block.stays.load(Ordering::Acquire) != 0 {
+        connection.phase.store(phase::ALONE, Ordering::Release);
+        return;
+    }
+    connection.asked_at.store(u64::from(messages.max(BUSY_MESSAGES / 2)), Ordering::Relaxed);
+    if block.holders.load(Ordering::Acquire) == 1 {
+        session::register(connection, fd);
+    }
+}
+
+/// The daemon leaves it on TCP.
+pub(crate) fn refused(connection: &Connection) {
+    connection.phase.store(phase::ALONE, Ordering::Release);
+}
+
+/// A slot was given for a connection that needs it no more.
+pub(crate) fn decline(ring: Ring, generation: u32) {
+    switch::take_part(ring.own, generation);
+    ring.tx().end(pogson_ring::layout::fin::END | pogson_ring::layout::fin::CLOSED);
+    switch::release(ring.own, generation);
+}
+
+/// The daemon gave a slot.
+pub(crate) fn paired(connection: &Connection, (number, slab): (u32, &Slab), slot: u32, generation: u32, ring: Ring) {
+    let Some(block) = connection.block() else { return decline(ring, generation) };
+    if block.stays.load(Ordering::Acquire) != 0 || block.holders.load(Ordering::Acquire) != 1 {
+        connection.phase.store(phase::ALONE, Ordering::Release);
+        return decline(ring, generation);
+    }
+    connection.slab.store(number, Ordering::Relaxed);
+    connection.slot.store(slot, Ordering::Relaxed);
+    connection.generation.store(generation, Ordering::Relaxed);
+    slab.occupy(slot, connection.number());
+    switch::take_part(ring.own, generation);
+    connection.pair(ring);
+    session::count(|counters| &counters.upgraded, 1);
+}
+
+/// Offers to receive by the ring, if that can be done now. Called by a receiving call before it waits.
+pub(crate) fn offer(connection: &Connection, ring: &Ring, fd: i32) {
+    let Some(block) = connection.block() else { return };
+    if block.stays.load(Ordering::Acquire) != 0 || block.holders.load(Ordering::Acquire) != 1 {
+        return;
+    }
+    let Some(_guard) = lock::try_lock(&ring.own.receiver.lock) else { return };
+    if ring.looks()
+        || !switch::takes_part(ring.peer, connection.generation.load(Ordering::Relaxed))
+        || !block.receiving.shut()
+    {
+        return;
+    }
+    let read = tcp::read(fd);
+    let seen = block.received.load(Ordering::Acquire);
+    if read != Some(seen) {
+        block.stays.fetch_or(if read.is_some() { stays::UNSEEN } else { stays::REFUSED }, Ordering::AcqRel);
+        block.receiving.open();
+        return;
+    }
+    settle(ring, fd);
+    if !set::take_over(connection) {
+        block.stays.fetch_or(stays::REFUSED, Ordering::AcqRel);
+        block.receiving.open();
+        return;
+    }
+    ring.own.receiver.by_tcp.store(seen, Ordering::Relaxed);
+    switch::offer(ring.own, 1);
+}
+
+/// Copies what the kernel knows of how calls are to behave, which hooks keep up to date from here on.
+pub(crate) fn settle(ring: &Ring, fd: i32) {
+    if kernel::status_flags(fd).is_ok_and(|flags| flags as i32 & libc::O_NONBLOCK != 0) {
+        ring.set_flags(flag::NONBLOCK);
+    }
+    let none = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    for (name, word) in
+        [(libc::SO_RCVTIMEO, &ring.own.side.receive_timeout_us), (libc::SO_SNDTIMEO, &ring.own.side.send_timeout_us)]
+    {
+        if let Ok(time) = kernel::socket_option(fd, libc::SOL_SOCKET, name, none) {
+            word.store(time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64, Ordering::Relaxed);
+        }
+    }
+    let low: i32 = kernel::socket_option(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, 1).unwrap_or(1);
+    ring.own.side.low_water.store(low.max(1) as u32, Ordering::Relaxed);
+    let linger = libc::linger { l_onoff: 0, l_linger: 0 };
+    if let Ok(linger) = kernel::socket_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, linger)
+        && linger.l_onoff != 0
+        && linger.l_linger == 0
+    {
+        ring.set_flags(flag::LINGER_ZERO);
+    }
+}
+
+/// Goes over to sending by the ring, if the other end offers it and no call sends by TCP now.
+pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
+    let generation = connection.generation.load(Ordering::Relaxed);
+    if !switch::takes_part(ring.peer, generation) || switch::next_epoch(ring.own, ring.peer) != Some(1) {
+        return;
+    }
+    let Some(block) = connection.block() else { return };
+    if block.stays.load(Ordering::Acquire) != 0 || block.holders.load(Ordering::Acquire) != 1 {
+        return;
+    }
+    let wake = {
+        let _guard = lock(&ring.own.sender.lock);
+        if ring.sends() || !block.sending.shut() {
+            return;
+        }
+        let sent = block.sent.load(Ordering::Acquire);
+        if tcp::written(fd) != Some(sent) {
+            block.stays.fetch_or(stays::UNSEEN, Ordering::AcqRel);
+            block.sending.open();
+            return;
+        }
+        if !ring.looks() {
+            settle(ring, fd);
+        }
+        switch::latch(ring.own, Boundary { epoch: 1, at: sent });
+        ring.tx().wake()
+    };
+    crate::sleep::wake_reader(connection, ring, wake);
+}
+
+/// The last descriptor of this process is about to be closed: `fd`.
+pub(crate) fn close(connection: &Connection, fd: i32) {
+    set::forget_connection(connection);
+    let last = connection.block().is_some_and(|block| block.holders.load(Ordering::Acquire) == 1);
+    match connection.phase.load(Ordering::Acquire) {
+        phase::ASKED => {
+            session::cancel(connection);
+            // The daemon may hold a copy of the socket still, which would keep the FIN back.
+            if last {
+                shut_before_close(fd);
+            }
+        }
+        phase::PAIRED => {
+            if let Some(ring) = connection.ring() {
+                leave(connection, &ring, fd, last);
+            }
+        }
+        _ => {}
+    }
+    if let Some(block) = connection.block() {
+        session::count(|counters| &counters.bytes_tcp, if last { block.sent.load(Ordering::Relaxed) } else { 0 });
+    }
+    connection.end();
+}
+
+fn shut_before_close(fd: i32) {
+    // With bytes unread a close resets, which a shutdown does not.
+    if kernel::unread(fd) == Ok(0) {
+        let _ = kernel::shutdown(fd, libc::SHUT_RDWR);
+    }
+}
+
+fn leave(connection: &Connection, ring: &Ring, fd: i32, last: bool) {
+    let (slab, slot) = (connection.slab.load(Ordering::Relaxed), connection.slot.load(Ordering::Relaxed));
+    if last {
+        let unread = switch::by_ring(ring.entered()) && ring.rx().look().is_ok_and(|bytes| bytes > 0);
+        let abrupt = unread || ring.flags() & flag::LINGER_ZERO != 0;
+        if abrupt && !ring.sends() {
+            // What the other end still gets comes by TCP, so that the reset must too.
+            reset_on_close(fd);
+        }
+        let end = pogson_ring::layout::fin::END | pogson_ring::layout::fin::CLOSED;
+        let bits = if abrupt { end | pogson_ring::layout::fin::RESET } else { end };
+        let (to_reader, to_writer) = {
+            let _guard = lock(&ring.own.sender.lock);
+            ring.tx().end(bits);
+            (ring.tx().wake(), ring.rx().wake())
+        };
+        crate::sleep::wake_reader(connection, ring, to_reader);
+        crate::sleep::wake_writer(connection, ring, to_writer);
+        session::count(|counters| &counters.bytes_ring, ring.own.sending.tail.load(Ordering::Relaxed));
+        switch::release(ring.own, connection.generation.load(Ordering::Relaxed));
+    }
+    if let Some(slab) = SLABS.get(slab) {
+        slab.vacate(slot);
+    }
+}
+
+fn reset_on_close(fd: i32) {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    kernel::set_socket_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger);
+}
