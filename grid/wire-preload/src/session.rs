@@ -288,9 +288,8 @@ fn lost() {
     PAGE.store(core::ptr::null_mut(), Ordering::Release);
     for number in 1..=CONNECTIONS.reach() {
         if let Some(connection) = CONNECTIONS.get(number) {
-            let asked =
+            let _ =
                 connection.phase.compare_exchange(phase::ASKED, phase::WATCHED, Ordering::AcqRel, Ordering::Relaxed);
-            drop(asked);
         }
     }
 }

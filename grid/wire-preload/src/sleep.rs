@@ -146,7 +146,7 @@ pub(crate) fn look(patience_ns: &AtomicU32, waits: &AtomicU32, longest_ns: u32, 
     }
     let mut patience = patience_ns.load(Ordering::Relaxed);
     if patience == 0 {
-        if waits.fetch_add(1, Ordering::Relaxed) % RETRY_WAITS != 0 {
+        if !waits.fetch_add(1, Ordering::Relaxed).is_multiple_of(RETRY_WAITS) {
             return false;
         }
         patience = longest_ns / 4;

@@ -54,8 +54,8 @@ unsafe fn sendfile_by(
             permit.end(outcome);
             outcome
         }
-        // SAFETY: the caller's promise.
         send::Way::Ring(connection, ring) => {
+            // SAFETY: the caller's promise.
             answer(unsafe { file_to_ring(connection, &ring, out, from, offset, length) })
         }
     }

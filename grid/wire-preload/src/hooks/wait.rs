@@ -347,8 +347,8 @@ pub(crate) unsafe extern "C" fn epoll_wait(
     timeout: c_int,
 ) -> c_int {
     match descriptors::kind(epoll) {
-        // SAFETY: what the program gave.
         Kind::Set(number) => {
+            // SAFETY: what the program gave.
             answer(unsafe { set::wait(number, events, room, milliseconds(timeout), core::ptr::null()) }) as c_int
         }
         // SAFETY: what the program gave.
