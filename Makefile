@@ -5,13 +5,14 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 POGSON := $(TARGET)/release/pogson
 DEMO ?= demo
 
-.PHONY: help demo build worker test lint test-foreign soak bench man clean setup
+.PHONY: help demo build worker test models lint test-foreign soak bench man clean setup
 
 help:
 	@echo "make demo           simulate a small survey, make its mosaic, measure it against the truth"
 	@echo "make test           lint, documentation and all tests that need only the Rust toolchain"
 	@echo "make test-foreign   compare with astropy, reproject, Montage, SWarp, SExtractor, CFITSIO"
-	@echo "make soak           an hour of fuzzing"
+	@echo "make models         the shared-memory ring's orders, all of them; part of make test"
+	@echo "make soak           an hour of fuzzing, and whether the models find what is taken out of the ring"
 	@echo "make bench          speed and memory beside the peers"
 	@echo "make build          the release binary, $(POGSON)"
 	@echo "make worker         the program that volunteers' hosts run, for several machines, under $(TARGET)/workers"
@@ -32,8 +33,12 @@ demo: build
 	@POGSON=$(POGSON) tests/demo.sh "$(DEMO)"
 
 # One seed, so that a change is judged by itself; set another to look further.
-test: lint
+test: lint models
 	PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-1856} $(CARGO) test --workspace --locked
+
+# The ring's words in every order that processors allow.
+models: setup
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET)/loom $(CARGO) test --release --locked -p pogson-ring --test model
 
 lint: setup
 	$(CARGO) fmt --all --check
@@ -45,6 +50,7 @@ test-foreign: build
 	@POGSON_BIN=$(abspath $(POGSON)) tests/foreign/run.sh "$(TARGET)/foreign-venv"
 
 soak: setup
+	@grid/ring/tests/mutants.sh
 	@tests/soak.sh
 
 bench: build

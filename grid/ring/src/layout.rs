@@ -72,6 +72,7 @@ impl Geometry {
 
 /// Beginning of a half: counters that grow whenever its writer has changed a slot that the other side waits for by its bell.
 /// Who has been woken looks at these, and not at all slots.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Head {
     /// Changes in the whole slab.
@@ -81,6 +82,7 @@ pub struct Head {
 }
 
 /// Words of one connection in one half, by who writes them when; a cache line each. All are written by the half's owner alone.
+#[derive(Default)]
 #[repr(C)]
 pub struct Slot {
     /// Written when sending.
@@ -100,10 +102,12 @@ pub struct Slot {
     _spare: Line,
 }
 
+#[derive(Default)]
 #[repr(C, align(64))]
-struct Line([u8; 64]);
+struct Line([u64; 8]);
 
 /// Written when sending.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Sending {
     /// Bytes put into the ring since the generation's start.
@@ -125,6 +129,7 @@ pub mod fin {
 }
 
 /// Written when receiving.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Receiving {
     /// Bytes taken out of the other side's ring since the generation's start.
@@ -134,6 +139,7 @@ pub struct Receiving {
 }
 
 /// Written when about to sleep: [`crate::want`] words.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Waiting {
     /// Who waits for the other's bytes.
@@ -143,6 +149,7 @@ pub struct Waiting {
 }
 
 /// Written when a direction changes between TCP and ring: [`crate::switch`].
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Switching {
     /// Which use of the slot the half's owner takes part in; all else in the slot holds for this generation.
@@ -162,6 +169,7 @@ pub struct Switching {
 }
 
 /// The sender's own notes.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Sender {
     /// Thread that sends, 0 for none.
@@ -175,6 +183,7 @@ pub struct Sender {
 }
 
 /// The receiver's own notes.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Receiver {
     /// Thread that receives, 0 for none.
@@ -188,6 +197,7 @@ pub struct Receiver {
 }
 
 /// What the holders of this side agree on.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Side {
     /// Bits that the caller defines: whether calls block, what was shut down, what a peer's death left.

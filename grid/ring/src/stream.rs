@@ -162,3 +162,125 @@ fn distance(from: u64, to: u64, size: u32) -> Result<u32, Impossible> {
         _ => Err(Impossible),
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::layout::RING_BYTES;
+
+    /// Positions around the beginning of a stream, around each edge of a ring, and where 64 bits end.
+    fn positions(size: u32) -> impl Iterator<Item = u64> {
+        let size = u64::from(size);
+        [0, size, 1 << 32, u64::MAX - size, u64::MAX].into_iter().flat_map(move |middle| {
+            let steps = (2 * size).min(20);
+            (0..=2 * steps).map(move |step| middle.wrapping_add(step).wrapping_sub(steps))
+        })
+    }
+
+    #[test]
+    fn stretches_name_each_byte_of_a_small_ring_in_the_order_of_the_stream() {
+        for size in [1, 2, 4, 8, 16, 32] {
+            for position in positions(size) {
+                for length in 0..=size {
+                    let stretches = Stretches::at(position, length, size);
+                    let named: Vec<_> =
+                        (stretches.offset..stretches.offset + stretches.first).chain(0..stretches.second).collect();
+                    let expected: Vec<_> = (0..u64::from(length))
+                        .map(|byte| (position.wrapping_add(byte) % u64::from(size)) as usize)
+                        .collect();
+                    assert_eq!(named, expected, "{length} bytes at {position} of {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stretches_of_every_ring_size_stay_in_it_and_are_whole() {
+        for size in (0..32).map(|power| 1 << power).filter(|size| RING_BYTES.contains(size)) {
+            for position in positions(size) {
+                for length in [0, 1, 2, 4095, 4096, size / 2, size - 1, size] {
+                    let Stretches { offset, first, second } = Stretches::at(position, length, size);
+                    assert_eq!(first + second, length as usize);
+                    assert!(offset + first <= size as usize && second <= offset);
+                    assert_eq!(offset as u64, position % u64::from(size));
+                    assert!(second == 0 || offset + first == size as usize);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_distances_that_fit_the_ring_are_possible() {
+        for size in [1, 2, 8, 16, *RING_BYTES.start(), *RING_BYTES.end()] {
+            for from in positions(size) {
+                for step in (0..40_u64).chain([u64::from(size) - 1, u64::from(size)]) {
+                    let fits = step <= u64::from(size);
+                    let expected = if fits { Ok(step as u32) } else { Err(Impossible) };
+                    assert_eq!(distance(from, from.wrapping_add(step), size), expected);
+                    if step > 0 {
+                        // The other's word went back: never possible, whatever 32 or 64 bits make of it.
+                        assert_eq!(distance(from.wrapping_add(step), from, size), Err(Impossible));
+                        assert_eq!(distance(from, from.wrapping_add(step << 32), size), Err(Impossible));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every way to put and take up to a ring's worth, through the end of 64 bits, against a queue.
+    #[test]
+    fn every_way_to_fill_and_empty_a_small_ring_counts_as_a_queue_does() {
+        for size in [1_u32, 2, 4, 8] {
+            for start in [0, u64::MAX - 3, u64::MAX, 1 << 32] {
+                for put in 0..=size {
+                    for take in 0..=put {
+                        let (sender, receiver) = (Slot::default(), Slot::default());
+                        sender.sending.tail.store(start, Ordering::Relaxed);
+                        sender.sender.head.store(start, Ordering::Relaxed);
+                        receiver.receiving.head.store(start, Ordering::Relaxed);
+                        receiver.receiver.tail.store(start, Ordering::Relaxed);
+                        let (tx, rx) =
+                            (Tx { own: &sender, peer: &receiver, size }, Rx { own: &receiver, peer: &sender, size });
+                        for _ in 0..5 {
+                            assert_eq!(tx.room(size), Ok(size));
+                            tx.publish(put);
+                            assert_eq!(rx.available(size), Ok(put));
+                            assert_eq!(rx.look(), Ok(put));
+                            rx.consume(take);
+                            assert_eq!(tx.unread(), Ok(put - take));
+                            assert_eq!(tx.room(size), Ok(size - put + take));
+                            assert_eq!(rx.worth_waking(), put - take <= size - size / 4);
+                            rx.consume(put - take);
+                            assert_eq!(rx.available(1), Ok(0));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_that_cannot_be_are_refused_by_both_sides_and_change_nothing() {
+        let (mine, theirs) = (Slot::default(), Slot::default());
+        let (tx, rx) = (Tx { own: &mine, peer: &theirs, size: 8 }, Rx { own: &mine, peer: &theirs, size: 8 });
+        tx.publish(3);
+        for lie in [4, 5, 1 << 32, u64::MAX - 5] {
+            theirs.receiving.head.store(lie, Ordering::Relaxed);
+            assert_eq!(tx.room(8), Err(Impossible), "more taken than put: {lie}");
+            assert_eq!(tx.unread(), Err(Impossible));
+        }
+        theirs.receiving.head.store(3, Ordering::Relaxed);
+        assert_eq!(tx.room(8), Ok(8));
+        for lie in [9, 1 << 32, u64::MAX] {
+            theirs.sending.tail.store(lie, Ordering::Relaxed);
+            assert_eq!(rx.available(1), Err(Impossible), "more put than fits: {lie}");
+            assert_eq!(rx.look(), Err(Impossible));
+        }
+        theirs.sending.tail.store(8, Ordering::Relaxed);
+        assert_eq!(rx.available(8), Ok(8));
+        theirs.sending.tail.store(7, Ordering::Relaxed);
+        assert_eq!(rx.available(8), Ok(8), "what was seen once is there");
+        rx.consume(8);
+        assert_eq!(rx.available(1), Err(Impossible), "taken back: more taken than put");
+    }
+}

@@ -38,7 +38,6 @@ pub fn by_ring(epoch: u32) -> bool {
 
 /// Takes part in `generation` with words that are all new. Call once for a use of the slot, before any other.
 pub fn take_part(own: &Slot, generation: u32) {
-    own.switching.generation.store(0, Ordering::Release);
     for word in [
         &own.sending.fin,
         &own.sending.bell_data,

@@ -79,6 +79,7 @@ pub(crate) fn after_change(theirs: &AtomicU64, rung: &AtomicU64, futex: &AtomicU
 
 /// A process's bell: its eventfd is rung only while one of its threads sleeps, and once for all that went to sleep before.
 /// Bits 0 to 15 count sleeping threads, the rest is the sequence. It lies in memory that other processes can only read.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Bell(pub AtomicU64);
 

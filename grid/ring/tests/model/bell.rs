@@ -1,0 +1,196 @@
+//! A process's bell wakes whoever sleeps, and is not rung twice for one sleep.
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+use pogson_ring::layout::{Head, Slot};
+use pogson_ring::stream::Tx;
+use pogson_ring::want::{self, Bell};
+
+use crate::explore;
+
+/// An eventfd that epoll sets hold edge-triggered, as many sets as there are sleepers.
+struct Eventfd {
+    edges: Mutex<Vec<bool>>,
+    risen: Condvar,
+}
+
+impl Eventfd {
+    fn new(sets: usize) -> Self {
+        Self { edges: Mutex::new(vec![false; sets]), risen: Condvar::new() }
+    }
+
+    fn write(&self) {
+        self.edges.lock().unwrap().fill(true);
+        self.risen.notify_all();
+    }
+
+    fn wait(&self, set: usize) {
+        let mut edges = self.edges.lock().unwrap();
+        while !edges[set] {
+            edges = self.risen.wait(edges).unwrap();
+        }
+        edges[set] = false;
+    }
+}
+
+/// A process that sleeps until slots of its peer change.
+struct World {
+    bell: Bell,
+    eventfd: Eventfd,
+    head: Head,
+    slots: [(Slot, Slot); 2],
+    rings: AtomicUsize,
+}
+
+impl World {
+    fn new(sets: usize) -> Self {
+        let world = Self {
+            bell: Bell::default(),
+            eventfd: Eventfd::new(sets),
+            head: Head::default(),
+            slots: Default::default(),
+            rings: AtomicUsize::new(0),
+        };
+        for (_, receiver) in &world.slots {
+            want::want_bell(&receiver.waiting.data);
+        }
+        world
+    }
+
+    /// Writes into a slot and rings.
+    fn write(&self, slot: usize, rung: &AtomicU64) {
+        let (own, peer) = &self.slots[slot];
+        let tx = Tx { own, peer, size: 4 };
+        tx.publish(1);
+        if tx.wake().bell {
+            self.head.stir.fetch_add(1, Ordering::Release);
+            if self.bell.must_ring(rung) {
+                self.rings.fetch_add(1, Ordering::Relaxed);
+                self.eventfd.write();
+            }
+        }
+    }
+
+    /// Sleeps until `count` bytes lie in the slots; looks at them only if there was a stir.
+    fn sleep(&self, set: usize, count: u64) {
+        let mut stirs = 0;
+        loop {
+            self.bell.arm();
+            let now = self.head.stir.load(Ordering::Acquire);
+            let there = self.slots.iter().map(|(own, _)| own.sending.tail.load(Ordering::Acquire)).sum::<u64>();
+            let enough = now != stirs && there >= count;
+            if enough {
+                self.bell.disarm();
+                return;
+            }
+            if now == stirs {
+                self.eventfd.wait(set);
+            }
+            stirs = now;
+            self.bell.disarm();
+        }
+    }
+}
+
+#[test]
+fn a_sleeper_hears_of_two_writers_of_other_processes() {
+    explore(3, || {
+        let world = Arc::new(World::new(1));
+        let writers = [0, 1].map(|slot| {
+            let world = world.clone();
+            thread::spawn(move || world.write(slot, &AtomicU64::new(0)))
+        });
+        world.sleep(0, 2);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_sleeper_hears_of_two_writers_of_one_process() {
+    explore(3, || {
+        let world = Arc::new(World::new(1));
+        let rung = Arc::new(AtomicU64::new(0));
+        let writers = [0, 1].map(|slot| {
+            let (world, rung) = (world.clone(), rung.clone());
+            thread::spawn(move || world.write(slot, &rung))
+        });
+        world.sleep(0, 2);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn two_sleepers_hear_of_two_writers() {
+    explore(2, || {
+        let world = Arc::new(World::new(2));
+        let rung = Arc::new(AtomicU64::new(0));
+        let second = world.clone();
+        let sleeper = thread::spawn(move || second.sleep(1, 2));
+        let writers = [0, 1].map(|slot| {
+            let (world, rung) = (world.clone(), rung.clone());
+            thread::spawn(move || world.write(slot, &rung))
+        });
+        world.sleep(0, 2);
+        sleeper.join().unwrap();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn one_sleep_is_rung_once_by_one_thread() {
+    explore(4, || {
+        let world = Arc::new(World::new(1));
+        let writing = world.clone();
+        let writer = thread::spawn(move || {
+            let rung = AtomicU64::new(0);
+            writing.write(0, &rung);
+            writing.write(1, &rung);
+        });
+        world.bell.arm();
+        writer.join().unwrap();
+        assert!(world.rings.load(Ordering::Relaxed) <= 1);
+        world.bell.disarm();
+    });
+}
+
+#[test]
+fn who_is_awake_is_not_rung() {
+    explore(4, || {
+        let world = Arc::new(World::new(1));
+        world.bell.arm();
+        world.bell.disarm();
+        let writing = world.clone();
+        let writer = thread::spawn(move || writing.write(0, &AtomicU64::new(0)));
+        writer.join().unwrap();
+        assert_eq!(world.rings.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn what_was_written_before_the_bell_was_wanted_is_seen_by_the_look_after_it() {
+    explore(4, || {
+        let slots = Arc::new((Slot::default(), Slot::default(), AtomicU32::new(0)));
+        let writing = slots.clone();
+        let writer = thread::spawn(move || {
+            let (own, peer, rings) = &*writing;
+            let tx = Tx { own, peer, size: 4 };
+            tx.publish(1);
+            if tx.wake().bell {
+                rings.store(1, Ordering::Relaxed);
+            }
+        });
+        let (own, peer, rings) = &*slots;
+        want::want_bell(&peer.waiting.data);
+        let seen = own.sending.tail.load(Ordering::Relaxed) == 1;
+        writer.join().unwrap();
+        assert!(seen || rings.load(Ordering::Relaxed) == 1);
+    });
+}
