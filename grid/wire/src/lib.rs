@@ -38,6 +38,7 @@ mod memfd;
 mod options;
 mod pair;
 pub mod policy;
+pub mod program;
 mod records;
 pub mod report;
 pub mod serve;

@@ -69,6 +69,12 @@ impl Default for Policy {
     }
 }
 
+/// Whether a ring can have so many bytes.
+#[must_use]
+pub fn is_ring(bytes: u32) -> bool {
+    RING_BYTES.contains(&bytes) && bytes.is_power_of_two()
+}
+
 impl Policy {
     /// Whether processes of these two users may share memory.
     #[must_use]

@@ -53,4 +53,5 @@ commands! {
     view => View,
     mosaic => Mosaic,
     reproject => Reproject,
+    wire => Wire,
 }

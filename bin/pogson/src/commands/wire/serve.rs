@@ -1,0 +1,50 @@
+//! `pogson wire serve`.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pogson_wire::serve::{self, Daemon};
+
+use super::Socket;
+use super::policy::PolicyArgs;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Find the two ends of connections, until told to stop
+///
+/// Processes of one user are joined with each other; those of different users as --allow-user says. SIGTERM and SIGINT end it;
+/// connections that are joined go on without it.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pogson wire serve
+  pogson wire serve --socket /run/pogson/wire.sock --allow-user www-data:postgres
+  pogson wire serve --no-port 22,9000-9010
+  pogson wire serve --only-port 6379 --ring-bytes 1048576")]
+pub struct Args {
+    #[command(flatten)]
+    socket: Socket,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// Serves.
+///
+/// # Errors
+/// A policy that makes no sense, another daemon at the socket, a place that cannot be used.
+pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    let policy = args.policy.policy()?;
+    let path = args.socket.path();
+    serve::raise_limit();
+    let daemon = Daemon::bind(&path, policy)?;
+    out.note(format!("serving at {}; end with Ctrl-C", path.display()));
+    let stopper = daemon.stopper();
+    let interrupted = out.interrupt_flag();
+    std::thread::spawn(move || {
+        while !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        stopper.stop();
+    });
+    Ok(daemon.run()?)
+}
