@@ -1,6 +1,6 @@
 //! The library that other programs load (`pogson-wire-preload`), within the program that brings it.
 //!
-//! It was built with this crate ([`BYTES`]). The loader of other programs needs it as a file, which [`unpack`] makes once and finds
+//! It was built with this crate ([`BYTES`]). The loader of other programs needs it as a file, which [`unpack()`] makes once and finds
 //! again by its hash.
 
 mod unpack;
