@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args_os().skip(1);
     let path = match (words.next(), words.next(), words.next()) {
-        (None, ..) => pogson_wire::address::default_path(),
+        (None, ..) => pogson_wire::address::own_path(),
         (Some(flag), Some(path), None) if flag == "--socket" => PathBuf::from(path),
         _ => return Err("usage: serve [--socket PATH]".into()),
     };

@@ -5,19 +5,28 @@ use std::path::PathBuf;
 /// Environment variable that names the daemon's socket.
 pub const VARIABLE: &str = "POGSON_WIRE_SOCKET";
 
-/// The daemon's socket, where none is named: [`VARIABLE`]'s, else `/run/pogson/wire.sock` for root and
-/// `$XDG_RUNTIME_DIR/pogson/wire.sock` for others (`/tmp/pogson-UID/wire.sock` without that variable).
+/// Socket of root's daemon, which serves all users.
+const ROOTS: &str = "/run/pogson/wire.sock";
+
+/// Where a daemon of this user listens if no place is named: [`VARIABLE`]'s, else `$XDG_RUNTIME_DIR/pogson/wire.sock`, and
+/// `/run/pogson/wire.sock` for root and those who have no such folder. Never a folder that others can write to: who listens there
+/// is given sockets.
 #[must_use]
-pub fn default_path() -> PathBuf {
-    if let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
+pub fn own_path() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(path) = variable(VARIABLE) {
         return path.into();
     }
-    let user = rustix::process::geteuid();
-    if user.is_root() {
-        return PathBuf::from("/run/pogson/wire.sock");
+    match variable("XDG_RUNTIME_DIR") {
+        Some(folder) if !rustix::process::geteuid().is_root() => PathBuf::from(folder).join("pogson/wire.sock"),
+        _ => PathBuf::from(ROOTS),
     }
-    match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder).join("pogson/wire.sock"),
-        None => PathBuf::from(format!("/tmp/pogson-{}/wire.sock", user.as_raw())),
-    }
+}
+
+/// Where a daemon is to be found if no place is named: [`own_path`], or root's daemon if there is none of this user's.
+#[must_use]
+pub fn path() -> PathBuf {
+    let own = own_path();
+    let named = std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty());
+    if named || own.exists() { own } else { PathBuf::from(ROOTS) }
 }

@@ -19,7 +19,7 @@
 //! ```no_run
 //! use pogson_wire::{policy::Policy, serve::Daemon};
 //!
-//! let daemon = Daemon::bind(&pogson_wire::address::default_path(), Policy::default())?;
+//! let daemon = Daemon::bind(&pogson_wire::address::own_path(), Policy::default())?;
 //! let stopper = daemon.stopper();
 //! std::thread::spawn(move || stopper.stop());
 //! daemon.run()?;

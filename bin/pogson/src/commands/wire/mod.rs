@@ -45,15 +45,21 @@ enum What {
 /// The daemon's socket.
 #[derive(clap::Args, Debug)]
 struct Socket {
-    /// The daemon's socket [default: POGSON_WIRE_SOCKET's, else /run/pogson/wire.sock for root and
-    /// $XDG_RUNTIME_DIR/pogson/wire.sock for others]
+    /// The daemon's socket [default: that of POGSON_WIRE_SOCKET, else $XDG_RUNTIME_DIR/pogson/wire.sock; for root, and where none
+    /// of the user's own is to be found, /run/pogson/wire.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
 
 impl Socket {
+    /// Where a daemon is to be found.
     fn path(self) -> PathBuf {
-        self.socket.unwrap_or_else(address::default_path)
+        self.socket.unwrap_or_else(address::path)
+    }
+
+    /// Where a daemon is to listen.
+    fn own_path(self) -> PathBuf {
+        self.socket.unwrap_or_else(address::own_path)
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Args {
 /// A policy that makes no sense, another daemon at the socket, a place that cannot be used.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let policy = args.policy.policy()?;
-    let path = args.socket.path();
+    let path = args.socket.own_path();
     serve::raise_limit();
     let daemon = Daemon::bind(&path, policy)?;
     out.note(format!("serving at {}; end with Ctrl-C", path.display()));
