@@ -124,8 +124,10 @@ pub mod fin {
     pub const END: u32 = 1;
     /// This side has closed: it receives nothing more either.
     pub const CLOSED: u32 = 2;
-    /// It closed with bytes unread or without lingering: what TCP shows as a reset.
+    /// It closed with bytes unread or without lingering: what TCP shows as a reset. Without [`END`] the stream did not end before.
     pub const RESET: u32 = 4;
+    /// It has shut both ways, so that bytes which come now reset the connection.
+    pub const DEAF: u32 = 8;
 }
 
 /// Written when receiving.
@@ -210,6 +212,8 @@ pub struct Side {
     pub send_timeout_us: AtomicU64,
     /// Processes that hold this side.
     pub holders: AtomicU32,
+    /// The other's tail when this side shut both ways.
+    pub deaf_from: AtomicU64,
 }
 
 /// Grows when the daemon has sent something, so that a process looks for answers without asking the system.

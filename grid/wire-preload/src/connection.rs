@@ -59,6 +59,8 @@ pub(crate) struct Connection {
     pub(crate) waits: AtomicU32,
     /// Looks in vain since the kernel was last asked whether the other end lives.
     pub(crate) idle_looks: AtomicU32,
+    /// The kernel's name of the socket, 0 if it gives none.
+    pub(crate) cookie: AtomicU64,
     /// When it was last asked why it is not paired, by count of its calls.
     pub(crate) asked_at: AtomicU64,
 }
@@ -146,6 +148,8 @@ pub(crate) mod flag {
     pub(crate) const LINGER_ZERO: u32 = 32;
     /// The other end wrote what cannot be.
     pub(crate) const BROKEN: u32 = 64;
+    /// The program dissolved the connection.
+    pub(crate) const DISSOLVED: u32 = 128;
 }
 
 impl Connection {

@@ -132,6 +132,7 @@ fn begin(fd: i32, early: bool) -> Option<&'static Connection> {
     BLOCKS.get(block)?.begin(0);
     let connection = CONNECTIONS.get(number)?;
     connection.begin(number, block);
+    connection.cookie.store(kernel::cookie(fd), Ordering::Relaxed);
     let entry = entry(fd)?;
     // Another thread may have been faster with the same descriptor.
     if entry.compare_exchange(STREAM, number * KINDS + CONNECTION, Ordering::AcqRel, Ordering::Relaxed).is_err() {
@@ -195,6 +196,24 @@ pub(crate) fn copied(fd: i32, copy: i32) {
     }
 }
 
+/// `fd` came from somewhere past the hooks: if it is a connection of this process, it is one more descriptor of it.
+pub(crate) fn found(fd: i32) {
+    let cookie = kernel::cookie(fd);
+    let known = (1..=CONNECTIONS.reach()).find_map(|number| {
+        let connection = CONNECTIONS.get(number)?;
+        let same =
+            connection.cookie.load(Ordering::Relaxed) == cookie && connection.descriptors.load(Ordering::Acquire) > 0;
+        (cookie != 0 && same).then_some((number, connection))
+    });
+    match known {
+        Some((number, connection)) => {
+            connection.descriptors.fetch_add(1, Ordering::AcqRel);
+            set(fd, number * KINDS + CONNECTION);
+        }
+        None => set(fd, OTHER),
+    }
+}
+
 /// The connection of `fd` will be used by those who do not know of rings.
 pub(crate) fn leaves(fd: i32) {
     match kind(fd) {
@@ -202,6 +221,8 @@ pub(crate) fn leaves(fd: i32) {
             if let Some(block) = connection.block() {
                 block.stays.fetch_or(stays::INHERITED, Ordering::AcqRel);
             }
+            // It is under way, and may come back to this process.
+            connection.descriptors.fetch_add(1, Ordering::AcqRel);
         }
         Kind::Stream => set(fd, OTHER),
         _ => {}

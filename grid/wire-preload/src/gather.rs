@@ -2,13 +2,19 @@
 
 use pogson_ring::stream::Stretches;
 
+/// No program has memory below: pointers there are mistakes that the kernel would find too.
+const NOWHERE: usize = 4096;
+
 /// The places, and how far the call has come in them.
 pub(crate) struct Gather {
     parts: *const libc::iovec,
     count: usize,
+    /// As the call gave them.
+    given: (*const libc::iovec, usize, usize),
     /// Bytes of the first part that are done.
     done: usize,
     left: usize,
+    nowhere: bool,
 }
 
 impl Gather {
@@ -16,20 +22,35 @@ impl Gather {
     /// `parts` is valid for `count` entries, which are valid for what is done with them, as long as this lives.
     pub(crate) unsafe fn new(parts: *const libc::iovec, count: usize) -> Result<Self, i32> {
         if count > libc::UIO_MAXIOV as usize {
-            return Err(libc::EMSGSIZE);
+            return Err(libc::EINVAL);
         }
-        let mut left = 0_usize;
+        if count > 0 && (parts as usize) < NOWHERE {
+            return Err(libc::EFAULT);
+        }
+        let (mut left, mut nowhere) = (0_usize, false);
         for part in 0..count {
             // SAFETY: the caller's promise.
-            let length = unsafe { (*parts.add(part)).iov_len };
+            let (base, length) = unsafe { ((*parts.add(part)).iov_base as usize, (*parts.add(part)).iov_len) };
+            nowhere |= base < NOWHERE && length > 0;
             left = left.checked_add(length).filter(|left| *left <= isize::MAX as usize).ok_or(libc::EINVAL)?;
         }
-        Ok(Self { parts, count, done: 0, left })
+        Ok(Self { parts, count, given: (parts, count, left), done: 0, left, nowhere })
     }
 
     /// Bytes that are still to be done.
     pub(crate) fn left(&self) -> usize {
         self.left
+    }
+
+    /// Goes back to the first byte.
+    pub(crate) fn start_again(&mut self) {
+        (self.parts, self.count, self.left) = self.given;
+        self.done = 0;
+    }
+
+    /// An errno if a part lies where nothing can.
+    pub(crate) fn lies_somewhere(&self) -> Result<(), i32> {
+        if self.nowhere { Err(libc::EFAULT) } else { Ok(()) }
     }
 
     /// The next bytes that lie together, `most` at most.

@@ -89,6 +89,12 @@ pub(crate) fn socket_option<T: Copy>(fd: i32, level: i32, name: i32, mut value: 
     call!(SYS_getsockopt, fd, level, name, &raw mut value, &raw mut length).map(|_| value)
 }
 
+/// The kernel's name of a socket, which copies share; 0 for none.
+pub(crate) fn cookie(fd: i32) -> u64 {
+    const SO_COOKIE: i32 = 57;
+    socket_option(fd, libc::SOL_SOCKET, SO_COOKIE, 0_u64).unwrap_or(0)
+}
+
 /// Bytes that wait in the socket to be received.
 pub(crate) fn unread(fd: i32) -> Result<u64, i32> {
     let mut bytes = 0_i32;
@@ -108,6 +114,11 @@ pub(crate) fn status_flags(fd: i32) -> Outcome {
 /// Whether the descriptor is open.
 pub(crate) fn is_open(fd: i32) -> bool {
     call!(SYS_fcntl, fd, libc::F_GETFD).is_ok()
+}
+
+/// Whether the descriptor is of a pipe.
+pub(crate) fn is_pipe(fd: i32) -> bool {
+    call!(SYS_fcntl, fd, libc::F_GETPIPE_SZ).is_ok()
 }
 
 /// A copy of `fd` that is not less than `least`, closed on exec.

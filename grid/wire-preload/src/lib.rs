@@ -12,6 +12,7 @@ mod caller;
 mod connection;
 mod critical;
 mod descriptors;
+mod ending;
 mod gather;
 mod hooks;
 mod kernel;

@@ -2,12 +2,11 @@
 
 use crate::{
     connection::{Connection, Ring, flag},
-    kernel,
     slab::{PARTIES, Party, SLABS},
     tcp,
 };
 use core::sync::atomic::{AtomicBool, Ordering};
-use pogson_ring::layout::fin;
+use pogson_ring::{layout::fin, switch};
 
 /// Whether there may be connections whose other end has ended its stream and lives on: of its death the socket tells nothing.
 static HALF_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -33,22 +32,20 @@ pub(crate) fn none_half_closed() {
 /// that, and if the socket got its FIN then, only the process itself can tell.
 #[cold]
 pub(crate) fn check(connection: &Connection, ring: &Ring, fd: i32) -> bool {
-    if ring.flags() & flag::GONE != 0 {
-        return false;
-    }
     let said = ring.rx().ended();
-    if said & fin::CLOSED != 0 {
+    if ring.flags() & flag::GONE != 0 || said & (fin::CLOSED | fin::RESET) != 0 {
         return false;
     }
-    let events = kernel::poll_now(fd, libc::POLLRDHUP);
-    let reset = events & libc::POLLERR != 0;
-    let gone = if events & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) == 0 {
-        false
-    } else if said & fin::END == 0 && ring.own.switching.entered.load(Ordering::Acquire) & 1 == 1 {
+    let over = ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0;
+    let gone = match tcp::Info::of(fd).map(|info| info.state()) {
+        // With both ends shut the socket is closed although they may read on.
+        Ok(_) if said & fin::END != 0 && over => process_is_dead(connection),
+        Ok(tcp::CLOSED) => true,
+        Ok(_) if said & fin::END != 0 => process_is_dead(connection),
         // It may have said so between the two looks.
-        ring.rx().ended() & fin::END == 0
-    } else {
-        reset || process_is_dead(connection) || fully_closed(fd)
+        Ok(state) if tcp::got_fin(state) => switch::by_ring(ring.entered()) && ring.rx().ended() & fin::END == 0,
+        Ok(_) => false,
+        Err(_) => true,
     };
     if gone {
         ring.set_flags(flag::GONE);
@@ -59,9 +56,4 @@ pub(crate) fn check(connection: &Connection, ring: &Ring, fd: i32) -> bool {
 fn process_is_dead(connection: &Connection) -> bool {
     let slab = SLABS.get(connection.slab.load(Ordering::Relaxed));
     slab.and_then(|slab| PARTIES.get(slab.party.load(Ordering::Relaxed))).is_some_and(Party::is_dead)
-}
-
-fn fully_closed(fd: i32) -> bool {
-    const CLOSED: u8 = 7;
-    tcp::Info::of(fd).is_ok_and(|info| info.state() == CLOSED)
 }

@@ -171,12 +171,13 @@ pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: us
     let outcome = if receive::may_go_on(ring, low) {
         Ok(1)
     } else {
-        let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
-        kernel::poll(&mut places, left, None)
+        let left = until_ns.map_or(SLICE_NS, |until| until.saturating_sub(kernel::now_ns()).min(SLICE_NS));
+        kernel::poll(&mut places, Some(left), None)
     };
     sleep::disarm_bells(armed);
     match outcome {
         Err(libc::EINTR) => Woken::Interrupted,
+        Ok(0) if sleep::ends_here() => Woken::Look,
         Ok(0) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => Woken::Late,
         _ => Woken::Look,
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     connection::{Ring, flag},
-    kernel, send,
+    ending, kernel, liveness,
 };
 use core::sync::atomic::Ordering;
 use pogson_ring::{layout::fin, switch, want};
@@ -45,37 +45,34 @@ fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
     }
     let said = ring.rx().ended();
     let flags = ring.flags();
-    let gone = flags & flag::GONE != 0;
-    if said & (fin::END | fin::CLOSED) == fin::END && !gone {
-        crate::liveness::half_closed();
+    let ending = ending::of(ring);
+    if said & (fin::END | fin::CLOSED) == fin::END && !ending.reset {
+        liveness::half_closed();
     }
     if receives || all_taken_from_tcp(ring) {
         let low = ring.own.side.low_water.load(Ordering::Relaxed).clamp(1, ring.size);
-        let ended = said & (fin::END | fin::CLOSED) != 0 || gone || flags & flag::BROKEN != 0;
-        if ended {
+        if ending.complete || ending.reset || flags & flag::NO_RECEIVING != 0 {
             events |= IN | libc::POLLRDHUP;
-        } else if ring.rx().look().map_or(true, |bytes| bytes >= low) || flags & flag::NO_RECEIVING != 0 {
+        } else if ring.rx().look().map_or(true, |bytes| bytes >= low) {
             events |= IN;
         }
     }
-    let over = ring.own.sending.fin.load(Ordering::Relaxed) & fin::END != 0;
-    let closed = said & fin::CLOSED != 0 || gone;
     if sends {
         // As the kernel does: room for a few bytes is not worth waking a program.
         let roomy = ring.tx().unread().map_or(true, |unread| unread <= ring.size - ring.size / 4);
-        if roomy || over || closed {
+        if roomy || ending.shut || ending.unheard || ending.reset {
             events |= OUT;
             want::unwant_bell(&ring.own.waiting.space);
         }
     }
-    let reset = send::reset(ring) || flags & flag::SENT_IN_VAIN != 0 || flags & flag::BROKEN != 0;
-    if reset {
-        events |= libc::POLLHUP | IN | libc::POLLRDHUP;
-        if flags & flag::RESET_TOLD == 0 && flags & flag::SENT_IN_VAIN == 0 {
-            events |= libc::POLLERR;
-        }
+    if ending.reset {
+        events |= libc::POLLHUP | IN | libc::POLLRDHUP | OUT;
     }
-    if over && receives && (said & fin::END != 0 || gone) {
+    if ending.error != 0 {
+        events |= libc::POLLERR;
+    }
+    let reads_no_more = ending.complete || flags & flag::NO_RECEIVING != 0;
+    if ending.shut && receives && reads_no_more {
         events |= libc::POLLHUP;
     }
     events & (wanted | libc::POLLHUP | libc::POLLERR | libc::POLLNVAL)

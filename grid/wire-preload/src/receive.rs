@@ -3,11 +3,11 @@
 use crate::{
     block::Block,
     connection::{Connection, Ring, flag},
-    descriptors,
+    descriptors, ending,
     gather::Gather,
     kernel, liveness,
     lock::lock,
-    poll, send,
+    poll,
     sleep::{self, Which, Woken},
     upgrade,
 };
@@ -89,8 +89,12 @@ pub(crate) fn by_ring(
     if flags & libc::MSG_OOB != 0 {
         return Err(libc::EINVAL);
     }
+    if flags & libc::MSG_TRUNC == 0 {
+        into.lies_somewhere()?;
+    }
     let serial = connection.serial.load(Ordering::Relaxed);
     let total = into.left();
+    let peeks_at_all = flags & libc::MSG_PEEK != 0 && flags & libc::MSG_WAITALL != 0;
     let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     let mut until_ns = None;
     loop {
@@ -109,10 +113,18 @@ pub(crate) fn by_ring(
             Step::Failed(_) => return Ok(got),
             Step::Nothing => {}
         }
-        if total == 0 || into.left() == 0 {
+        if total > 0 && into.left() == 0 {
             return Ok(got);
         }
-        let low = low_water(ring, total);
+        let low = if peeks_at_all { total.min(ring.size as usize) } else { low_water(ring, total) };
+        if peeks_at_all && got < low && matches!(step, Step::Moved) && flags & libc::MSG_DONTWAIT == 0 && !over(ring) {
+            // Looked at, not taken: it is looked at again when there is more.
+            into.start_again();
+            match wait(connection, ring, fd, until_ns, low) {
+                Woken::Look => continue,
+                _ => return Ok(got),
+            }
+        }
         if matches!(step, Step::Moved) && (flags & libc::MSG_PEEK != 0 || (got >= low && !wait_for_all)) {
             return Ok(got);
         }
@@ -138,6 +150,12 @@ pub(crate) fn by_ring(
     }
 }
 
+/// Whether no more bytes will come.
+fn over(ring: &Ring) -> bool {
+    let ending = ending::of(ring);
+    ending.complete || ending.reset
+}
+
 /// SO_RCVLOWAT, as far as it bears on a call for `total` bytes.
 fn low_water(ring: &Ring, total: usize) -> usize {
     (ring.own.side.low_water.load(Ordering::Relaxed).min(ring.size) as usize).min(total).max(1)
@@ -161,14 +179,13 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
     }
     let rx = ring.rx();
     // Before the bytes: an end holds for all that was published earlier.
-    let said = rx.ended();
-    let gone = ring.flags() & flag::GONE != 0;
+    let ending = ending::of(ring);
     let wanted = into.left().min(ring.size as usize) as u32;
     let Ok(available) = rx.available(wanted.max(1)) else {
         ring.set_flags(flag::BROKEN);
         return Step::Failed(libc::ECONNRESET);
     };
-    let bytes = available.min(wanted);
+    let bytes = available.min(wanted).min(heard(ring));
     if bytes > 0 {
         if flags & libc::MSG_TRUNC != 0 {
             into.skip(bytes as usize);
@@ -187,25 +204,26 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
     if into.left() < before {
         return Step::Moved;
     }
-    if wanted == 0 {
-        return Step::Nothing;
-    }
-    ends(ring, said, gone)
-}
-
-fn ends(ring: &Ring, said: u32, gone: bool) -> Step {
-    if ring.flags() & flag::BROKEN != 0 {
-        return Step::Failed(libc::ECONNRESET);
-    }
-    if said & fin::RESET != 0 || (gone && send::reset(ring)) {
-        if ring.flags() & flag::RESET_TOLD == 0 {
-            ring.set_flags(flag::RESET_TOLD);
-            return Step::Failed(libc::ECONNRESET);
-        }
+    if wanted == 0 && available > 0 {
         return Step::End;
     }
-    let ended = said & (fin::END | fin::CLOSED) != 0 || gone || ring.flags() & flag::NO_RECEIVING != 0;
-    if ended { Step::End } else { Step::Nothing }
+    if ending.complete {
+        return Step::End;
+    }
+    if let Some(errno) = ending::take_error(ring, ending) {
+        return Step::Failed(errno);
+    }
+    if ending.reset || ring.flags() & flag::NO_RECEIVING != 0 { Step::End } else { Step::Nothing }
+}
+
+/// Bytes that this side still hears: of one that has shut both ways, those that had come before.
+fn heard(ring: &Ring) -> u32 {
+    if ring.own.sending.fin.load(Ordering::Acquire) & fin::DEAF == 0 {
+        return u32::MAX;
+    }
+    let left =
+        ring.own.side.deaf_from.load(Ordering::Relaxed).wrapping_sub(ring.own.receiving.head.load(Ordering::Relaxed));
+    u32::try_from(left).unwrap_or(0)
 }
 
 enum Tcp {
@@ -239,7 +257,7 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
         let plain = flags & (libc::MSG_PEEK | libc::MSG_TRUNC) | libc::MSG_DONTWAIT;
         // SAFETY: the entries are the program's own, as it gave them to the call.
         match unsafe { kernel::receive_message(fd, &raw mut message, plain) } {
-            Ok(0) if most == 0 => return Tcp::Step(Step::Nothing),
+            Ok(0) if most == 0 && kernel::unread(fd) == Ok(0) => return Tcp::Step(Step::Nothing),
             // Whoever ended by TCP may have gone on by the ring in between.
             Ok(0) if boundary.is_none() && switch::boundary(ring.peer, ring.entered()).is_some() => {}
             Ok(0) => return Tcp::Step(Step::End),
@@ -263,10 +281,13 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
 
 /// Whether a receiver that waits for `low` bytes may go on, or has to know of an end. Only for the ring's part.
 pub(crate) fn has_bytes(ring: &Ring, low: usize) -> bool {
-    ring.rx().ended() != 0
-        || ring.rx().look().map_or(true, |bytes| bytes as usize >= low)
-        || ring.flags() & (flag::GONE | flag::NO_RECEIVING) != 0
+    if ring.rx().look().map_or(true, |bytes| bytes as usize >= low)
         || switch::boundary(ring.peer, ring.entered()).is_some()
+    {
+        return true;
+    }
+    let ending = ending::of(ring);
+    ending.complete || ending.reset || ring.flags() & flag::NO_RECEIVING != 0
 }
 
 /// Whether a receiver of which some bytes may come by TCP still has something new in the ring.

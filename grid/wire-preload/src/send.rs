@@ -3,7 +3,7 @@
 use crate::{
     block::Block,
     connection::{Connection, Ring, flag},
-    descriptors,
+    descriptors, ending,
     gather::Gather,
     kernel, liveness,
     lock::lock,
@@ -86,6 +86,7 @@ pub(crate) fn by_ring(
     if flags & libc::MSG_OOB != 0 {
         return Err(libc::EOPNOTSUPP);
     }
+    from.lies_somewhere()?;
     let serial = connection.serial.load(Ordering::Relaxed);
     let total = from.left();
     let tx = ring.tx();
@@ -97,13 +98,21 @@ pub(crate) fn by_ring(
             if connection.serial.load(Ordering::Relaxed) != serial {
                 return Err(libc::EBADF);
             }
-            if let Some(errno) = refusal(ring) {
+            let ending = ending::of(ring);
+            if ending.shut || ending.reset {
+                let errno = ending::take_error(ring, ending).unwrap_or(libc::EPIPE);
                 drop(_guard);
                 return ended(sent, errno, flags);
             }
-            if ring.rx().ended() & fin::CLOSED != 0 || ring.flags() & flag::GONE != 0 {
-                // TCP would take the bytes and find out by the answer.
+            if ending.unheard || (ending.complete && liveness::check(connection, ring, fd)) {
+                // TCP takes the bytes and finds out by the answer.
                 ring.set_flags(flag::SENT_IN_VAIN);
+                // One that lives but has shut both ways is reset by them.
+                let deaf = ring.rx().ended() & (fin::DEAF | fin::CLOSED) == fin::DEAF;
+                tx.publish(u32::from(deaf && from.left() > 0).min(tx.room(1).unwrap_or(0)));
+                let wake = tx.wake();
+                drop(_guard);
+                sleep::wake_reader(connection, ring, wake);
                 return Ok(total);
             }
             let wanted = from.left().min(PIECE as usize) as u32;
@@ -150,10 +159,8 @@ pub(crate) fn by_ring(
 
 /// Whether a sender that waits for room may go on, or has to know of an end.
 fn has_room(ring: &Ring) -> bool {
-    ring.tx().unread().map_or(true, |unread| unread < ring.size)
-        || ring.rx().ended() & fin::CLOSED != 0
-        || ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0
-        || ring.flags() & flag::GONE != 0
+    let ending = ending::of(ring);
+    ring.tx().unread().map_or(true, |unread| unread < ring.size) || ending.unheard || ending.shut || ending.reset
 }
 
 /// The ring is full and the call does not wait: the program is told by its epoll set when there is room. Whether there is
@@ -165,31 +172,6 @@ fn full_for_good(connection: &Connection, ring: &Ring, fd: i32) -> bool {
     }
     let looks = connection.idle_looks.fetch_add(1, Ordering::Relaxed);
     looks % 64 == 63 && liveness::check(connection, ring, fd)
-}
-
-/// Why nothing can be sent any more, if that is so.
-fn refusal(ring: &Ring) -> Option<i32> {
-    let flags = ring.flags();
-    if ring.own.sending.fin.load(Ordering::Relaxed) & fin::END != 0 {
-        return Some(libc::EPIPE);
-    }
-    if flags & flag::BROKEN != 0 {
-        return Some(libc::ECONNRESET);
-    }
-    if reset(ring) {
-        if flags & flag::RESET_TOLD == 0 {
-            ring.set_flags(flag::RESET_TOLD);
-            return Some(libc::ECONNRESET);
-        }
-        return Some(libc::EPIPE);
-    }
-    (flags & flag::SENT_IN_VAIN != 0).then_some(libc::EPIPE)
-}
-
-/// Whether the other end reset the connection: it said so, or it died with bytes of ours unread.
-pub(crate) fn reset(ring: &Ring) -> bool {
-    ring.rx().ended() & fin::RESET != 0
-        || (ring.flags() & flag::GONE != 0 && ring.sends() && ring.tx().unread().is_ok_and(|unread| unread > 0))
 }
 
 /// What a call returns that was ended by `errno` after `sent` bytes, with the signal that goes with it.
@@ -207,12 +189,27 @@ fn ended_by(sent: usize, errno: i32) -> Result<usize, i32> {
     if sent > 0 { Ok(sent) } else { Err(errno) }
 }
 
-/// shutdown(SHUT_WR) of a connection that sends by the ring, before that of the socket.
-pub(crate) fn end(connection: &Connection, ring: &Ring) {
+/// shutdown of a connection's sending side, before that of the socket. `both`: the receiving side is shut too.
+pub(crate) fn end(connection: &Connection, ring: &Ring, both: bool) {
     let wake = {
         let _guard = lock(&ring.own.sender.lock);
-        ring.tx().end(fin::END);
+        if both {
+            ring.own.side.deaf_from.store(ring.peer.sending.tail.load(Ordering::Acquire), Ordering::Relaxed);
+        }
+        ring.tx().end(if both { fin::END | fin::DEAF } else { fin::END });
         ring.tx().wake()
     };
     sleep::wake_reader(connection, ring, wake);
+}
+
+/// connect(AF_UNSPEC): both ends are reset.
+pub(crate) fn dissolve(connection: &Connection, ring: &Ring) {
+    let (to_reader, to_writer) = {
+        let _guard = lock(&ring.own.sender.lock);
+        ring.set_flags(flag::DISSOLVED);
+        ring.tx().end(fin::CLOSED | fin::RESET);
+        (ring.tx().wake(), ring.rx().wake())
+    };
+    sleep::wake_reader(connection, ring, to_reader);
+    sleep::wake_writer(connection, ring, to_writer);
 }

@@ -107,13 +107,18 @@ pub(crate) fn wait(
             want::disarm(word);
             break Woken::Look;
         }
-        let slice = kernel::now_ns() + SLICE_NS;
-        let slept = kernel::futex_wait_restarting(bell, rung, until_ns.map_or(slice, |until| until.min(slice)));
+        let now = kernel::now_ns();
+        let end = until_ns.map_or(now + SLICE_NS, |until| until.min(now + SLICE_NS));
+        // A wait that has an end of its own is interrupted by any handler.
+        let slept = match until_ns {
+            None => kernel::futex_wait_restarting(bell, rung, end),
+            Some(_) => kernel::futex_wait(bell, rung, end.saturating_sub(now)),
+        };
         want::disarm(word);
         match slept {
             Err(libc::ETIMEDOUT) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => break Woken::Late,
             Err(libc::ETIMEDOUT) => {
-                if liveness::check(connection, ring, fd) {
+                if ends_here() || liveness::check(connection, ring, fd) {
                     break Woken::Look;
                 }
             }
@@ -125,6 +130,16 @@ pub(crate) fn wait(
         slab.unpin();
     }
     woken
+}
+
+/// Ends the thread if another has asked for that, as any call that waits does; never true.
+pub(crate) fn ends_here() -> bool {
+    unsafe extern "C" {
+        fn pthread_testcancel();
+    }
+    // SAFETY: the caller holds no lock.
+    unsafe { pthread_testcancel() };
+    false
 }
 
 /// What a thread waits for.

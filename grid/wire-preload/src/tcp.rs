@@ -6,6 +6,17 @@ use crate::kernel;
 pub(crate) const ESTABLISHED: u8 = 1;
 /// tcpi_state after the other end has shut its sending side.
 pub(crate) const CLOSE_WAIT: u8 = 8;
+/// tcpi_state of a connection that is over.
+pub(crate) const CLOSED: u8 = 7;
+
+/// Whether a socket of this tcpi_state has got the other end's FIN.
+pub(crate) fn got_fin(state: u8) -> bool {
+    const TIME_WAIT: u8 = 6;
+    const LAST_ACK: u8 = 9;
+    const CLOSING: u8 = 11;
+    matches!(state, TIME_WAIT | CLOSED | CLOSE_WAIT | LAST_ACK | CLOSING)
+}
+
 /// tcpi_state of a socket that accepts.
 pub(crate) const LISTEN: u8 = 10;
 /// Bit of tcpi_options: bytes went with the SYN, which counters leave out.

@@ -10,7 +10,10 @@ use crate::{
     tcp,
 };
 use core::sync::atomic::Ordering;
-use pogson_ring::switch::{self, Boundary};
+use pogson_ring::{
+    layout::fin,
+    switch::{self, Boundary},
+};
 
 /// Calls that moved bytes after which a connection counts as busy: rings cost about as much to set up as a few calls by TCP.
 const BUSY_MESSAGES: u32 = 32;
@@ -58,7 +61,7 @@ pub(crate) fn refused(connection: &Connection) {
 /// A slot was given for a connection that needs it no more.
 pub(crate) fn decline(ring: Ring, generation: u32) {
     switch::take_part(ring.own, generation);
-    ring.tx().end(pogson_ring::layout::fin::END | pogson_ring::layout::fin::CLOSED);
+    ring.tx().end(fin::END | fin::CLOSED);
     switch::release(ring.own, generation);
 }
 
@@ -203,8 +206,7 @@ fn leave(connection: &Connection, ring: &Ring, fd: i32, last: bool) {
             // What the other end still gets comes by TCP, so that the reset must too.
             reset_on_close(fd);
         }
-        let end = pogson_ring::layout::fin::END | pogson_ring::layout::fin::CLOSED;
-        let bits = if abrupt { end | pogson_ring::layout::fin::RESET } else { end };
+        let bits = if abrupt { fin::CLOSED | fin::RESET } else { fin::END | fin::CLOSED };
         let (to_reader, to_writer) = {
             let _guard = lock(&ring.own.sender.lock);
             ring.tx().end(bits);

@@ -1,7 +1,12 @@
 //! read, write, send, recv.
 
 use super::answer;
-use crate::{gather::Gather, next::next, receive, send};
+use crate::{
+    descriptors::{self, Kind},
+    gather::Gather,
+    next::next,
+    receive, send,
+};
 use libc::{c_int, c_void, iovec, size_t, sockaddr, socklen_t, ssize_t};
 
 /// Hooks of the `next!` calls of this file.
@@ -95,6 +100,11 @@ fn one(buffer: *const c_void, length: size_t) -> iovec {
 /// As read asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn read(fd: c_int, buffer: *mut c_void, length: size_t) -> ssize_t {
+    if length == 0 {
+        // Unlike recv, it waits for nothing.
+        // SAFETY: what the program gave.
+        return unsafe { real::read::call(fd, buffer, length) };
+    }
     // SAFETY: what the program gave.
     unsafe { receive_by(fd, &one(buffer, length), 1, 0, || real::read::call(fd, buffer, length)) }
 }
@@ -126,6 +136,11 @@ pub(crate) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, length: 
 /// As readv asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+    if count == 0 {
+        // Unlike recvmsg, it waits for nothing.
+        // SAFETY: what the program gave.
+        return unsafe { real::readv::call(fd, parts, count) };
+    }
     // SAFETY: what the program gave.
     unsafe { receive_by(fd, parts, count as usize, 0, || real::readv::call(fd, parts, count)) }
 }
@@ -194,8 +209,14 @@ pub(crate) unsafe extern "C" fn recvfrom(
         // SAFETY: what the program gave.
         unsafe { real::recvfrom::call(fd, buffer, length, flags, from, room) }
     };
-    // SAFETY: what the program gave. TCP leaves `from` alone too.
-    unsafe { receive_by(fd, &one(buffer, length), 1, flags, plain) }
+    // SAFETY: what the program gave.
+    let outcome = unsafe { receive_by(fd, &one(buffer, length), 1, flags, plain) };
+    if outcome >= 0 && !from.is_null() && !room.is_null() && matches!(descriptors::kind(fd), Kind::Connection(_)) {
+        // As of TCP: there is no address.
+        // SAFETY: what the program gave.
+        unsafe { *room = 0 };
+    }
+    outcome
 }
 
 /// recvfrom(2), where the compiler knew the buffer's size.

@@ -6,7 +6,7 @@ use crate::{
     caller,
     connection::{Connection, Ring, flag},
     descriptors::{self, Kind},
-    kernel,
+    ending, kernel,
     next::next,
     process::borrows_memory,
     send, session, set, upgrade,
@@ -17,6 +17,7 @@ use libc::{c_int, c_uint, c_void, sockaddr, socklen_t};
 /// Looks up what stands behind the hooks.
 pub(crate) fn prepare() {
     real::socket::look_up();
+    real::connect::look_up();
     real::accept::look_up();
     real::accept4::look_up();
     real::close::look_up();
@@ -36,6 +37,7 @@ pub(crate) fn prepare() {
 mod real {
     use super::*;
     next!(fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int);
+    next!(fn connect(fd: c_int, address: *const sockaddr, bytes: socklen_t) -> c_int);
     next!(fn accept(fd: c_int, address: *mut sockaddr, room: *mut socklen_t) -> c_int);
     next!(fn accept4(fd: c_int, address: *mut sockaddr, room: *mut socklen_t, flags: c_int) -> c_int);
     next!(fn close(fd: c_int) -> c_int);
@@ -70,6 +72,26 @@ pub(crate) unsafe extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_i
         }
     }
     fd
+}
+
+/// connect(2).
+///
+/// # Safety
+/// As connect asks.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn connect(fd: c_int, address: *const sockaddr, bytes: socklen_t) -> c_int {
+    // SAFETY: what the program gave.
+    let outcome = unsafe { real::connect::call(fd, address, bytes) };
+    if outcome == 0
+        && let Some((connection, ring)) = ring_of(fd)
+    {
+        // SAFETY: the call that succeeded read an address there.
+        let family = unsafe { (*address).sa_family };
+        if i32::from(family) == libc::AF_UNSPEC {
+            send::dissolve(connection, &ring);
+        }
+    }
+    outcome
 }
 
 fn accepted(fd: c_int) -> c_int {
@@ -345,7 +367,7 @@ pub(crate) unsafe extern "C" fn ioctl(fd: c_int, request: libc::c_ulong, argumen
 pub(crate) unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
     if let Some((connection, ring)) = ring_of(fd) {
         if matches!(how, libc::SHUT_WR | libc::SHUT_RDWR) {
-            send::end(connection, &ring);
+            send::end(connection, &ring, how == libc::SHUT_RDWR);
         }
         if matches!(how, libc::SHUT_RD | libc::SHUT_RDWR) {
             ring.set_flags(flag::NO_RECEIVING);
@@ -373,13 +395,12 @@ pub(crate) unsafe extern "C" fn getsockopt(
     if level == libc::SOL_SOCKET
         && name == libc::SO_ERROR
         && outcome == 0
-        && let Some((_, ring)) = ring_of(fd)
-        && send::reset(&ring)
-        && ring.flags() & flag::RESET_TOLD == 0
+        && let Some((_, ring)) = ring_of(fd).filter(|(_, ring)| ring.sends() && ring.looks())
     {
-        ring.set_flags(flag::RESET_TOLD);
+        // What befell the bare socket since is not the program's concern.
+        let error = ending::take_error(&ring, ending::of(&ring)).unwrap_or(0);
         // SAFETY: the call that succeeded wrote an int there.
-        unsafe { *value.cast::<c_int>() = libc::ECONNRESET };
+        unsafe { *value.cast::<c_int>() = error };
     }
     outcome
 }

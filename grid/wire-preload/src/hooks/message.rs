@@ -50,6 +50,12 @@ pub(crate) unsafe extern "C" fn recvmsg(fd: c_int, message: *mut msghdr, flags: 
         message.msg_namelen = 0;
         message.msg_controllen = 0;
         message.msg_flags = 0;
+    } else if outcome >= 0 {
+        // SAFETY: what the call that succeeded wrote.
+        let message = unsafe { &*message };
+        if message.msg_controllen > 0 && !message.msg_control.is_null() {
+            each_passed(message, descriptors::found);
+        }
     }
     outcome
 }
@@ -67,7 +73,7 @@ pub(crate) unsafe extern "C" fn sendmsg(fd: c_int, message: *const msghdr, flags
     // SAFETY: what the program gave.
     let header = unsafe { &*message };
     if header.msg_controllen > 0 && !header.msg_control.is_null() {
-        passes_on(header);
+        each_passed(header, descriptors::leaves);
     }
     // SAFETY: what the program gave.
     unsafe {
@@ -75,9 +81,9 @@ pub(crate) unsafe extern "C" fn sendmsg(fd: c_int, message: *const msghdr, flags
     }
 }
 
-/// Connections whose descriptors are sent to another process stay on TCP.
-fn passes_on(header: &msghdr) {
-    // SAFETY: the program's control messages, walked as their lengths say.
+/// Calls `act` with each descriptor that lies beside a message.
+fn each_passed(header: &msghdr, act: impl Fn(c_int)) {
+    // SAFETY: the control messages, walked as their lengths say.
     let mut part = unsafe { libc::CMSG_FIRSTHDR(header) };
     while !part.is_null() {
         // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR give headers that lie within.
@@ -87,7 +93,7 @@ fn passes_on(header: &msghdr) {
             let (fds, empty) = unsafe { (libc::CMSG_DATA(part).cast::<c_int>(), libc::CMSG_LEN(0) as usize) };
             for at in 0..(one.cmsg_len as usize).saturating_sub(empty) / size_of::<c_int>() {
                 // SAFETY: within the part's length.
-                descriptors::leaves(unsafe { fds.add(at).read_unaligned() });
+                act(unsafe { fds.add(at).read_unaligned() });
             }
         }
         // SAFETY: as above.

@@ -5,6 +5,7 @@ pub(crate) mod data;
 pub(crate) mod descriptor;
 pub(crate) mod message;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod wait;
 
 use crate::caller;
@@ -20,6 +21,7 @@ pub(crate) fn prepare() {
     descriptor::prepare();
     message::prepare();
     process::prepare();
+    raw::prepare();
     wait::prepare();
     copy::prepare();
 }

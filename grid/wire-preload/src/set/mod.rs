@@ -65,6 +65,9 @@ pub(crate) struct Registration {
     state: AtomicU32,
     next: AtomicU32,
     data: AtomicU64,
+    /// What was there when the program was told last: the other end's tail, and what had ended.
+    told_tail: AtomicU64,
+    told_ending: AtomicU32,
 }
 
 mod state {
@@ -76,6 +79,8 @@ mod state {
     pub(super) const DISABLED: u32 = 4;
     /// It is in the queue.
     pub(super) const QUEUED: u32 = 8;
+    /// Something that makes an edge happened which cannot be told from its words.
+    pub(super) const FRESH: u32 = 16;
 }
 
 // SAFETY: atomics only, of which zeros are valid.
@@ -276,6 +281,7 @@ fn modify(set: &Set, entry: &Registration, fd: i32, event: libc::epoll_event) ->
         entry.events.store(event.events, Ordering::Relaxed);
         entry.data.store(event.u64, Ordering::Relaxed);
         entry.state.fetch_and(!state::DISABLED, Ordering::AcqRel);
+        entry.state.fetch_or(state::FRESH, Ordering::AcqRel);
         queue::push(set, entry);
     }
     rouse(set);
@@ -310,7 +316,7 @@ fn manage(set: &Set, connection: &Connection, entry: &Registration) {
     }
     {
         let _guard = lock(&set.lock);
-        entry.state.fetch_or(state::MANAGED, Ordering::AcqRel);
+        entry.state.fetch_or(state::MANAGED | state::FRESH, Ordering::AcqRel);
         set.managed.fetch_add(1, Ordering::AcqRel);
         queue::push(set, entry);
     }
@@ -372,6 +378,7 @@ pub(crate) fn rouse_all(connection: &Connection) {
         let Some(set) = SETS.get(entry.set.load(Ordering::Relaxed)) else { continue };
         if entry.state.load(Ordering::Acquire) & state::MANAGED != 0 {
             let _guard = lock(&set.lock);
+            entry.state.fetch_or(state::FRESH, Ordering::AcqRel);
             queue::push(set, entry);
         }
     }

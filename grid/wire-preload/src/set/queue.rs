@@ -7,7 +7,10 @@ use crate::{
     slab::{SLABS, Slab},
 };
 use core::sync::atomic::{AtomicU32, Ordering};
-use pogson_ring::layout::{GROUP, GROUPS};
+use pogson_ring::{
+    layout::{GROUP, GROUPS},
+    want,
+};
 
 /// Counters of a slab as a set saw them last.
 #[repr(C)]
@@ -159,8 +162,22 @@ pub(super) unsafe fn harvest(set: &Set, events: *mut libc::epoll_event, room: us
     told
 }
 
+/// What the entry is ready for, 0 where an edge-triggered program knows all of it already.
 fn ready(entry: &Registration, wanted: u32) -> u32 {
     let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
-    let ring = connection.and_then(crate::connection::Connection::ring);
-    ring.map_or(0, |ring| readiness::of(&ring, entry.fd.load(Ordering::Relaxed), wanted as u16 as i16) as u16 as u32)
+    let Some(ring) = connection.and_then(crate::connection::Connection::ring) else { return 0 };
+    let fd = entry.fd.load(Ordering::Relaxed);
+    if wanted & libc::EPOLLET as u32 == 0 {
+        return readiness::of(&ring, fd, wanted as u16 as i16) as u16 as u32;
+    }
+    // As the kernel: bytes that come, room after there was none and each end make an edge, which tells all that holds.
+    let tail = ring.peer.sending.tail.load(Ordering::Acquire);
+    let ending = crate::ending::of(&ring).digest();
+    let room = want::wants_bell(&ring.own.waiting.space);
+    let now = readiness::of(&ring, fd, wanted as u16 as i16) as u16 as u32;
+    let fresh = entry.state.fetch_and(!state::FRESH, Ordering::AcqRel) & state::FRESH != 0;
+    let bytes = entry.told_tail.swap(tail, Ordering::Relaxed) != tail;
+    let ended = entry.told_ending.swap(ending, Ordering::Relaxed) != ending;
+    let room = room && !want::wants_bell(&ring.own.waiting.space);
+    if fresh || bytes || ended || room { now } else { 0 }
 }

@@ -3,10 +3,12 @@
 use super::{ENTRIES, SETS, Set, bell_token, queue, state};
 use crate::{connection::CONNECTIONS, kernel, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
-use pogson_ring::layout::fin;
+use pogson_ring::{layout::fin, switch};
 
 /// Longest time that a thread looks before it sleeps.
 const PATIENCE_NS: u32 = 50_000;
+/// Events of a socket that tell of an end.
+const ENDS: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 /// How long a thread sleeps before it asks whether ends that said they would send no more still live.
 const SLICE_NS: u64 = 100_000_000;
 
@@ -30,9 +32,14 @@ pub(crate) unsafe fn wait(
     loop {
         let managed = set.managed.load(Ordering::Acquire) > 0;
         let mut told = 0;
-        if managed {
+        if managed && set.nested.load(Ordering::Relaxed) != 0 {
+            // Bells that rang go first: whoever looks at the set from outside would see them.
             // SAFETY: the caller's promise.
-            told = unsafe { gather(set, number, events, room as usize) };
+            told = unsafe { kernel_part(set, events, room as usize) };
+        }
+        if managed && told < room as usize {
+            // SAFETY: the caller's promise.
+            told += unsafe { gather(set, number, events.add(told), room as usize - told) };
             if told == 0 && timeout_ns != Some(0) && !looked {
                 looked = true;
                 if look(set) {
@@ -97,6 +104,18 @@ unsafe fn gather(set: &Set, number: u32, events: *mut libc::epoll_event, room: u
     told
 }
 
+/// What the kernel has to say at once.
+///
+/// # Safety
+/// As of [`wait`].
+unsafe fn kernel_part(set: &Set, events: *mut libc::epoll_event, room: usize) -> usize {
+    let fd = set.fd.load(Ordering::Relaxed);
+    // SAFETY: the caller's promise.
+    let heard = unsafe { kernel::epoll_wait(fd, events, room as i32, Some(0), core::ptr::null()) };
+    // SAFETY: the kernel wrote as many events there.
+    heard.map_or(0, |heard| unsafe { translate(set, events, heard) })
+}
+
 /// Turns what the kernel said into what the program knows: bells and tokens go, the rest moves up. How many are left.
 ///
 /// # Safety
@@ -114,11 +133,15 @@ unsafe fn translate(set: &Set, events: *mut libc::epoll_event, heard: usize) -> 
             let now = entry.state.load(Ordering::Acquire);
             if now & state::MANAGED != 0 {
                 let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
-                if event.events & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0
-                    && let Some((connection, ring)) =
-                        connection.and_then(|connection| Some((connection, connection.ring()?)))
-                {
-                    liveness::check(connection, &ring, entry.fd.load(Ordering::Relaxed));
+                if let Some((connection, ring)) = connection.and_then(|one| Some((one, one.ring()?))) {
+                    if event.events & ENDS != 0 {
+                        liveness::check(connection, &ring, entry.fd.load(Ordering::Relaxed));
+                    }
+                    let by_tcp = if switch::by_ring(ring.entered()) { 0 } else { libc::EPOLLIN | libc::EPOLLPRI };
+                    let by_tcp = if ring.sends() { by_tcp } else { by_tcp | libc::EPOLLOUT };
+                    if event.events & by_tcp as u32 != 0 {
+                        entry.state.fetch_or(state::FRESH, Ordering::AcqRel);
+                    }
                 }
                 let _guard = lock(&set.lock);
                 queue::push(set, entry);
