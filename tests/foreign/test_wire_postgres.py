@@ -83,7 +83,7 @@ def test_psql_copies_large_tables_in_and_out(postgres, way):
     lines = [f"{i}\t{'x' * (i % 300)}-{i * i}" for i in range(60000)]
     postgres.query("create table t (i int, s text);\n" + "copy t from stdin;\n" + "\n".join(lines) + "\n\\.\n")
     assert postgres.query("copy (select * from t order by i) to stdout;") == lines
-    way.used(bytes_ring=12_000_000, upgraded=2)
+    way.used(bytes_ring=8_000_000, upgraded=2)
 
 
 def test_notices_and_cancelled_queries_arrive(postgres, way):

@@ -264,6 +264,41 @@ CASE(epoll_edge_both_ways) {
     step(me);
 }
 
+// A new connection, of which one end only ever sends: it leaves TCP in the midst of it, and waits for room by edges.
+CASE(who_only_sends_waits_for_room_by_edges) {
+    enum { TOTAL = 24 << 20 };
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (!me->near) {
+        int listening = listener(&address, &length);
+        if (send(me->sync, &address, sizeof address, 0) != sizeof address) fail(me, "sync");
+        me->fd = accept(listening, NULL, NULL);
+        for (int i = 0; i < 48; i++) { nap(0.002); take(me, TOTAL / 48); }
+        drain(me);
+        return;
+    }
+    if (recv(me->sync, &address, sizeof address, MSG_WAITALL) != sizeof address) fail(me, "sync");
+    me->fd = socket(address.ss_family, SOCK_STREAM, 0);
+    if (connect(me->fd, (void *)&address, address.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)))
+        fail(me, "connect");
+    nonblocking(me->fd, 1);
+    int ep = epoll_create1(0);
+    add(me, ep, EPOLLOUT | EPOLLET, EPOLL_CTL_ADD);
+    static char out[300000];
+    for (size_t sent = 0; sent < TOTAL;) {
+        struct stream before = me->out;
+        size_t n = TOTAL - sent < sizeof out ? TOTAL - sent : sizeof out;
+        fill(&me->out, out, n);
+        ssize_t r = write(me->fd, out, n);
+        me->out = before;
+        if (r > 0) me->out.at += r, sent += r;
+        else if (errno != EAGAIN) fail(me, "write");
+        struct epoll_event e;
+        if (r < (ssize_t)n && sent < TOTAL && epoll_wait(ep, &e, 1, 20000) != 1) { errno = ETIMEDOUT; fail(me, "no edge came"); }
+    }
+    close(me->fd);
+}
+
 CASE(epoll_oneshot) {
     if (me->near) { for (int i = 0; i < 2; i++) { step(me); put(me, 100); step(me); } step(me); return; }
     int ep = epoll_create1(0);

@@ -1,0 +1,42 @@
+"""Either end or the daemon is killed at random moments: the other sees what TCP would show, and nothing of the dead stays.
+
+POGSON_WIRE_KILLS sets how often (1000 in a full run).
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+KILLS = int(os.environ.get("POGSON_WIRE_KILLS", "40"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_survives_sees_the_end_and_keeps_nothing(way, compiled, seed):
+    run = way.run(compiled / "survive", seed, KILLS // 2, code=None, timeout=120 + KILLS)
+    said = run.out.decode()
+    assert run.code == 0 and "WRONG" not in said and said.count("received") == KILLS // 2, said[-3000:] + run.err.decode()
+    way.used(bytes_ring=1000)
+
+
+def test_the_daemon_may_die_and_come_back_while_bytes_flow(wire, compiled):
+    dice = random.Random(5)
+    busy = wire.start(compiled / "torture", 9, max(20000, KILLS * 500), 2)
+    kills = 0
+    while busy.poll() is None and kills < 10 * KILLS:
+        time.sleep(dice.uniform(0.02, 0.3))
+        wire.daemon.kill()
+        wire.daemon.wait()
+        kills += 1
+        time.sleep(dice.uniform(0, 0.1))
+        wire.serve_wire()
+    assert busy.wait(120) == 0 and "wrong" not in busy.log.read_text(), busy.log.read_text()
+    assert kills > 0
+
+
+def test_programs_go_on_without_a_daemon(wire, compiled):
+    wire.daemon.kill()
+    wire.daemon.wait()
+    run = wire.run(compiled / "torture", 3, 5000, 1)
+    assert b"wrong" not in run.out
