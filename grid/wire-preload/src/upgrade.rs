@@ -158,6 +158,12 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
         }
         if !ring.looks() {
             settle(ring, fd);
+            // Who only sends waits for room in the ring from here on, by its sets too.
+            if !set::take_over(connection) {
+                block.stays.fetch_or(stays::REFUSED, Ordering::AcqRel);
+                block.sending.open();
+                return;
+            }
         }
         switch::latch(ring.own, Boundary { epoch: 1, at: sent });
         ring.tx().wake()
