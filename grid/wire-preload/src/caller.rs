@@ -25,3 +25,9 @@ pub(crate) fn fail(errno: i32) -> isize {
     unsafe { *libc::__errno_location() = errno };
     -1
 }
+
+/// errno of the last call of the C library.
+pub(crate) fn errno() -> i32 {
+    // SAFETY: the C library's errno of this thread.
+    unsafe { *libc::__errno_location() }
+}

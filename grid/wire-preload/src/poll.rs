@@ -24,6 +24,9 @@ pub(crate) fn poll(
 ) -> Option<Result<usize, i32>> {
     let mut rings = false;
     for one in fds.iter() {
+        if let descriptors::Kind::Set(number) = descriptors::kind(one.fd) {
+            rings |= crate::set::is_polled(number);
+        }
         if let Some(connection) = descriptors::connection(one.fd) {
             if let Some(ring) = connection.ring() {
                 upgrade::offer(connection, &ring, one.fd);
@@ -124,7 +127,8 @@ fn mixed(
         places[last] = waiter.entry();
         let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
         let slice = if half_closed { Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))) } else { left };
-        let outcome = kernel::poll(&mut places[..=last], if ready > 0 { Some(0) } else { slice }, mask);
+        let time = if ready > 0 { Some(0) } else { slice };
+        let outcome = crate::hooks::wait::sleep_by_poll(&mut places[..=last], time, mask);
         sleep::disarm_bells(armed);
         if ready == 0 {
             outcome?;

@@ -343,13 +343,13 @@ pub(crate) unsafe extern "C" fn ioctl(fd: c_int, request: libc::c_ulong, argumen
     let value = argument as *mut c_int;
     match request {
         // SAFETY: the call that succeeded read an int there.
-        libc::FIONBIO => nonblocking(fd, unsafe { *value } != 0),
-        libc::FIONREAD if ring.looks() => {
+        x if x == libc::FIONBIO as libc::c_ulong => nonblocking(fd, unsafe { *value } != 0),
+        x if x == libc::FIONREAD as libc::c_ulong && ring.looks() => {
             let more = ring.rx().look().unwrap_or(0);
             // SAFETY: the call that succeeded wrote an int there: the socket's bytes.
             unsafe { *value = (*value).saturating_add(more as c_int) };
         }
-        libc::TIOCOUTQ if ring.sends() => {
+        x if x == libc::TIOCOUTQ as libc::c_ulong && ring.sends() => {
             let more = ring.tx().unread().unwrap_or(0);
             // SAFETY: the call that succeeded wrote an int there: the socket's bytes.
             unsafe { *value = (*value).saturating_add(more as c_int) };

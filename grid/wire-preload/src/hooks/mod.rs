@@ -6,6 +6,7 @@ pub(crate) mod descriptor;
 pub(crate) mod message;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod stdio;
 pub(crate) mod wait;
 
 use crate::caller;
@@ -22,6 +23,7 @@ pub(crate) fn prepare() {
     message::prepare();
     process::prepare();
     raw::prepare();
+    stdio::prepare();
     wait::prepare();
     copy::prepare();
 }

@@ -1,10 +1,9 @@
 //! fork and its kin.
 
 use crate::{
-    block::stays,
     caller,
     connection::{CONNECTIONS, Connection},
-    descriptors, kernel,
+    kernel,
     next::next,
     session, set, waiter,
 };
@@ -113,22 +112,4 @@ pub(crate) unsafe extern "C" fn daemon(keep_folder: c_int, keep_output: c_int) -
         }
     }
     0
-}
-
-/// fdopen(3): reads and writes of the C library's streams go past the hooks, so that the connection stays on TCP.
-///
-/// # Safety
-/// As fdopen asks.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn fdopen(fd: c_int, mode: *const libc::c_char) -> *mut libc::FILE {
-    if let Some(block) = descriptors::registered(fd).and_then(Connection::block) {
-        block.stays.fetch_or(stays::UNSEEN, Ordering::AcqRel);
-    }
-    // SAFETY: what the program gave.
-    unsafe { stdio::fdopen::call(fd, mode) }
-}
-
-mod stdio {
-    use super::*;
-    next!(fn fdopen(fd: c_int, mode: *const libc::c_char) -> *mut libc::FILE, else core::ptr::null_mut());
 }

@@ -38,6 +38,20 @@ mod real {
     next!(fn epoll_pwait2(set: c_int, events: *mut epoll_event, room: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int);
 }
 
+/// Polls by the C library's function, which ends the thread if another has asked for that.
+pub(crate) fn sleep_by_poll(
+    fds: &mut [pollfd],
+    timeout_ns: Option<u64>,
+    mask: Option<&sigset_t>,
+) -> Result<usize, i32> {
+    let time = timeout_ns.map(|ns| timespec { tv_sec: (ns / 1_000_000_000) as _, tv_nsec: (ns % 1_000_000_000) as _ });
+    let time = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    let mask = mask.map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: the slice, the time and the mask live through the call.
+    let outcome = unsafe { real::ppoll::call(fds.as_mut_ptr(), fds.len() as nfds_t, time, mask) };
+    usize::try_from(outcome).map_err(|_| caller::errno())
+}
+
 fn milliseconds(timeout: c_int) -> Option<u64> {
     u64::try_from(timeout).ok().map(|timeout| timeout * 1_000_000)
 }
@@ -64,7 +78,7 @@ unsafe fn concerns(fds: *mut pollfd, count: nfds_t) -> bool {
     for one in fds {
         match descriptors::kind(one.fd) {
             Kind::Connection(_) | Kind::Stream => any = true,
-            Kind::Set(number) => set::is_polled(number),
+            Kind::Set(number) => any |= set::is_polled(number),
             _ => {}
         }
     }
@@ -216,7 +230,7 @@ unsafe fn select_by_poll(
             used += 1;
             match descriptors::kind(fd) {
                 Kind::Connection(_) | Kind::Stream => any = true,
-                Kind::Set(number) => set::is_polled(number),
+                Kind::Set(number) => any |= set::is_polled(number),
                 _ => {}
             }
         }

@@ -364,11 +364,12 @@ pub(crate) fn forget_connection(connection: &Connection) {
     }
 }
 
-/// Somebody polls the set.
-pub(crate) fn is_polled(number: u32) {
-    if let Some(set) = SETS.get(number) {
+/// Somebody polls the set; whether connections are in it that left TCP.
+pub(crate) fn is_polled(number: u32) -> bool {
+    SETS.get(number).is_some_and(|set| {
         set.nested.store(1, Ordering::Release);
-    }
+        set.managed.load(Ordering::Acquire) > 0
+    })
 }
 
 /// Something happened to the connection on this side.
