@@ -2,7 +2,7 @@
 
 use crate::layout::Slot;
 use crate::sync::Ordering;
-use crate::want::{self, Wake};
+use crate::want::{self, Bells, Wake};
 
 /// The other side wrote what cannot be: more bytes taken than put, or more put than fit. Nothing of it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,12 @@ impl Tx<'_> {
 
     /// Whom to wake after [`Tx::publish`], [`Tx::end`] or a latch.
     pub fn wake(&self) -> Wake {
-        let wake = want::after_change(&self.peer.waiting.data, &self.own.sender.rung, &self.own.sending.bell_data);
+        let wake = want::after_change(
+            &self.peer.waiting.data,
+            Bells::Always,
+            &self.own.sender.rung,
+            &self.own.sending.bell_data,
+        );
         if wake.futex {
             self.own.sender.wakes.fetch_add(1, Ordering::Relaxed);
         }
@@ -145,7 +150,12 @@ impl Rx<'_> {
     /// Whom to wake after [`Rx::consume`], an offer or a close. Senders are let sleep until a quarter of the ring is free, so
     /// that they do not wake for a few bytes.
     pub fn wake(&self) -> Wake {
-        want::after_change(&self.peer.waiting.space, &self.own.receiver.rung, &self.own.receiving.bell_space)
+        want::after_change(
+            &self.peer.waiting.space,
+            Bells::Once,
+            &self.own.receiver.rung,
+            &self.own.receiving.bell_space,
+        )
     }
 
     /// Whether so much is free that sleeping senders are worth waking.

@@ -1,8 +1,9 @@
 //! Who waits, in one word, and who has to be woken.
 //!
 //! A word says how many threads sleep on the connection's own futex, whether the connection is waited for by a bell (a process's
-//! eventfd, which its epoll sets hold), and a sequence number that grows with each thread that is about to sleep. Who wakes cannot
-//! write the word, for it lies in the other's half; it remembers the sequence that it has woken, and wakes each only once.
+//! eventfd, which its epoll sets hold), and a sequence number that grows with each thread that is about to sleep or has found
+//! nothing. Who wakes cannot write the word, for it lies in the other's half; it remembers the sequence that it has woken, and
+//! wakes all that it stands for at once, and only once.
 //!
 //! Order, on both sides: write (bytes, or the wish to sleep), full fence, read the other's word. So at least one of them sees
 //! the other.
@@ -15,6 +16,14 @@ const SLEEPERS: u64 = (1 << 15) - 1;
 const BELL: u64 = 1 << 15;
 /// One step of the sequence: bits 16 to 63.
 const STEP: u64 = 1 << 16;
+
+/// Sets the bit, without writing where it is set already. Loom compares a write with the last access alone, which a look before it
+/// would be: under it the bit is always written.
+fn set_bell(word: &AtomicU64) {
+    if cfg!(loom) || word.load(Ordering::Relaxed) & BELL == 0 {
+        word.fetch_or(BELL, Ordering::Relaxed);
+    }
+}
 
 /// Whom to wake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,19 +46,23 @@ pub fn disarm(word: &AtomicU64) {
     word.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// From now on the connection is waited for by the bell. The caller looks after this at what it waits for.
+/// From now on the connection is waited for by the bell, which is rung at each change. The caller looks after this at what it waits for.
 pub fn want_bell(word: &AtomicU64) {
-    if word.load(Ordering::Relaxed) & BELL == 0 {
-        word.fetch_or(BELL, Ordering::Relaxed);
-    }
+    set_bell(word);
     fence(Ordering::SeqCst);
 }
 
-/// The bell is no longer needed.
-pub fn unwant_bell(word: &AtomicU64) {
-    if word.load(Ordering::Relaxed) & BELL != 0 {
-        word.fetch_and(!BELL, Ordering::Relaxed);
-    }
+/// The connection is waited for by the bell until that has been rung for it. The caller looks after this at what it waits for, and
+/// says so anew whenever it finds nothing. As no thread takes back what another said, nobody is forgotten.
+pub fn want_bell_once(word: &AtomicU64) {
+    set_bell(word);
+    word.fetch_add(STEP, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+}
+
+/// Grows with each thread that says that it waits.
+pub fn wishes(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Relaxed) / STEP
 }
 
 /// Whether the bell is wanted.
@@ -57,24 +70,38 @@ pub fn wants_bell(word: &AtomicU64) -> bool {
     word.load(Ordering::Relaxed) & BELL != 0
 }
 
+/// How a word's bell is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bells {
+    /// At each change: [`want_bell`].
+    Always,
+    /// Once for what was said: [`want_bell_once`].
+    Once,
+}
+
 /// After a change that the other side may wait for: whom to wake.
 ///
 /// - `theirs`: the other side's word.
+/// - `bells`: how it wants the bell.
 /// - `rung`: the sequence woken before, in this side's memory; the caller holds its lock.
 /// - `futex`: increased if a thread sleeps on it.
-pub(crate) fn after_change(theirs: &AtomicU64, rung: &AtomicU64, futex: &AtomicU32) -> Wake {
+pub(crate) fn after_change(theirs: &AtomicU64, bells: Bells, rung: &AtomicU64, futex: &AtomicU32) -> Wake {
     fence(Ordering::SeqCst);
     let word = theirs.load(Ordering::Relaxed);
     if word == 0 {
         return Wake::default();
     }
     let sequence = word / STEP + 1;
-    let sleeps = word & SLEEPERS != 0 && rung.load(Ordering::Relaxed) != sequence;
-    if sleeps {
+    let news = rung.load(Ordering::Relaxed) != sequence;
+    let sleeps = news && word & SLEEPERS != 0;
+    let bell = (news || bells == Bells::Always) && word & BELL != 0;
+    if sleeps || (bell && bells == Bells::Once) {
         rung.store(sequence, Ordering::Relaxed);
+    }
+    if sleeps {
         futex.fetch_add(1, Ordering::Release);
     }
-    Wake { futex: sleeps, bell: word & BELL != 0 }
+    Wake { futex: sleeps, bell }
 }
 
 /// A process's bell: its eventfd is rung only while one of its threads sleeps, and once for all that went to sleep before.

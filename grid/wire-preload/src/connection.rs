@@ -117,6 +117,11 @@ impl Ring {
         self.own.switching.offer.load(Ordering::Acquire) != 0
     }
 
+    /// SO_RCVLOWAT, bytes. Half the ring at most, as the kernel takes half its buffer: senders wake only when a quarter is free.
+    pub(crate) fn low_water(&self) -> u32 {
+        self.own.side.low_water.load(Ordering::Relaxed).clamp(1, self.size / 2)
+    }
+
     /// Bits that both the program's threads and its children agree on.
     #[inline]
     pub(crate) fn flags(&self) -> u32 {

@@ -22,8 +22,8 @@ pub(crate) fn of(ring: &Ring, fd: i32, wanted: i16) -> i16 {
         want::want_bell(&ring.own.waiting.data);
         told = true;
     }
-    if wanted & OUT != 0 && now & OUT == 0 && ring.sends() && !want::wants_bell(&ring.own.waiting.space) {
-        want::want_bell(&ring.own.waiting.space);
+    if wanted & OUT != 0 && now & OUT == 0 && ring.sends() {
+        want::want_bell_once(&ring.own.waiting.space);
         told = true;
     }
     if told { look(ring, fd, wanted) } else { now }
@@ -50,7 +50,7 @@ fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
         liveness::half_closed();
     }
     if receives || all_taken_from_tcp(ring) {
-        let low = ring.own.side.low_water.load(Ordering::Relaxed).clamp(1, ring.size);
+        let low = ring.low_water();
         if ending.complete || ending.reset || flags & flag::NO_RECEIVING != 0 {
             events |= IN | libc::POLLRDHUP;
         } else if ring.rx().look().map_or(true, |bytes| bytes >= low) {
@@ -62,7 +62,6 @@ fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
         let roomy = ring.tx().unread().map_or(true, |unread| unread <= ring.size - ring.size / 4);
         if roomy || ending.shut || ending.unheard || ending.reset {
             events |= OUT;
-            want::unwant_bell(&ring.own.waiting.space);
         }
     }
     if ending.reset {

@@ -158,7 +158,7 @@ fn over(ring: &Ring) -> bool {
 
 /// SO_RCVLOWAT, as far as it bears on a call for `total` bytes.
 fn low_water(ring: &Ring, total: usize) -> usize {
-    (ring.own.side.low_water.load(Ordering::Relaxed).min(ring.size) as usize).min(total).max(1)
+    (ring.low_water() as usize).min(total).max(1)
 }
 
 enum Step {

@@ -166,7 +166,7 @@ fn has_room(ring: &Ring) -> bool {
 /// The ring is full and the call does not wait: the program is told by its epoll set when there is room. Whether there is
 /// something new after all.
 fn full_for_good(connection: &Connection, ring: &Ring, fd: i32) -> bool {
-    want::want_bell(&ring.own.waiting.space);
+    want::want_bell_once(&ring.own.waiting.space);
     if has_room(ring) {
         return true;
     }

@@ -5,7 +5,7 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 use pogson_ring::layout::{Head, Slot};
-use pogson_ring::stream::Tx;
+use pogson_ring::stream::{Rx, Tx};
 use pogson_ring::want::{self, Bell};
 
 use crate::explore;
@@ -192,5 +192,89 @@ fn what_was_written_before_the_bell_was_wanted_is_seen_by_the_look_after_it() {
         let seen = own.sending.tail.load(Ordering::Relaxed) == 1;
         writer.join().unwrap();
         assert!(seen || rings.load(Ordering::Relaxed) == 1);
+    });
+}
+
+#[test]
+fn two_threads_that_wait_for_room_by_the_bell_are_both_woken() {
+    explore(3, || {
+        let world = Arc::new(World::new(1));
+        let (own, peer) = &world.slots[0];
+        peer.sending.tail.store(4, Ordering::Relaxed);
+        let consuming = world.clone();
+        let receiver = thread::spawn(move || {
+            let (own, peer) = &consuming.slots[0];
+            let rx = Rx { own, peer, size: 4 };
+            let rung = AtomicU64::new(0);
+            for _ in 0..2 {
+                rx.consume(2);
+                if rx.wake().bell {
+                    consuming.head.stir.fetch_add(1, Ordering::Release);
+                    if consuming.bell.must_ring(&rung) {
+                        consuming.eventfd.write();
+                    }
+                }
+            }
+        });
+        let looking = world.clone();
+        let looker = thread::spawn(move || {
+            let (own, peer) = &looking.slots[0];
+            if (Tx { own: peer, peer: own, size: 4 }).unread() != Ok(0) {
+                want::want_bell_once(&peer.waiting.space);
+            }
+        });
+        let room = || (Tx { own: peer, peer: own, size: 4 }).unread() == Ok(0);
+        let mut stirs = 0;
+        loop {
+            want::want_bell_once(&peer.waiting.space);
+            if room() {
+                break;
+            }
+            world.bell.arm();
+            let now = world.head.stir.load(Ordering::Acquire);
+            if now == stirs {
+                world.eventfd.wait(0);
+            }
+            stirs = now;
+            world.bell.disarm();
+        }
+        receiver.join().unwrap();
+        looker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_bell_that_is_wanted_once_is_rung_once() {
+    explore(4, || {
+        let slots = Arc::new((Slot::default(), Slot::default(), AtomicU32::new(0)));
+        let (_, sender, rings) = &*slots;
+        sender.sending.tail.store(4, Ordering::Relaxed);
+        want::want_bell_once(&sender.waiting.space);
+        let consuming = slots.clone();
+        let receiver = thread::spawn(move || {
+            let (own, peer, rings) = &*consuming;
+            let rx = Rx { own, peer, size: 4 };
+            for _ in 0..2 {
+                rx.consume(2);
+                rings.fetch_add(u32::from(rx.wake().bell), Ordering::Relaxed);
+            }
+        });
+        receiver.join().unwrap();
+        assert_eq!(rings.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_bell_that_is_wanted_always_is_rung_again_after_a_sleeper_was_woken() {
+    explore(1, || {
+        let (own, peer) = (Slot::default(), Slot::default());
+        want::want_bell(&peer.waiting.data);
+        want::arm(&peer.waiting.data);
+        let tx = Tx { own: &own, peer: &peer, size: 4 };
+        for first in [true, false] {
+            tx.publish(1);
+            let wake = tx.wake();
+            assert!(wake.bell && wake.futex == first);
+        }
     });
 }

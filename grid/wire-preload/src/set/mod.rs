@@ -16,7 +16,7 @@ use crate::{
     pool::{Item, Pool},
     sleep,
 };
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use pogson_ring::want;
 
 /// An epoll set of the program.
@@ -68,6 +68,8 @@ pub(crate) struct Registration {
     /// What was there when the program was told last: the other end's tail, and what had ended.
     told_tail: AtomicU64,
     told_ending: AtomicU32,
+    /// How often somebody had found no room, then.
+    told_wishes: AtomicU64,
 }
 
 mod state {
@@ -325,6 +327,8 @@ fn manage(set: &Set, connection: &Connection, entry: &Registration) {
 
 /// Threads that wait in the kernel look again.
 fn rouse(set: &Set) {
+    // Between what was put into the queue and the look at who sleeps; they do it the other way round.
+    fence(Ordering::SeqCst);
     if set.sleepers.load(Ordering::SeqCst) > 0
         && let Some(bell) = sleep::bells().next()
     {

@@ -170,14 +170,14 @@ fn ready(entry: &Registration, wanted: u32) -> u32 {
     if wanted & libc::EPOLLET as u32 == 0 {
         return readiness::of(&ring, fd, wanted as u16 as i16) as u16 as u32;
     }
-    // As the kernel: bytes that come, room after there was none and each end make an edge, which tells all that holds.
+    // As the kernel: bytes that come, room after somebody found none and each end make an edge, which tells all that holds.
     let tail = ring.peer.sending.tail.load(Ordering::Acquire);
     let ending = crate::ending::of(&ring).digest();
-    let room = want::wants_bell(&ring.own.waiting.space);
+    let wishes = want::wishes(&ring.own.waiting.space);
     let now = readiness::of(&ring, fd, wanted as u16 as i16) as u16 as u32;
     let fresh = entry.state.fetch_and(!state::FRESH, Ordering::AcqRel) & state::FRESH != 0;
     let bytes = entry.told_tail.swap(tail, Ordering::Relaxed) != tail;
     let ended = entry.told_ending.swap(ending, Ordering::Relaxed) != ending;
-    let room = room && !want::wants_bell(&ring.own.waiting.space);
+    let room = now & libc::EPOLLOUT as u32 != 0 && entry.told_wishes.swap(wishes, Ordering::Relaxed) != wishes;
     if fresh || bytes || ended || room { now } else { 0 }
 }

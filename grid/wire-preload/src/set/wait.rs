@@ -1,6 +1,6 @@
 //! Waiting on a set.
 
-use super::{ENTRIES, SETS, Set, bell_token, queue, state};
+use super::{ENTRIES, SETS, Set, bell_token, queue, rouse, state};
 use crate::{connection::CONNECTIONS, kernel, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
 use pogson_ring::{layout::fin, switch};
@@ -77,6 +77,9 @@ pub(crate) unsafe fn wait(
             check_all(set);
         }
         if told > 0 {
+            if !queue::is_empty(set) {
+                rouse(set);
+            }
             return Ok(told);
         }
         let managed = set.managed.load(Ordering::Acquire) > 0;
@@ -91,10 +94,15 @@ pub(crate) unsafe fn wait(
 /// # Safety
 /// As of [`wait`].
 unsafe fn gather(set: &Set, number: u32, events: *mut libc::epoll_event, room: usize) -> usize {
-    let _guard = lock(&set.lock);
+    let guard = lock(&set.lock);
     queue::scan(set, number);
     // SAFETY: the caller's promise.
     let told = unsafe { queue::harvest(set, events, room) };
+    drop(guard);
+    if told == room && !queue::is_empty(set) {
+        // Another thread that sleeps on the set takes what did not fit, as by the kernel's own sets.
+        rouse(set);
+    }
     if set.nested.load(Ordering::Relaxed) != 0 && !queue::is_empty(set) {
         // Whoever looks at the set from outside has to see that there is more.
         if let Some(bell) = sleep::bells().next() {
