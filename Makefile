@@ -36,9 +36,10 @@ demo: build
 test: lint models
 	PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-1856} $(CARGO) test --workspace --locked
 
-# The ring's words in every order that processors allow.
+# The ring's words in every order that processors allow, and two whole ends by random schedules.
 models: setup
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET)/loom $(CARGO) test --release --locked -p pogson-ring --test model
+	RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=$(TARGET)/shuttle $(CARGO) test --release --locked -p pogson-ring --test ends
 
 lint: setup
 	$(CARGO) fmt --all --check

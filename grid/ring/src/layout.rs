@@ -235,7 +235,7 @@ pub struct Counters {
     pub wakes: AtomicU64,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const _: () = assert!(size_of::<Slot>() == SLOT_BYTES && size_of::<Head>() <= HEAD_BYTES);
 
 #[cfg(test)]

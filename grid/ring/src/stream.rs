@@ -173,7 +173,7 @@ fn distance(from: u64, to: u64, size: u32) -> Result<u32, Impossible> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::layout::RING_BYTES;
