@@ -157,8 +157,8 @@ pub(crate) unsafe extern "C" fn splice(
     match (receive::way(from), send::way(to)) {
         (receive::Way::Ring(..), send::Way::Plain) if !kernel::is_pipe(to) => caller::fail(libc::EINVAL),
         (receive::Way::Plain, send::Way::Ring(..)) if !kernel::is_pipe(from) => caller::fail(libc::EINVAL),
-        (receive::Way::Ring(..), send::Way::Plain) if !from_at.is_null() => caller::fail(libc::ESPIPE),
-        (receive::Way::Plain, send::Way::Ring(..)) if !to_at.is_null() => caller::fail(libc::ESPIPE),
+        (receive::Way::Ring(..), send::Way::Plain) if !from_at.is_null() => caller::fail(libc::EINVAL),
+        (receive::Way::Plain, send::Way::Ring(..)) if !to_at.is_null() => caller::fail(libc::EINVAL),
         (receive::Way::Ring(connection, ring), send::Way::Plain) => {
             answer(ring_to_pipe(connection, &ring, from, to, length, dont_wait))
         }
