@@ -110,6 +110,8 @@ fn mixed(
             half_closed |= ring.rx().ended() & (fin::END | fin::CLOSED) == fin::END;
             // What comes by the ring is not looked for at the socket, but for its end as long as that is news.
             let by_ring = pogson_ring::switch::by_ring(ring.entered());
+            // A killed process whose bytes came by TCP shows an end there, of which a wait for room is not told.
+            half_closed |= !by_ring && ring.sends();
             let known = ring.flags() & flag::GONE != 0 || ring.rx().ended() != 0;
             let mut events = if by_ring { 0 } else { one.events & !libc::POLLOUT };
             if !ring.sends() {
