@@ -109,7 +109,8 @@ def test_pg_dump_and_restore_carry_a_database_over(postgres, way):
     postgres("psql", "-qX", "-v", "ON_ERROR_STOP=1", "copy", input=dump)
     after = postgres("psql", "-qAtX", "-c", "select md5(string_agg(m || r, '' order by i)) from t", "copy").out.decode().split()
     assert after == before
-    way.used(bytes_ring=20_000_000)
+    # What the server's process received is not always counted, if it is gone before its client.
+    way.used(bytes_ring=13_000_000)
 
 
 @pytest.mark.parametrize("way", ["wire"], indirect=True)
