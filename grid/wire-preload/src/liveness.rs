@@ -6,7 +6,7 @@ use crate::{
     tcp,
 };
 use core::sync::atomic::{AtomicBool, Ordering};
-use pogson_ring::{layout::fin, switch};
+use pogson_ring::layout::fin;
 
 /// Whether there may be connections whose other end has ended its stream and lives on: of its death the socket tells nothing.
 static HALF_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -42,8 +42,8 @@ pub(crate) fn check(connection: &Connection, ring: &Ring, fd: i32) -> bool {
         Ok(_) if said & fin::END != 0 && over => process_is_dead(connection),
         Ok(tcp::CLOSED) => true,
         Ok(_) if said & fin::END != 0 => process_is_dead(connection),
-        // It may have said so between the two looks.
-        Ok(state) if tcp::got_fin(state) => switch::by_ring(ring.entered()) && ring.rx().ended() & fin::END == 0,
+        // A connection that was shut before it had its slot has none. It may have said so between the two looks.
+        Ok(state) if tcp::got_fin(state) => ring.rx().ended() & fin::END == 0,
         Ok(_) => false,
         Err(_) => true,
     };

@@ -176,6 +176,16 @@ pub(crate) fn listen() {
     }
 }
 
+/// Gives back what is shared with processes that are dead, if nothing of `slab` is in use and its other side is one of them.
+pub(crate) fn tidy(slab: &Slab) {
+    if slab.is_idle()
+        && slab.party_is_dead()
+        && let Some(_guard) = lock::try_lock(&LOCK)
+    {
+        crate::slab::sweep();
+    }
+}
+
 fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
     match answer {
         Answer::Welcome { version, session } => {
@@ -209,6 +219,9 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
             };
             let new_slab = brings & NEW_SLAB != 0;
             let new_peer = brings & NEW_PEER != 0;
+            if new_peer {
+                crate::slab::sweep();
+            }
             let halves = if new_slab { [keep(one(true)), keep(one(true))] } else { [-1; 2] };
             let others = if new_peer { [one(true), keep(one(true)), keep(one(true))] } else { [-1; 3] };
             let party = crate::slab::party_of_session(peer)

@@ -253,6 +253,16 @@ impl Slab {
         self.users.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Whether no connection has a slot and no thread sleeps here.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.users.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether the process on the other side is dead.
+    pub(crate) fn party_is_dead(&self) -> bool {
+        PARTIES.get(self.party.load(Ordering::Relaxed)).is_none_or(Party::is_dead)
+    }
+
     /// Slots.
     pub(crate) fn slots(&self) -> u32 {
         self.slots.load(Ordering::Relaxed)
@@ -290,12 +300,11 @@ impl Slab {
 /// Gives back what is shared with processes that are dead, where nothing is in use. The caller holds the session's lock.
 pub(crate) fn sweep() {
     for number in 1..=SLABS.reach() {
-        let Some(slab) = SLABS.get(number).filter(|slab| slab.is_open() && slab.users.load(Ordering::Acquire) == 0)
-        else {
-            continue;
-        };
-        let dead = PARTIES.get(slab.party.load(Ordering::Relaxed)).is_none_or(Party::is_dead);
-        if dead {
+        if let Some(slab) = SLABS.get(number)
+            && slab.is_open()
+            && slab.is_idle()
+            && slab.party_is_dead()
+        {
             slab.close(number);
         }
     }

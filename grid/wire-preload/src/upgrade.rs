@@ -225,6 +225,7 @@ fn leave(connection: &Connection, ring: &Ring, fd: i32, last: bool) {
     }
     if let Some(slab) = SLABS.get(slab) {
         slab.vacate(slot);
+        session::tidy(slab);
     }
 }
 

@@ -373,6 +373,11 @@ pub(crate) unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
             ring.set_flags(flag::NO_RECEIVING);
             crate::sleep::wake_own(connection, &ring);
         }
+    } else if let Kind::Connection(connection) = descriptors::kind(fd)
+        && let Some(block) = connection.block()
+    {
+        // The other side of a slot takes it that an end which was not told there is a death.
+        block.stays.fetch_or(stays::REFUSED, Ordering::AcqRel);
     }
     // SAFETY: what the program gave.
     unsafe { real::shutdown::call(fd, how) }

@@ -4,6 +4,7 @@ pub(crate) mod copy;
 pub(crate) mod data;
 pub(crate) mod descriptor;
 pub(crate) mod message;
+pub(crate) mod print;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod stdio;
@@ -21,6 +22,7 @@ pub(crate) fn prepare() {
     data::prepare();
     descriptor::prepare();
     message::prepare();
+    print::prepare();
     process::prepare();
     raw::prepare();
     stdio::prepare();
