@@ -143,7 +143,10 @@ fn mixed(
         for (one, place) in fds.iter_mut().zip(places.iter()) {
             match left_tcp(one.fd) {
                 Some((connection, ring)) => {
-                    if place.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0 || half_closed {
+                    let end = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
+                    // As long as bytes may come by TCP, the socket is readable at its end too.
+                    let by_tcp = !pogson_ring::switch::by_ring(ring.entered()) && place.revents & libc::POLLIN != 0;
+                    if place.revents & end != 0 || by_tcp || half_closed {
                         liveness::check(connection, &ring, one.fd);
                     }
                     one.revents = readiness::of(&ring, one.fd, one.events);
