@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -69,12 +70,14 @@ def redis_source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("redis-source")
     program("tclsh"), program("apt-get"), program("tar"), program("redis-server")
     (folder / "lists/partial").mkdir(parents=True)
-    keys = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
-    (folder / "sources.list").write_text("".join(
-        f"deb-src {keys} http://deb.debian.org/{archive} main\n" for archive in ("debian bookworm", "debian-security bookworm-security")
-    ))
+    # The sources of the very packages that this machine's programs come from.
+    (folder / "parts").mkdir()
+    for listed in [Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d/debian.sources")]:
+        if listed.exists():
+            text = re.sub(r"^(Types:\s*)deb\b.*$", r"\1deb-src", listed.read_text(), flags=re.MULTILINE)
+            (folder / "parts" / listed.name.replace("sources.list", "main.list")).write_text(re.sub(r"^deb\b", "deb-src", text, flags=re.MULTILINE))
     apt = [
-        "apt-get", "-q", "-o", f"Dir::Etc::sourcelist={folder}/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
+        "apt-get", "-q", "-o", "Dir::Etc::sourcelist=/dev/null", "-o", f"Dir::Etc::sourceparts={folder}/parts",
         "-o", f"Dir::State::lists={folder}/lists", "-o", "APT::Sandbox::User=root",
     ]
     installed = subprocess.run(["dpkg-query", "-W", "-f", "${source:Version}", "redis-server"], capture_output=True, text=True).stdout
