@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import program
-from wire import free_port
+from wire import wait_until, free_port
 
 
 class Postgres:
@@ -36,6 +36,9 @@ class Postgres:
             port=self.port, cwd="/", name="postgres",
         )
         self.at = ["-h", "127.0.0.1", "-p", self.port, "-U", "wire"]
+        # It listens before it answers.
+        asks = [str(word) for word in [self.bin / "pg_isready", "-q", *self.at]]
+        wait_until("an answer of the server", lambda: subprocess.run(asks).returncode == 0)
 
     def __call__(self, name, *args, as_server=True, **options):
         """Runs one of its programs against it."""
