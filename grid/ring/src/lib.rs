@@ -21,6 +21,8 @@
 //! A connection begins on TCP. When and at which byte a direction goes over to the ring, and back, is in [`switch`].
 //! What processes and the daemon that pairs them say to each other is in [`protocol`].
 
+#![cfg_attr(not(any(test, loom, shuttle)), no_std)]
+
 pub mod layout;
 pub mod protocol;
 pub mod stream;

@@ -18,6 +18,24 @@ fn a_program_loads_the_library_and_does_its_work() {
 }
 
 #[test]
+fn glibc_from_2_28_on_can_load_it() {
+    let name = b"GLIBC_";
+    let versions: Vec<(u32, u32)> = BYTES
+        .windows(name.len())
+        .enumerate()
+        .filter(|(_, window)| window == name)
+        .map(|(at, _)| {
+            let number: Vec<u8> = BYTES[at + name.len()..].iter().copied().take_while(|byte| *byte != 0).collect();
+            let number = String::from_utf8(number).unwrap();
+            let mut parts = number.split('.').map(|part| part.parse().unwrap());
+            (parts.next().unwrap(), parts.next().unwrap())
+        })
+        .collect();
+    assert_eq!(versions.is_empty(), cfg!(not(target_env = "gnu")));
+    assert!(versions.iter().all(|version| *version <= (2, 28)), "{versions:?}");
+}
+
+#[test]
 fn a_file_that_is_right_is_used_again_and_another_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = unpack_into(folder.path()).unwrap();

@@ -5,10 +5,13 @@
 //! (`upgrade`, [`pogson_ring::switch`]). From then on `send` and `receive` move the bytes, and `poll` and `set` say what
 //! a descriptor is ready for. What cannot leave TCP stays there.
 
+// Where it is built to be loaded (the profile `preload`) it holds nothing of std, which would ask more of a C library than it does.
+#![cfg_attr(panic = "abort", no_std)]
 #![allow(clippy::unnecessary_cast, reason = "lengths have other types with other C libraries")]
 
 mod block;
 mod caller;
+mod cancel;
 mod connection;
 mod critical;
 mod descriptors;
@@ -35,6 +38,13 @@ mod tcp;
 mod thread;
 mod upgrade;
 mod waiter;
+
+#[cfg(panic = "abort")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::abort() }
+}
 
 /// Makes everything ready, before the program begins.
 extern "C" fn open() {

@@ -1,5 +1,7 @@
 //! The functions that stand behind the hooks: those of the C library, or of another library that was preloaded after this one.
 
+#[cfg(target_env = "gnu")]
+use core::ffi::c_char;
 use core::ffi::{CStr, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -25,14 +27,35 @@ impl Next {
         if found.is_null() { self.look_up() } else { found }
     }
 
+    /// Whether it was found when it was last looked up.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.found.load(Ordering::Relaxed).is_null()
+    }
+
     #[cold]
     fn look_up(&self) -> *mut c_void {
         // SAFETY: the name is a C string.
-        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
+        let found = unsafe { dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
         self.found.store(found, Ordering::Relaxed);
         found
     }
 }
+
+/// dlsym(3) by its first version, which all versions of glibc have: the linker would take the newest.
+#[cfg(target_env = "gnu")]
+#[unsafe(naked)]
+unsafe extern "C" fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void {
+    #[cfg(target_arch = "x86_64")]
+    core::arch::naked_asm!(
+        ".symver pogson_first_dlsym, dlsym@GLIBC_2.2.5",
+        "jmp qword ptr [rip + pogson_first_dlsym@GOTPCREL]",
+    );
+    #[cfg(target_arch = "aarch64")]
+    core::arch::naked_asm!(".symver pogson_first_dlsym, dlsym@GLIBC_2.17", "b pogson_first_dlsym");
+}
+
+#[cfg(not(target_env = "gnu"))]
+use libc::dlsym;
 
 /// Calls of the function that stands behind a hook. `next!(fn close(fd: c_int) -> c_int);` makes a module `close` with
 /// `unsafe fn call(fd) -> c_int`, which fails with ENOSYS and -1 (or what `else` says) where there is no such function, and
@@ -60,6 +83,11 @@ macro_rules! next {
             /// Looks it up, if that has not been done.
             pub(crate) fn look_up() {
                 NEXT.get();
+            }
+
+            /// Whether it was found when it was looked up.
+            pub(crate) fn is_there() -> bool {
+                NEXT.is_there()
             }
 
             /// Calls it.

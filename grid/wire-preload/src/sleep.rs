@@ -134,11 +134,7 @@ pub(crate) fn wait(
 
 /// Ends the thread if another has asked for that, as any call that waits does; never true.
 pub(crate) fn ends_here() -> bool {
-    unsafe extern "C" {
-        fn pthread_testcancel();
-    }
-    // SAFETY: the caller holds no lock.
-    unsafe { pthread_testcancel() };
+    crate::cancel::here();
     false
 }
 

@@ -28,4 +28,5 @@ pub(crate) fn prepare() {
     stdio::prepare();
     wait::prepare();
     copy::prepare();
+    crate::cancel::prepare();
 }

@@ -192,8 +192,7 @@ extern "C" fn sigset(signal: c_int, handler: Plain) -> Plain {
     }
     let how = if handler == HOLD { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
     // SAFETY: sets of this frame.
-    if unsafe { libc::pthread_sigmask(how, &one, &mut blocked) } != 0 {
-        set_errno(libc::EINVAL);
+    if unsafe { libc::sigprocmask(how, &one, &mut blocked) } != 0 {
         return libc::SIG_ERR;
     }
     // SAFETY: a set of this frame, filled.
