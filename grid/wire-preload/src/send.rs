@@ -7,6 +7,7 @@ use crate::{
     gather::Gather,
     kernel, liveness,
     lock::lock,
+    session,
     sleep::{self, Which, Woken},
     upgrade,
 };
@@ -34,6 +35,7 @@ impl Permit {
     pub(crate) fn end(self, outcome: isize) {
         if outcome > 0 {
             self.0.sends(outcome as usize);
+            session::count_bytes(outcome as u64);
         }
     }
 }

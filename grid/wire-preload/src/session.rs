@@ -202,7 +202,11 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
             if let Some(page) = page {
                 MAIL.store(page.mail.0.load(Ordering::Acquire), Ordering::Relaxed);
                 PAGE.store(core::ptr::from_ref(page).cast_mut(), Ordering::Release);
-                page.counters.connections.fetch_add(UNTOLD.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+                for (counter, untold) in
+                    [(&page.counters.connections, &UNTOLD), (&page.counters.bytes_tcp, &UNTOLD_BYTES)]
+                {
+                    counter.fetch_add(untold.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+                }
             }
         }
         Answer::Refused { tag, .. } => {
@@ -252,6 +256,18 @@ fn tagged(tag: u64) -> Option<&'static Connection> {
 
 /// Connections seen before there was a page to count them on.
 static UNTOLD: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes that were sent by TCP before.
+static UNTOLD_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Counts bytes that were sent by TCP.
+pub(crate) fn count_bytes(bytes: u64) {
+    if PAGE.load(Ordering::Relaxed).is_null() {
+        UNTOLD_BYTES.fetch_add(bytes, Ordering::Relaxed);
+    } else {
+        count(|counters| &counters.bytes_tcp, bytes);
+    }
+}
 
 /// Counts a connection that carries bytes.
 pub(crate) fn count_connection() {
@@ -312,6 +328,8 @@ pub(crate) fn forget() {
     LOCK.store(0, Ordering::Relaxed);
     NOT_BEFORE_NS.store(0, Ordering::Relaxed);
     FAILURES.store(0, Ordering::Relaxed);
+    UNTOLD.store(0, Ordering::Relaxed);
+    UNTOLD_BYTES.store(0, Ordering::Relaxed);
     lost();
 }
 

@@ -190,9 +190,6 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
         }
         _ => {}
     }
-    if let Some(block) = connection.block() {
-        session::count(|counters| &counters.bytes_tcp, if last { block.sent.load(Ordering::Relaxed) } else { 0 });
-    }
     connection.end();
 }
 

@@ -2,8 +2,9 @@
 
 mod figures;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use pogson_ring::layout::VERSION;
 use pogson_ring::protocol::{Answer, Refusal};
@@ -19,6 +20,9 @@ use crate::watch::Watch;
 
 /// Records of a process that are taken in at its turn.
 const TURN: usize = 64;
+
+/// How often what is left of ended sessions is looked at: nobody tells when it is used no more.
+const CLEARING: Duration = Duration::from_secs(1);
 
 /// Whether a session goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub(crate) struct Desk {
     pub(crate) closing: Closing,
     /// Sessions with something in their inboxes.
     pub(crate) later: VecDeque<u64>,
+    /// Sessions to which something is left of slabs that are no more.
+    pub(crate) remaining: HashSet<u64>,
     pub(crate) next_slab: u64,
     pub(crate) totals: Totals,
     next_session: u64,
@@ -72,6 +78,7 @@ impl Desk {
             accounts: Accounts::default(),
             closing: Closing::default(),
             later: VecDeque::new(),
+            remaining: HashSet::new(),
             next_slab: 0,
             totals: Totals::default(),
             next_session: 0,
@@ -115,13 +122,19 @@ impl Desk {
         }
     }
 
-    /// Whether [`Desk::go_on`] has something to do.
-    pub(crate) fn is_behind(&self) -> bool {
-        !self.later.is_empty()
+    /// How long nothing need be done unless something happens; `None` for ever.
+    pub(crate) fn rests(&self) -> Option<Duration> {
+        if !self.later.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        (!self.remaining.is_empty()).then_some(CLEARING)
     }
 
     /// Gives those a turn whose inboxes were filled on behalf of others.
     pub(crate) fn go_on(&mut self) {
+        if !self.remaining.is_empty() {
+            self.clear_away();
+        }
         for id in std::mem::take(&mut self.later) {
             self.turn(id);
         }
@@ -140,7 +153,11 @@ impl Desk {
         for partner in session.partners {
             self.part(id, partner);
         }
-        self.accounts.change(user, |account| account.sessions -= 1);
+        self.remaining.remove(&id);
+        let remains = session.remains.len();
+        self.accounts.change(user, |account| {
+            (account.sessions, account.slabs) = (account.sessions - 1, account.slabs - remains)
+        });
         if self.accounts.of(user).sessions == 0 {
             self.closing.forget(user);
         }

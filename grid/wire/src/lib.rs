@@ -40,6 +40,7 @@ mod pair;
 pub mod policy;
 pub mod program;
 mod records;
+mod remains;
 pub mod report;
 pub mod serve;
 mod session;

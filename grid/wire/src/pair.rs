@@ -208,12 +208,39 @@ impl Desk {
             }
         }
         for slab in slabs {
-            self.drop_slab(slab);
+            self.leave_to(partner, slab);
         }
         if let Some(session) = self.sessions.get_mut(&partner) {
             session.partners.remove(&id);
             session.peers.remove(&id);
         }
+    }
+
+    /// The slab is no more, but for what `partner` still does there.
+    fn leave_to(&mut self, partner: u64, id: u64) {
+        let Some(slab) = self.slabs.remove(&id) else { return };
+        let (users, side) = (slab.users, usize::from(slab.sessions[1] == partner));
+        self.accounts.change(users[1 - side], |account| account.slabs -= 1);
+        match (self.sessions.get_mut(&partner), slab.leave_to(side)) {
+            (Some(session), Some(remains)) => {
+                session.remains.push(remains);
+                self.remaining.insert(partner);
+            }
+            _ => self.accounts.change(users[side], |account| account.slabs -= 1),
+        }
+    }
+
+    /// Forgets what is left of slabs where nobody does anything any more.
+    pub(crate) fn clear_away(&mut self) {
+        let Self { remaining, sessions, accounts, .. } = self;
+        remaining.retain(|id| {
+            let Some(session) = sessions.get_mut(id) else { return false };
+            let before = session.remains.len();
+            session.remains.retain(|remains| remains.sent().is_some());
+            let gone = before - session.remains.len();
+            accounts.change(session.caller.user, |account| account.slabs -= gone);
+            !session.remains.is_empty()
+        });
     }
 
     fn drop_slab(&mut self, id: u64) {

@@ -67,7 +67,7 @@ impl Daemon {
     /// The system does not let it wait any more.
     pub fn run(mut self) -> Result<(), ServeError> {
         loop {
-            let happened = self.desk.watch.look(!self.desk.is_behind());
+            let happened = self.desk.watch.look(self.desk.rests());
             for happened in happened.map_err(ServeError::system("the daemon cannot wait"))? {
                 match happened {
                     Happened::Stops => return Ok(()),

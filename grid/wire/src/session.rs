@@ -14,6 +14,7 @@ use crate::identify::{self, Place, Stream};
 use crate::mapping::Mapping;
 use crate::memfd;
 use crate::records::{self, Incoming};
+use crate::remains::Remains;
 use crate::users::Caller;
 
 /// Refusals of a session that are remembered for those who look.
@@ -102,6 +103,8 @@ pub(crate) struct Session {
     pub(crate) partners: HashSet<u64>,
     /// Sessions whose page, eventfd and process it was given.
     pub(crate) peers: HashSet<u64>,
+    /// What is left of slabs that it shared with sessions that have ended.
+    pub(crate) remains: Vec<Remains>,
     /// Connections that stay on TCP, the last ones.
     pub(crate) refused: VecDeque<Refused>,
     /// What of a report is still to be sent.
@@ -122,6 +125,7 @@ impl Session {
             inbox: VecDeque::new(),
             partners: HashSet::new(),
             peers: HashSet::new(),
+            remains: Vec::new(),
             refused: VecDeque::new(),
             report: VecDeque::new(),
         }

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::mapping::Mapping;
 use crate::memfd;
+use crate::remains::{self, Remains};
 
 /// One use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,10 +120,15 @@ impl Slab {
 
     /// What `side` says of its sending: bytes by the ring and its epoch. `None` before it takes part and after it is done.
     pub(crate) fn sending(&self, seat: Seat, side: usize) -> Option<(u64, u32)> {
-        use std::sync::atomic::Ordering::{Acquire, Relaxed};
-        let words = self.words(seat.slot, side);
-        let lives = words.switching.generation.load(Acquire) == seat.generation && !self.is_released(seat, side);
-        lives.then(|| (words.sending.tail.load(Relaxed), words.switching.epoch.load(Relaxed)))
+        remains::sending(self.words(seat.slot, side), seat.generation)
+    }
+
+    /// The slab is no more; what is left of it for `side`, if that still takes part in something.
+    pub(crate) fn leave_to(self, side: usize) -> Option<Remains> {
+        let seats: Vec<Seat> = self.seats().filter(|seat| self.sending(*seat, side).is_some()).collect();
+        let [first, second] = self.halves;
+        let half = if side == 0 { first } else { second };
+        (!seats.is_empty()).then(|| Remains::new(half, self.geometry, seats))
     }
 
     fn seat(&self, slot: u32) -> Option<Seat> {

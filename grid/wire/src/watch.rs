@@ -1,6 +1,7 @@
 //! What the daemon sleeps on.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -63,12 +64,11 @@ impl Watch {
         let _ = epoll::modify(&self.0, &session.socket, EventData::new_u64(session.id * 2), flags);
     }
 
-    /// What has happened, after waiting for it or not.
-    pub(crate) fn look(&self, wait: bool) -> Result<Vec<Happened>, Errno> {
+    /// What has happened, after waiting for it so long at most.
+    pub(crate) fn look(&self, most: Option<Duration>) -> Result<Vec<Happened>, Errno> {
         let mut events: Vec<Event> = Vec::with_capacity(256);
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let timeout = if wait { None } else { Some(&at_once) };
-        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events), timeout) {
+        let timeout = most.and_then(|most| Timespec::try_from(most).ok());
+        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error),
         }

@@ -6,6 +6,7 @@ use rustix::process::geteuid;
 
 use super::{Desk, Totals};
 use crate::ends::End;
+use crate::remains::Remains;
 use crate::report::{Connection, Direction, Process, Report, State};
 use crate::session::{Refused, Session};
 use crate::slab::Seat;
@@ -63,7 +64,7 @@ impl Desk {
     pub(super) fn bytes_by_ring(&self, session: &Session) -> u64 {
         let keys = session.partners.iter().map(|peer| (session.id.min(*peer), session.id.max(*peer)));
         let slabs = keys.filter_map(|key| self.between.get(&key)).flatten().filter_map(|slab| self.slabs.get(slab));
-        let mut bytes = 0_u64;
+        let mut bytes = session.remains.iter().filter_map(Remains::sent).fold(0, u64::wrapping_add);
         for slab in slabs {
             for side in (0..2).filter(|side| slab.sessions[*side] == session.id) {
                 let sent = slab.seats().filter_map(|seat| slab.sending(seat, side));
