@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from boinc import Client, Project
-from wire import compiled, tcp, way, wire  # noqa: F401 (fixtures)
+from wire import compiled, musl, tcp, way, wire  # noqa: F401 (fixtures)
 
 ROOT = Path(__file__).resolve().parents[2]
 

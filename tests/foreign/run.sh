@@ -30,6 +30,7 @@ mariadbd mariadb-server-core
 mysqldump mariadb-client
 openssl openssl
 gcc gcc
+musl-gcc musl-tools
 redis-server redis-server
 redis-benchmark redis-tools
 nginx nginx-light

@@ -66,5 +66,11 @@ def test_connections_of_version_6_see_the_same(pogson, tmp_path, compiled, name,
     same_both_ways(pogson, tmp_path, compiled / name, case, WIRE_FAMILY="6")
 
 
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name in ("calls", "waits") for case in cases(name)])
+def test_programs_of_another_C_library_see_the_same(pogson, tmp_path, monkeypatch, musl, name, case):
+    monkeypatch.setenv("POGSON_WIRE_PRELOAD", str(musl / "preload.so"))
+    same_both_ways(pogson, tmp_path, musl / name, case)
+
+
 def test_a_static_program_stays_on_tcp_and_works(pogson, tmp_path, compiled):
     same_both_ways(pogson, tmp_path, compiled / "calls_static", "every_pair", upgrades=False)

@@ -247,6 +247,26 @@ def cases(name):
 
 
 @pytest.fixture(scope="session")
+def musl(tmp_path_factory):
+    """Folder of test programs for musl, with the library `preload.so` for them."""
+    gcc = shutil.which("musl-gcc") or pytest.skip("musl-gcc is not installed")
+    target = f"{os.uname().machine}-unknown-linux-musl"
+    std = subprocess.run(["rustc", "--print", "target-libdir", "--target", target], capture_output=True, text=True)
+    if std.returncode or not Path(std.stdout.strip()).is_dir():
+        pytest.skip(f"Rust's target {target} is not installed")
+    folder = tmp_path_factory.mktemp("wire-musl")
+    cargo = ["cargo", "build", "--quiet", "--locked", "--profile", "preload", "--package", "pogson-wire-preload", "--target", target]
+    env = {**os.environ, "CARGO_TARGET_DIR": str(folder / "target"), "RUSTFLAGS": "-C target-feature=-crt-static"}
+    subprocess.run(cargo, check=True, cwd=PROGRAMS, env=env)
+    shutil.copy(folder / "target" / target / "preload/libpogson_wire_preload.so", folder / "preload.so")
+    headers = [f"-idirafter/usr/include/{os.uname().machine}-linux-gnu", "-idirafter/usr/include"]
+    for name in ("calls", "waits"):
+        flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *headers]
+        subprocess.run([gcc, "-o", folder / name, PROGRAMS / f"{name}.c", *flags], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
     """Folder of the compiled test programs."""
     gcc = shutil.which("gcc") or pytest.skip("gcc is not installed")

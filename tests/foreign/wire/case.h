@@ -23,12 +23,19 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#ifndef __GLIBC__
+#define strerrorname_np strerror
+#define close_range(first, last, flags) syscall(SYS_close_range, first, last, flags)
+#define closefrom(first) close_range(first, ~0u, 0)
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
 #ifndef SOL_TCP
 #define SOL_TCP 6
 #endif

@@ -566,7 +566,9 @@ CASE(ppoll_and_epoll_pwait_time_out) {
     add(me, ep, EPOLLIN, EPOLL_CTL_ADD);
     struct epoll_event e;
     result(me, "epoll_pwait", epoll_pwait(ep, &e, 1, 20, &none));
+#ifdef __GLIBC__
     result(me, "epoll_pwait2", epoll_pwait2(ep, &e, 1, &t, &none));
+#endif
     result(me, "epoll_wait for none", epoll_wait(ep, &e, 0, 0));
     result(me, "epoll_wait on a socket", epoll_wait(me->fd, &e, 1, 0));
     result(me, "epoll_wait on nothing", epoll_wait(-1, &e, 1, 0));

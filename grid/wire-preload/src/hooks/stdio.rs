@@ -67,13 +67,8 @@ pub(crate) unsafe extern "C" fn fdopen(fd: c_int, mode: *const c_char) -> *mut F
         return unsafe { real::fdopen::call(fd, mode) };
     }
     let functions = Functions { read: Some(reads), write: Some(writes), seek: None, close: Some(closes) };
-    // Where the C library's stream has its descriptor is known of glibc alone.
-    let stream = if cfg!(target_env = "gnu") {
-        // SAFETY: the functions take the descriptor for the cookie.
-        unsafe { real::fopencookie::call(fd as usize as *mut c_void, mode, functions) }
-    } else {
-        core::ptr::null_mut()
-    };
+    // SAFETY: the functions take the descriptor for the cookie.
+    let stream = unsafe { real::fopencookie::call(fd as usize as *mut c_void, mode, functions) };
     if stream.is_null() {
         if let Some(block) = descriptors::registered(fd).and_then(Connection::block) {
             block.stays.fetch_or(stays::UNSEEN, core::sync::atomic::Ordering::AcqRel);
@@ -81,10 +76,14 @@ pub(crate) unsafe extern "C" fn fdopen(fd: c_int, mode: *const c_char) -> *mut F
         // SAFETY: what the program gave.
         return unsafe { real::fdopen::call(fd, mode) };
     }
-    // SAFETY: `_fileno` of glibc's FILE, which fileno(3) gives; its place has been the same in all versions of 64-bit machines.
-    unsafe { stream.cast::<u8>().add(FILENO).cast::<c_int>().write(fd) };
+    // SAFETY: the word of the C library's FILE which fileno(3) gives, negative where there is no descriptor; its place has been the
+    // same in all versions for 64-bit machines.
+    let number = unsafe { &mut *stream.cast::<u8>().add(FILENO).cast::<c_int>() };
+    if *number < 0 {
+        *number = fd;
+    }
     stream
 }
 
-/// Where `_fileno` lies in glibc's FILE, bytes.
-const FILENO: usize = 112;
+/// Where the descriptor's number lies in a FILE, bytes.
+const FILENO: usize = if cfg!(target_env = "musl") { 120 } else { 112 };

@@ -271,7 +271,8 @@ pub(crate) unsafe extern "C" fn select(
     // SAFETY: what the program gave.
     match unsafe { select_by_poll(count, [read, write, except], time, core::ptr::null()) } {
         Some(outcome) => {
-            if let (Some(given), Some(time)) = (given, time) {
+            // Of the C libraries musl leaves what the program gave.
+            if let (Some(given), Some(time), false) = (given, time, cfg!(target_env = "musl")) {
                 let left = time.saturating_sub(kernel::now_ns() - start);
                 given.tv_sec = (left / 1_000_000_000) as _;
                 given.tv_usec = (left % 1_000_000_000 / 1000) as _;
