@@ -17,7 +17,7 @@ def test_iperf3_moves_bytes(way, options):
     port = free_port()
     server = way.start(program("iperf3"), "-s", "-1", "-p", port, "-B", "127.0.0.1", name="server")
     wait_until("the server", lambda: "listening" in server.log.read_text() or listens_in_table(port))
-    run = way.run("iperf3", "-c", "127.0.0.1", "-p", port, "-n", "60M", "-J", *options, timeout=120)
+    run = way.run("iperf3", "-c", "127.0.0.1", "-p", port, "-n", "80M", "-J", *options, timeout=120)
     figures = json.loads(run.out)
     assert "error" not in figures, figures["error"]
     assert figures["end"]["sum_received"]["bytes"] >= 50_000_000

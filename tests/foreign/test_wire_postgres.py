@@ -87,7 +87,7 @@ def test_psql_copies_large_tables_in_and_out(postgres, way):
     text = "\n".join(lines)
     postgres.query("create table t (i int, s text);\n" + "copy t from stdin;\n" + text + "\n\\.\n")
     assert postgres.query("copy (select * from t order by i) to stdout;") == lines
-    way.used(bytes_ring=2 * len(text) - 4_000_000, upgraded=4)
+    way.used(bytes_ring=2 * len(text) - 2_000_000, upgraded=4)
 
 
 def test_notices_and_cancelled_queries_arrive(postgres, way):

@@ -22,4 +22,4 @@ def test_no_byte_is_wrong_whatever_both_ends_do(way, compiled, seed):
     )
     said = run.out.decode()
     assert run.code == 0 and "wrong" not in said and said.count("pair ") == 2, said + run.err.decode()
-    way.used(bytes_ring=OPERATIONS * 20)
+    way.used(bytes_ring=OPERATIONS * 25)

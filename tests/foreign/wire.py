@@ -71,8 +71,9 @@ class Tcp:
         with log.open("wb") as out:
             options.setdefault("stdout", out)
             options.setdefault("stderr", out)
+            options.setdefault("stdin", subprocess.DEVNULL)
             one = subprocess.Popen(
-                self.command(args), env=self.environment(env), cwd=cwd or self.folder, stdin=subprocess.DEVNULL,
+                self.command(args), env=self.environment(env), cwd=cwd or self.folder,
                 start_new_session=True, **options,
             )
         one.log = log

@@ -83,6 +83,11 @@ pub enum Answer {
         /// What comes with it.
         brings: u32,
     },
+    /// The other end has not come. When it does, [`Answer::Paired`] follows.
+    Waiting {
+        /// As registered.
+        tag: u64,
+    },
     /// The connection stays on TCP.
     Refused {
         /// As registered.
@@ -148,6 +153,7 @@ const REPORT: u64 = 4;
 const WELCOME: u64 = 101;
 const PAIRED: u64 = 102;
 const REFUSED: u64 = 103;
+const WAITING: u64 = 104;
 
 impl Ask {
     /// As a record.
@@ -201,6 +207,7 @@ impl Answer {
                 peer,
                 brings.into(),
             ]),
+            Self::Waiting { tag } => record(&[WAITING, tag]),
             Self::Refused { tag, reason } => record(&[REFUSED, tag, reason as u64]),
         }
     }
@@ -222,6 +229,7 @@ impl Answer {
                 peer: words[8],
                 brings: small(words[9])?,
             }),
+            WAITING => Some(Self::Waiting { tag: words[1] }),
             REFUSED => Some(Self::Refused { tag: words[1], reason: Refusal::from_number(words[2])? }),
             _ => None,
         }
@@ -262,6 +270,7 @@ mod tests {
             let answers = [
                 Answer::Welcome { version, session: peer },
                 Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings },
+                Answer::Waiting { tag },
                 Answer::Refused { tag, reason: Refusal::Unproved },
             ];
             for answer in answers {

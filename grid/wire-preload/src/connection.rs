@@ -63,6 +63,10 @@ pub(crate) struct Connection {
     pub(crate) cookie: AtomicU64,
     /// When it was last asked why it is not paired, by count of its calls.
     pub(crate) asked_at: AtomicU64,
+    /// Count of bytes at which the daemon's answer is waited for, if it has not come.
+    pub(crate) patient_until: AtomicU64,
+    /// Count of sent bytes up to which the kernel is kept from taking many more; 0 if it is not.
+    pub(crate) held_for: AtomicU64,
 }
 
 // SAFETY: atomics only, of which zeros are valid.
@@ -170,6 +174,7 @@ impl Connection {
             word.store(0, Ordering::Relaxed);
         }
         self.asked_at.store(0, Ordering::Relaxed);
+        self.held_for.store(0, Ordering::Relaxed);
         self.serial.fetch_add(1, Ordering::Relaxed);
         self.descriptors.store(1, Ordering::Release);
     }

@@ -17,7 +17,6 @@ mod critical;
 mod descriptors;
 mod ending;
 mod gather;
-mod guard;
 mod hooks;
 mod kernel;
 mod liveness;

@@ -28,13 +28,18 @@ pub(crate) enum Way {
 }
 
 /// A call that sends by TCP is under way.
-pub(crate) struct Permit(&'static Block);
+pub(crate) struct Permit(&'static Connection, &'static Block);
 
 impl Permit {
+    /// Bytes that are best sent by one call; what is left after them may go by the ring.
+    pub(crate) fn piece(&self) -> usize {
+        if upgrade::may_leave_soon(self.0, self.1) { PIECE as usize } else { usize::MAX }
+    }
+
     /// The call is over; `outcome` is what it returned.
     pub(crate) fn end(self, outcome: isize) {
         if outcome > 0 {
-            self.0.sends(outcome as usize);
+            self.1.sends(outcome as usize);
             session::count_bytes(outcome as u64);
         }
     }
@@ -42,7 +47,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.sending.leave();
+        self.1.sending.leave();
     }
 }
 
@@ -68,10 +73,17 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
                     return Way::Ring(connection, ring);
                 }
             }
-            None => upgrade::step(connection, block, fd),
+            None => {
+                upgrade::step(connection, block, fd);
+                // The answer may have just come.
+                if connection.ring().is_some() {
+                    continue;
+                }
+            }
         }
+        upgrade::hold_no_longer(connection, block, fd);
         if block.sending.enter() {
-            return Way::Tcp(Permit(block));
+            return Way::Tcp(Permit(connection, block));
         }
         kernel::yield_now();
     }
@@ -88,6 +100,7 @@ pub(crate) fn by_ring(
     if flags & libc::MSG_OOB != 0 {
         return Err(libc::EOPNOTSUPP);
     }
+    from.lies_somewhere()?;
     let serial = connection.serial.load(Ordering::Relaxed);
     let total = from.left();
     let tx = ring.tx();
@@ -124,9 +137,7 @@ pub(crate) fn by_ring(
             let bytes = room.min(wanted);
             if bytes > 0 {
                 // SAFETY: the ring is mapped for writing, and the stretches lie within it.
-                if !unsafe { from.copy_into(ring.own_bytes, tx.next(bytes)) } {
-                    return ended_by(sent, libc::EFAULT);
-                }
+                unsafe { from.copy_into(ring.own_bytes, tx.next(bytes)) };
                 tx.publish(bytes);
                 Some(tx.wake())
             } else if total == 0 {

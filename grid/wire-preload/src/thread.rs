@@ -19,9 +19,7 @@ pub(crate) struct Thread {
     pub(crate) mask: Cell<u64>,
     /// Signal that could not be queued, or 0.
     pub(crate) kept: Cell<u64>,
-    /// Where the stack stands while the program's memory is copied ([`crate::guard`]), else 0.
-    pub(crate) lands: Cell<usize>,
-    /// Particulars of the signal that could not be queued.
+    /// Its particulars.
     pub(crate) kept_info: UnsafeCell<MaybeUninit<libc::siginfo_t>>,
 }
 

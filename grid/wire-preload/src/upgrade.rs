@@ -19,6 +19,12 @@ use pogson_ring::{
 const BUSY_MESSAGES: u32 = 32;
 /// Bytes after which it does.
 const BUSY_BYTES: u64 = 32 << 10;
+/// Bytes that go by TCP before the daemon's answer is waited for.
+const PATIENT_FOR: u64 = 192 << 10;
+/// Bytes not sent that the kernel takes of who may leave TCP soon: what lies in the socket then has to be read from it.
+const HELD: u32 = 128 << 10;
+/// Bytes after which it takes more again, for no offer has come.
+const HELD_FOR: u64 = 4 << 20;
 
 /// Looks whether there is something to do for a connection that is on TCP. Called by each call that moves its bytes.
 #[inline]
@@ -26,15 +32,27 @@ pub(crate) fn step(connection: &Connection, block: &Block, fd: i32) {
     match connection.phase.load(Ordering::Relaxed) {
         phase::WATCHED => {
             let messages = block.messages.load(Ordering::Relaxed);
-            if messages >= BUSY_MESSAGES
-                || block.sent.load(Ordering::Relaxed) + block.received.load(Ordering::Relaxed) >= BUSY_BYTES
-            {
+            if messages >= BUSY_MESSAGES || carried(block) >= BUSY_BYTES {
                 ask(connection, block, fd, messages);
             }
         }
-        phase::ASKED if session::has_mail() => session::listen(),
+        phase::ASKED => {
+            if session::has_mail() {
+                session::listen();
+            }
+            if connection.phase.load(Ordering::Relaxed) == phase::ASKED
+                && carried(block) >= connection.patient_until.load(Ordering::Relaxed)
+            {
+                connection.patient_until.store(u64::MAX, Ordering::Relaxed);
+                session::wait_for_mail();
+            }
+        }
         _ => {}
     }
+}
+
+fn carried(block: &Block) -> u64 {
+    block.sent.load(Ordering::Relaxed) + block.received.load(Ordering::Relaxed)
 }
 
 #[cold]
@@ -48,9 +66,47 @@ fn ask(connection: &Connection, block: &Block, fd: i32, messages: u32) {
         return;
     }
     connection.asked_at.store(u64::from(messages.max(BUSY_MESSAGES / 2)), Ordering::Relaxed);
-    if block.holders.load(Ordering::Acquire) == 1 {
-        session::register(connection, fd);
+    // Answers for others, which would else fill the way from the daemon if those connections rest.
+    if session::has_mail() {
+        session::listen();
     }
+    connection.patient_until.store(carried(block) + PATIENT_FOR, Ordering::Relaxed);
+    if block.holders.load(Ordering::Acquire) == 1 && session::register(connection, fd) {
+        hold(connection, block, fd);
+    }
+}
+
+/// Whether what is sent should go bit by bit, for the connection may leave TCP in between.
+pub(crate) fn may_leave_soon(connection: &Connection, block: &Block) -> bool {
+    connection.phase.load(Ordering::Relaxed) != phase::ALONE && block.sent.load(Ordering::Relaxed) < HELD_FOR
+}
+
+/// Keeps the kernel from taking megabytes which nobody reads yet.
+fn hold(connection: &Connection, block: &Block, fd: i32) {
+    if connection.held_for.load(Ordering::Relaxed) == 0
+        && kernel::socket_option(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, HELD) == Ok(0)
+    {
+        kernel::set_socket_option(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, &HELD);
+        connection.held_for.store(block.sent.load(Ordering::Relaxed) + HELD_FOR, Ordering::Relaxed);
+    }
+}
+
+/// Lets the kernel take as much as it does of others, if the connection stays on TCP or seems to.
+#[inline]
+pub(crate) fn hold_no_longer(connection: &Connection, block: &Block, fd: i32) {
+    let most = connection.held_for.load(Ordering::Relaxed);
+    let stays = connection.phase.load(Ordering::Relaxed) == phase::ALONE;
+    if most != 0
+        && (stays || block.sent.load(Ordering::Relaxed) >= most)
+        && connection.held_for.swap(0, Ordering::Relaxed) != 0
+    {
+        kernel::set_socket_option(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, &0_u32);
+    }
+}
+
+/// The other end has not come: nobody knows when it will.
+pub(crate) fn waits(connection: &Connection) {
+    connection.patient_until.store(u64::MAX, Ordering::Relaxed);
 }
 
 /// The daemon leaves it on TCP.
@@ -78,7 +134,6 @@ pub(crate) fn paired(connection: &Connection, (number, slab): (u32, &Slab), slot
     slab.occupy(slot, connection.number());
     switch::take_part(ring.own, generation);
     connection.pair(ring);
-    crate::signal::catch_faults();
     session::count(|counters| &counters.upgraded, 1);
 }
 

@@ -31,7 +31,13 @@ impl Desk {
     pub(crate) fn look_for_mirror(&mut self, end: End) {
         let mirror = self.ends.at(&end.stream.place.mirror()).filter(|mirror| mirror.paired.is_none());
         // A socket that is connected to itself is its own mirror.
-        let Some(mirror) = mirror.filter(|mirror| mirror.stream.cookie != end.stream.cookie) else { return };
+        let Some(mirror) = mirror.filter(|mirror| mirror.stream.cookie != end.stream.cookie) else {
+            // Who does not hear it loses nothing.
+            if let Some(session) = self.sessions.get(&end.session) {
+                let _ = session.send(&Answer::Waiting { tag: end.tag }.encode(), &[]);
+            }
+            return;
+        };
         // The mirror's process may have closed it, and another connection have got its addresses since. It says so before it
         // closes; so what it has said up to now has to be known first.
         let Some(session) = self.sessions.get_mut(&mirror.session) else { return };

@@ -69,9 +69,11 @@ fn processes_ring_each_others_bells_and_read_each_others_pages() {
 fn mail_grows_with_each_answer() {
     let served = Served::new(Policy::default());
     let [mut near, mut far] = [Client::new(&served.path), Client::new(&served.path)];
-    let before = near.page.page().mail.0.load(Relaxed);
+    let mail =
+        |clients: [&Client; 2]| clients.map(|client| client.page.page().mail.0.load(Relaxed)).iter().sum::<u32>();
     pair(&mut near, &mut far, 1, &connection());
-    served.report_when(|_| near.page.page().mail.0.load(Relaxed) == before + 1);
+    // Both are welcomed, the first is told that its other end has not come, and both that it has.
+    served.report_when(|_| mail([&near, &far]) == 5);
 }
 
 #[test]

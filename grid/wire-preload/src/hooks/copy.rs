@@ -45,19 +45,31 @@ unsafe fn sendfile_by(
     from: c_int,
     offset: *mut off_t,
     length: size_t,
-    plain: impl Fn() -> ssize_t,
+    plain: impl Fn(usize) -> ssize_t,
 ) -> ssize_t {
-    match send::way(out) {
-        send::Way::Plain => plain(),
-        send::Way::Tcp(permit) => {
-            let outcome = plain();
-            permit.end(outcome);
-            outcome
-        }
-        send::Way::Ring(connection, ring) => {
-            // SAFETY: the caller's promise.
-            answer(unsafe { file_to_ring(connection, &ring, out, from, offset, length) })
-        }
+    let mut done = 0;
+    loop {
+        let left = length - done;
+        let outcome = match send::way(out) {
+            send::Way::Plain => plain(left),
+            send::Way::Tcp(permit) => {
+                let wanted = left.min(permit.piece());
+                let outcome = plain(wanted);
+                permit.end(outcome);
+                // Bit by bit, for the rest may go by the ring.
+                if wanted < left && usize::try_from(outcome) == Ok(wanted) {
+                    done += wanted;
+                    continue;
+                }
+                outcome
+            }
+            send::Way::Ring(connection, ring) => {
+                // SAFETY: the caller's promise.
+                answer(unsafe { file_to_ring(connection, &ring, out, from, offset, left) })
+            }
+        };
+        // A later call tells of a failure after some bytes.
+        return if done > 0 { (done + outcome.max(0) as usize) as ssize_t } else { outcome };
     }
 }
 
@@ -123,7 +135,7 @@ unsafe fn file_to_ring(
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sendfile(out: c_int, from: c_int, offset: *mut off_t, length: size_t) -> ssize_t {
     // SAFETY: what the program gave.
-    unsafe { sendfile_by(out, from, offset, length, || real::sendfile::call(out, from, offset, length)) }
+    unsafe { sendfile_by(out, from, offset, length, |length| real::sendfile::call(out, from, offset, length)) }
 }
 
 /// sendfile(2), with wide offsets.
@@ -133,7 +145,7 @@ pub(crate) unsafe extern "C" fn sendfile(out: c_int, from: c_int, offset: *mut o
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sendfile64(out: c_int, from: c_int, offset: *mut off_t, length: size_t) -> ssize_t {
     // SAFETY: what the program gave.
-    unsafe { sendfile_by(out, from, offset, length, || real::sendfile64::call(out, from, offset, length)) }
+    unsafe { sendfile_by(out, from, offset, length, |length| real::sendfile64::call(out, from, offset, length)) }
 }
 
 /// splice(2).

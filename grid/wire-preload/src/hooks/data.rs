@@ -2,9 +2,9 @@
 
 use super::answer;
 use crate::{
+    caller,
     descriptors::{self, Kind},
     gather::Gather,
-    guard,
     next::next,
     receive, send,
 };
@@ -79,6 +79,13 @@ pub(super) unsafe fn send_by(
     match send::way(fd) {
         send::Way::Plain => plain(),
         send::Way::Tcp(permit) => {
+            if flags & !(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_MORE) == 0
+                // SAFETY: the caller's promise.
+                && let Ok(mut from) = unsafe { Gather::new(parts, count) }
+                && from.left() > permit.piece()
+            {
+                return answer(in_pieces(permit, fd, &mut from, flags));
+            }
             let outcome = plain();
             permit.end(outcome);
             outcome
@@ -87,6 +94,42 @@ pub(super) unsafe fn send_by(
             // SAFETY: the caller's promise.
             let from = unsafe { Gather::new(parts, count) };
             answer(from.and_then(|mut from| send::by_ring(connection, &ring, fd, &mut from, flags)))
+        }
+    }
+}
+
+/// Sends much by TCP bit by bit, and the rest by the ring as soon as that can be. As far as the program sees it is one call.
+fn in_pieces(mut permit: send::Permit, fd: c_int, from: &mut Gather, flags: c_int) -> Result<usize, i32> {
+    let total = from.left();
+    loop {
+        let sent = total - from.left();
+        // A later call tells of what ends the connection after some bytes.
+        let flags = if sent > 0 { flags | libc::MSG_NOSIGNAL } else { flags };
+        let piece = permit.piece();
+        let mut entries = [one(core::ptr::null(), 0); 16];
+        // SAFETY: a msghdr of zeros is valid.
+        let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+        message.msg_iovlen = from.entries(piece, &mut entries) as _;
+        message.msg_iov = entries.as_mut_ptr();
+        let wanted: usize = entries.iter().map(|entry| entry.iov_len).sum();
+        // SAFETY: the entries are the program's own, as it gave them to the call.
+        let outcome = unsafe { super::message::plain_sendmsg(fd, &raw const message, flags) };
+        permit.end(outcome);
+        let Ok(more) = usize::try_from(outcome) else {
+            return if sent > 0 { Ok(sent) } else { Err(caller::errno()) };
+        };
+        from.skip(more);
+        let sent = sent + more;
+        if from.left() == 0 || more < wanted {
+            return Ok(sent);
+        }
+        match send::way(fd) {
+            send::Way::Plain => return Ok(sent),
+            send::Way::Tcp(next) => permit = next,
+            send::Way::Ring(connection, ring) => {
+                let rest = send::by_ring(connection, &ring, fd, from, flags | libc::MSG_NOSIGNAL);
+                return Ok(sent + rest.unwrap_or(0));
+            }
         }
     }
 }
@@ -137,8 +180,8 @@ pub(crate) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, length: 
 /// As readv asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
-    if count == 0 || !guard::is_there(parts, count as usize) {
-        // Unlike recvmsg, it waits for nothing. Or the kernel says what is wrong.
+    if count == 0 {
+        // Unlike recvmsg, it waits for nothing.
         // SAFETY: what the program gave.
         return unsafe { real::readv::call(fd, parts, count) };
     }
@@ -152,15 +195,8 @@ pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_i
 /// As writev asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
-    let plain = || {
-        // SAFETY: what the program gave.
-        unsafe { real::writev::call(fd, parts, count) }
-    };
-    if !guard::is_there(parts, count as usize) {
-        return plain();
-    }
     // SAFETY: what the program gave.
-    unsafe { send_by(fd, parts, count as usize, 0, plain) }
+    unsafe { send_by(fd, parts, count as usize, 0, || real::writev::call(fd, parts, count)) }
 }
 
 /// recv(2).

@@ -247,9 +247,14 @@ impl Client {
         send(&self.socket, &Ask::Register { tag, ring_bytes }.encode(), &[socket.as_fd()]).unwrap();
     }
 
-    /// The next answer; what a pairing brings is kept.
+    /// The next answer but that an end waits; what a pairing brings is kept.
     pub fn answer(&mut self) -> Answer {
-        let (answer, descriptors) = receive(&self.socket).expect("the session has ended");
+        let (answer, descriptors) = loop {
+            match receive(&self.socket).expect("the session has ended") {
+                (Answer::Waiting { .. }, none) => assert!(none.is_empty()),
+                other => break other,
+            }
+        };
         if let Answer::Paired { slab, side, slots, ring_bytes, peer, brings, .. } = answer {
             let mut descriptors = descriptors.into_iter();
             let mut next = || descriptors.next().unwrap();
