@@ -7,7 +7,6 @@ from wire import Tcp, Wire, cases, without_wire
 # What is known to differ still.
 NOT_YET = {
     "sending_times_out": "what it counts as sent is not steady on a busy machine, over TCP either",
-    "bad_pointers_are_EFAULT": "a pointer into a hole ends the program instead of giving EFAULT",
     "epoll_within_epoll": "the outer set is told of the inner one once too often",
     "a_thread_is_cancelled_while_it_waits": "threads are not cancelled while they wait for a ring",
     "another_program_goes_on": "a connection that has left TCP is not handed on by exec",

@@ -1,11 +1,10 @@
 //! Bytes of a program that lie in several places: what readv, writev and their kin are given.
 
+use crate::guard;
 use pogson_ring::stream::Stretches;
 
-/// No program has memory below: pointers there are mistakes that the kernel would find too.
-const NOWHERE: usize = 4096;
-
 /// The places, and how far the call has come in them.
+#[derive(Clone, Copy)]
 pub(crate) struct Gather {
     parts: *const libc::iovec,
     count: usize,
@@ -14,27 +13,23 @@ pub(crate) struct Gather {
     /// Bytes of the first part that are done.
     done: usize,
     left: usize,
-    nowhere: bool,
 }
 
 impl Gather {
     /// # Safety
-    /// `parts` is valid for `count` entries, which are valid for what is done with them, as long as this lives.
+    /// `parts` is valid for `count` entries as long as this lives. Where these point to is valid for what is done with it, or not
+    /// there at all.
     pub(crate) unsafe fn new(parts: *const libc::iovec, count: usize) -> Result<Self, i32> {
         if count > libc::UIO_MAXIOV as usize {
             return Err(libc::EINVAL);
         }
-        if count > 0 && (parts as usize) < NOWHERE {
-            return Err(libc::EFAULT);
-        }
-        let (mut left, mut nowhere) = (0_usize, false);
+        let mut left = 0_usize;
         for part in 0..count {
             // SAFETY: the caller's promise.
-            let (base, length) = unsafe { ((*parts.add(part)).iov_base as usize, (*parts.add(part)).iov_len) };
-            nowhere |= base < NOWHERE && length > 0;
+            let length = unsafe { (*parts.add(part)).iov_len };
             left = left.checked_add(length).filter(|left| *left <= isize::MAX as usize).ok_or(libc::EINVAL)?;
         }
-        Ok(Self { parts, count, given: (parts, count, left), done: 0, left, nowhere })
+        Ok(Self { parts, count, given: (parts, count, left), done: 0, left })
     }
 
     /// Bytes that are still to be done.
@@ -46,11 +41,6 @@ impl Gather {
     pub(crate) fn start_again(&mut self) {
         (self.parts, self.count, self.left) = self.given;
         self.done = 0;
-    }
-
-    /// An errno if a part lies where nothing can.
-    pub(crate) fn lies_somewhere(&self) -> Result<(), i32> {
-        if self.nowhere { Err(libc::EFAULT) } else { Ok(()) }
     }
 
     /// The next bytes that lie together, `most` at most.
@@ -75,44 +65,49 @@ impl Gather {
         (core::ptr::null_mut(), 0)
     }
 
-    /// Copies the next bytes into a ring; there are as many as the stretches are long.
+    /// Copies the next bytes into a ring; there are as many as the stretches are long. False, with nothing done, if some of them
+    /// are not there.
     ///
     /// # Safety
     /// `ring` is valid for writing the stretches.
     #[inline]
-    pub(crate) unsafe fn copy_into(&mut self, ring: *mut u8, stretches: Stretches) {
+    pub(crate) unsafe fn copy_into(&mut self, ring: *mut u8, stretches: Stretches) -> bool {
+        let before = *self;
         for (offset, length) in [(stretches.offset, stretches.first), (0, stretches.second)] {
             let mut copied = 0;
             while copied < length {
                 let (from, bytes) = self.next(length - copied);
-                if bytes == 0 {
-                    return;
-                }
                 // SAFETY: the caller's promises for both sides; a program's buffer is never a ring.
-                unsafe { core::ptr::copy_nonoverlapping(from, ring.add(offset + copied), bytes) };
+                if bytes == 0 || !unsafe { guard::copy(ring.add(offset + copied), from, bytes) } {
+                    *self = before;
+                    return false;
+                }
                 copied += bytes;
             }
         }
+        true
     }
 
-    /// Copies bytes of a ring to the next places, which have room for them.
+    /// Copies bytes of a ring to the next places, which have room for them. False, with nothing done, if some of those are not there.
     ///
     /// # Safety
     /// `ring` is valid for reading the stretches.
     #[inline]
-    pub(crate) unsafe fn copy_from(&mut self, ring: *const u8, stretches: Stretches) {
+    pub(crate) unsafe fn copy_from(&mut self, ring: *const u8, stretches: Stretches) -> bool {
+        let before = *self;
         for (offset, length) in [(stretches.offset, stretches.first), (0, stretches.second)] {
             let mut copied = 0;
             while copied < length {
                 let (to, bytes) = self.next(length - copied);
-                if bytes == 0 {
-                    return;
-                }
                 // SAFETY: the caller's promises for both sides; a program's buffer is never a ring.
-                unsafe { core::ptr::copy_nonoverlapping(ring.add(offset + copied), to, bytes) };
+                if bytes == 0 || !unsafe { guard::copy(to, ring.add(offset + copied), bytes) } {
+                    *self = before;
+                    return false;
+                }
                 copied += bytes;
             }
         }
+        true
     }
 
     /// Passes over bytes.

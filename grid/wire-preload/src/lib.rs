@@ -17,6 +17,7 @@ mod critical;
 mod descriptors;
 mod ending;
 mod gather;
+mod guard;
 mod hooks;
 mod kernel;
 mod liveness;

@@ -14,6 +14,9 @@ use crate::{
 use core::sync::atomic::Ordering;
 use pogson_ring::{layout::fin, switch};
 
+/// Bytes that are received together or not at all.
+const PIECE: u32 = 64 << 10;
+
 /// How a call goes on.
 pub(crate) enum Way {
     /// By the C library's own function.
@@ -94,9 +97,6 @@ pub(crate) fn by_ring(
 ) -> Result<usize, i32> {
     if flags & libc::MSG_OOB != 0 {
         return Err(libc::EINVAL);
-    }
-    if flags & libc::MSG_TRUNC == 0 {
-        into.lies_somewhere()?;
     }
     let serial = connection.serial.load(Ordering::Relaxed);
     let total = into.left();
@@ -191,13 +191,19 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
         ring.set_flags(flag::BROKEN);
         return Step::Failed(libc::ECONNRESET);
     };
-    let bytes = available.min(wanted).min(heard(ring));
+    let mut bytes = available.min(wanted).min(heard(ring));
     if bytes > 0 {
         if flags & libc::MSG_TRUNC != 0 {
             into.skip(bytes as usize);
         } else {
             // SAFETY: the ring is mapped, and the stretches lie within it.
-            unsafe { into.copy_from(ring.peer_bytes, rx.next(bytes)) };
+            while !unsafe { into.copy_from(ring.peer_bytes, rx.next(bytes)) } {
+                // As by TCP, whose pieces are not longer: what comes before one that has no place is received.
+                if bytes <= PIECE {
+                    return Step::Failed(libc::EFAULT);
+                }
+                bytes = PIECE;
+            }
         }
         if flags & libc::MSG_PEEK == 0 {
             rx.consume(bytes);

@@ -100,7 +100,6 @@ pub(crate) fn by_ring(
     if flags & libc::MSG_OOB != 0 {
         return Err(libc::EOPNOTSUPP);
     }
-    from.lies_somewhere()?;
     let serial = connection.serial.load(Ordering::Relaxed);
     let total = from.left();
     let tx = ring.tx();
@@ -137,7 +136,9 @@ pub(crate) fn by_ring(
             let bytes = room.min(wanted);
             if bytes > 0 {
                 // SAFETY: the ring is mapped for writing, and the stretches lie within it.
-                unsafe { from.copy_into(ring.own_bytes, tx.next(bytes)) };
+                if !unsafe { from.copy_into(ring.own_bytes, tx.next(bytes)) } {
+                    return ended_by(sent, libc::EFAULT);
+                }
                 tx.publish(bytes);
                 Some(tx.wake())
             } else if total == 0 {

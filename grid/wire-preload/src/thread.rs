@@ -19,7 +19,9 @@ pub(crate) struct Thread {
     pub(crate) mask: Cell<u64>,
     /// Signal that could not be queued, or 0.
     pub(crate) kept: Cell<u64>,
-    /// Its particulars.
+    /// Where the stack stands while the program's memory is copied ([`crate::guard`]), else 0.
+    pub(crate) lands: Cell<usize>,
+    /// Particulars of the signal that could not be queued.
     pub(crate) kept_info: UnsafeCell<MaybeUninit<libc::siginfo_t>>,
 }
 

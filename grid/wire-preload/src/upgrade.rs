@@ -134,6 +134,7 @@ pub(crate) fn paired(connection: &Connection, (number, slab): (u32, &Slab), slot
     slab.occupy(slot, connection.number());
     switch::take_part(ring.own, generation);
     connection.pair(ring);
+    crate::signal::catch_faults();
     session::count(|counters| &counters.upgraded, 1);
 }
 

@@ -1,5 +1,7 @@
 // Every pair of calls that sends and receives.
 #include "case.h"
+#include <pthread.h>
+#include <setjmp.h>
 
 enum { LARGEST = 300000 };
 static char bytes[LARGEST + 16];
@@ -274,26 +276,107 @@ CASE(nothing_is_sent_by_empty_calls) {
 CASE(bad_pointers_are_EFAULT) {
     char *hole = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(hole + 4096, 4096);
+    struct iovec v = {hole + 4096, 10}, half[2] = {{bytes, 10}, {hole + 4096, 10}};
+    struct msghdr m = {.msg_iov = half, .msg_iovlen = 2}, listless = {.msg_iov = (void *)(hole + 4096), .msg_iovlen = 1};
+    char *volatile wild = (char *)0xdead000000000000;
     if (me->near) {
         result(me, "write from nowhere", write(me->fd, hole + 4096, 10));
+        result(me, "write that ends nowhere", write(me->fd, hole + 4090, 10));
+        result(me, "write from where nothing can be", write(me->fd, wild, 10));
         result(me, "send from nowhere", send(me->fd, (void *)8, 10, 0));
-        struct iovec v = {hole + 4096, 10};
         result(me, "writev from nowhere", writev(me->fd, &v, 1));
+        result(me, "writev that ends nowhere", writev(me->fd, half, 2));
         result(me, "writev of a list from nowhere", writev(me->fd, (void *)(hole + 4096), 2));
+        result(me, "sendmsg that ends nowhere", sendmsg(me->fd, &m, 0));
+        result(me, "sendmsg of a list from nowhere", sendmsg(me->fd, &listless, 0));
+#ifdef __GLIBC__
+        result(me, "sendmsg of nothing", sendmsg(me->fd, (void *)(hole + 4096), 0));
+#endif
         volatile int too_many = 2000, too_few = -1;
         result(me, "writev of too many", writev(me->fd, &v, too_many));
         result(me, "writev of fewer than none", writev(me->fd, &v, too_few));
         put(me, 100);
         step(me);
         step(me);
+        put(me, 300000);
         return;
     }
     step(me);
     queued(me, 100);
     result(me, "read into nowhere", read(me->fd, hole + 4096, 10));
+    result(me, "read into nowhere after a few bytes", read(me->fd, hole + 4090, 10));
     result(me, "recv into nowhere", recv(me->fd, (void *)8, 10, 0));
+    result(me, "peek into nowhere", recv(me->fd, hole + 4096, 10, MSG_PEEK));
+    result(me, "recvmsg into nowhere", recvmsg(me->fd, &m, 0));
+#ifdef __GLIBC__
+    result(me, "recvmsg of nothing", recvmsg(me->fd, (void *)(hole + 4096), 0));
+#endif
+    result(me, "poll of nothing", poll((void *)(hole + 4096), 1, 0));
     take(me, 100);
     step(me);
+    take(me, 300000);
+}
+
+static sigjmp_buf back;
+static volatile int faults;
+static void *volatile fault_at;
+static void catches(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)context;
+    faults++;
+    fault_at = info->si_addr;
+    siglongjmp(back, 1);
+}
+
+static void *bad_calls(void *of) {
+    struct end *me = of;
+    char *hole = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(hole + 4096, 4096);
+    result(me, "write from nowhere", write(me->fd, hole + 4096, 10));
+    result(me, "faults that the handler saw", faults);
+    if (!sigsetjmp(back, 1)) hole[4097] = 1;
+    say(me, "own fault: seen %d at the right place %d", faults, fault_at == hole + 4097);
+    result(me, "write from nowhere", write(me->fd, hole + 4096, 10));
+    result(me, "faults that the handler saw", faults);
+    faults = 0;
+    return NULL;
+}
+
+// The program's own handlers of such faults get those that are its own, and it sees its own handlers.
+CASE(faults_are_the_programs_own) {
+    struct sigaction now, mine = {.sa_sigaction = catches, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    for (int i = 0; i < 2; i++) {
+        int signal = i ? SIGBUS : SIGSEGV;
+        sigaction(signal, NULL, &now);
+        say(me, "at first: default %d, flags %x, mask %d", now.sa_handler == SIG_DFL, now.sa_flags, sigismember(&now.sa_mask, SIGUSR1));
+    }
+    for (int how = 0; how < 4; how++) {
+        pid_t child = fork();
+        if (!child) {
+            if (how == 0) *(volatile char *)64 = 1;
+            if (how == 1) kill(getpid(), SIGSEGV);
+            if (how == 2) signal(SIGSEGV, SIG_DFL), raise(SIGSEGV);
+            if (how == 3) signal(SIGSEGV, SIG_IGN), raise(SIGSEGV);
+            _exit(7);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        say(me, "child %d: signal %d, exit %d", how, WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+    }
+    static char other[65536];
+    stack_t stack = {.ss_sp = other, .ss_size = sizeof other};
+    sigaltstack(&stack, NULL);
+    sigaction(SIGSEGV, &mine, NULL);
+    bad_calls(me);
+    pthread_t thread;
+    pthread_create(&thread, NULL, bad_calls, me);
+    pthread_join(thread, NULL);
+    sigaction(SIGSEGV, NULL, &now);
+    say(me, "mine %d, flags %x", now.sa_sigaction == catches, now.sa_flags & (SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_RESETHAND));
+    signal(SIGSEGV, SIG_DFL);
+    result(me, "write from nowhere", write(me->fd, (void *)(stack.ss_size), 10));
+    step(me);
+    if (me->near) { put(me, 1000); take(me, 1000); }
+    else { take(me, 1000); put(me, 1000); }
 }
 
 CASE(text_by_stdio) {

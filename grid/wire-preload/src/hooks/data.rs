@@ -5,6 +5,7 @@ use crate::{
     caller,
     descriptors::{self, Kind},
     gather::Gather,
+    guard,
     next::next,
     receive, send,
 };
@@ -180,8 +181,8 @@ pub(crate) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, length: 
 /// As readv asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
-    if count == 0 {
-        // Unlike recvmsg, it waits for nothing.
+    if count == 0 || !guard::is_there(parts, count as usize) {
+        // Unlike recvmsg, it waits for nothing. Or the kernel says what is wrong.
         // SAFETY: what the program gave.
         return unsafe { real::readv::call(fd, parts, count) };
     }
@@ -195,8 +196,15 @@ pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_i
 /// As writev asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+    let plain = || {
+        // SAFETY: what the program gave.
+        unsafe { real::writev::call(fd, parts, count) }
+    };
+    if !guard::is_there(parts, count as usize) {
+        return plain();
+    }
     // SAFETY: what the program gave.
-    unsafe { send_by(fd, parts, count as usize, 0, || real::writev::call(fd, parts, count)) }
+    unsafe { send_by(fd, parts, count as usize, 0, plain) }
 }
 
 /// recv(2).

@@ -1,7 +1,7 @@
 //! sendmsg, recvmsg and their plural forms.
 
 use super::data::{receive_by, send_by};
-use crate::{descriptors, next::next};
+use crate::{descriptors, guard, next::next};
 use libc::{c_int, c_uint, mmsghdr, msghdr, ssize_t, timespec};
 
 /// Looks up what stands behind the hooks.
@@ -20,6 +20,15 @@ mod real {
     next!(fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int);
 }
 
+/// Whether a message and its list of parts can be looked at.
+fn is_there(message: *const msghdr) -> bool {
+    guard::is_there(message, 1) && {
+        // SAFETY: the line above.
+        let message = unsafe { &*message };
+        guard::is_there(message.msg_iov, (message.msg_iovlen as usize).min(libc::UIO_MAXIOV as usize))
+    }
+}
+
 /// The C library's sendmsg.
 ///
 /// # Safety
@@ -35,7 +44,7 @@ pub(super) unsafe fn plain_sendmsg(fd: c_int, message: *const msghdr, flags: c_i
 /// As recvmsg asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
-    if message.is_null() {
+    if !is_there(message) {
         // SAFETY: what the program gave; the kernel says what is wrong with it.
         return unsafe { real::recvmsg::call(fd, message, flags) };
     }
@@ -75,7 +84,7 @@ pub(crate) unsafe extern "C" fn recvmsg(fd: c_int, message: *mut msghdr, flags: 
 /// As sendmsg asks.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
-    if message.is_null() {
+    if !is_there(message) {
         // SAFETY: what the program gave; the kernel says what is wrong with it.
         return unsafe { real::sendmsg::call(fd, message, flags) };
     }

@@ -4,7 +4,7 @@ use super::answer;
 use crate::{
     caller,
     descriptors::{self, Kind},
-    kernel,
+    guard, kernel,
     next::next,
     poll as poller, set,
 };
@@ -69,7 +69,7 @@ unsafe fn nanoseconds(timeout: *const timespec) -> Option<u64> {
 /// # Safety
 /// `fds` is valid for `count` entries.
 unsafe fn concerns(fds: *mut pollfd, count: nfds_t) -> bool {
-    if fds.is_null() || count == 0 || count > 1 << 20 {
+    if count == 0 || count > 1 << 20 || !guard::is_there(fds, count as usize) {
         return false;
     }
     // SAFETY: the caller's promise.

@@ -1,12 +1,13 @@
 //! The functions that install handlers.
 
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::table::{Handler, SIGNALS, TABLE, fits};
-use super::{bit, wrapper};
+use super::{MEMORY, bit, wrapper};
 use crate::next::{next, set_errno};
 use crate::process::borrows_memory;
+use crate::sys;
 
 type Action = libc::sigaction;
 type Plain = libc::sighandler_t;
@@ -53,6 +54,13 @@ unsafe fn exchange(signal: c_int, action: *const Action, old: *mut Action) -> c_
         });
         given.sa_sigaction = wrapper as *const () as usize;
         given.sa_flags = given.sa_flags & !libc::SA_RESETHAND | libc::SA_SIGINFO;
+    } else if let (Some(given), true) = (&mut given, change.is_some())
+        && given.sa_sigaction == libc::SIG_DFL
+        && MEMORY.contains(&signal)
+        && catches_faults()
+    {
+        entry.write(Handler::NONE);
+        *given = ours();
     }
     let given = given.as_ref().map_or(core::ptr::null(), |given| given as *const Action);
     // SAFETY: null, or an action that lives through the call; `old` is the caller's.
@@ -68,10 +76,48 @@ unsafe fn exchange(signal: c_int, action: *const Action, old: *mut Action) -> c_
     if let Some(old) = unsafe { old.as_mut() }
         && old.sa_sigaction == wrapper as *const () as usize
     {
+        if before.address == 0 {
+            // Nothing of the program's: the wrapper is there for the library itself.
+            *old = empty();
+            return answer;
+        }
         old.sa_flags = before.flags(old.sa_flags);
         old.sa_sigaction = if before.used { libc::SIG_DFL } else { before.address };
     }
     answer
+}
+
+/// From now on copies may fault ([`crate::guard`]). What the program has installed for that, or will, is called as before.
+#[cold]
+pub(crate) fn catch_faults() {
+    if CATCHING.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    for signal in MEMORY {
+        let entry = &TABLE[signal as usize];
+        let _change = entry.change();
+        if sys::disposition(signal).is_some_and(|now| now.handler == libc::SIG_DFL) {
+            entry.write(Handler::NONE);
+            // SAFETY: an action of this frame; the table has no handler, so that the wrapper does what the default is.
+            unsafe { sigaction::call(signal, &ours(), core::ptr::null_mut()) };
+        }
+    }
+}
+
+/// Whether [`catch_faults`] was called.
+#[inline]
+pub(crate) fn catches_faults() -> bool {
+    CATCHING.load(Ordering::Relaxed)
+}
+
+static CATCHING: AtomicBool = AtomicBool::new(false);
+
+/// The wrapper, where the program has no handler.
+fn ours() -> Action {
+    let mut action = empty();
+    action.sa_sigaction = wrapper as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    action
 }
 
 /// As [`exchange`], by the handler alone; SIG_ERR on failure.

@@ -8,15 +8,19 @@ mod hooks;
 mod put_off;
 mod table;
 
+pub(crate) use hooks::{catch_faults, catches_faults};
 pub(crate) use put_off::deliver;
 
 use core::ffi::{c_int, c_void};
 
-use crate::{sys, thread};
+use crate::{guard, sys, thread};
 use table::{Found, TABLE};
 
 /// Signals that the kernel raises for an instruction.
 const FAULTS: [c_int; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+
+/// Those of them that tell of memory which is not there.
+const MEMORY: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 /// Bit of a signal in the kernel's sets.
 const fn bit(signal: c_int) -> u64 {
@@ -99,6 +103,10 @@ unsafe extern "C" fn decide(signal: c_int, info: *mut libc::siginfo_t, context: 
     let thread = unsafe { &*thread::current() };
     // SAFETY: the kernel's siginfo lives as long as the wrapper.
     let raised_by_instruction = FAULTS.contains(&signal) && unsafe { (*info).si_code } > 0;
+    // SAFETY: the kernel's context.
+    if raised_by_instruction && MEMORY.contains(&signal) && unsafe { guard::recover(thread, context) } {
+        return 0;
+    }
     if thread.depth.get() != 0 && !raised_by_instruction {
         // SAFETY: the kernel's, both.
         unsafe { put_off::put_off(thread, signal, info, context) };

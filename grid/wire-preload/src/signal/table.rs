@@ -48,6 +48,9 @@ pub(super) struct Handler {
 }
 
 impl Handler {
+    /// The program has none.
+    pub(super) const NONE: Self = Self { address: 0, three_arguments: false, once: false, used: true };
+
     /// The bits of sa_flags by which the program has installed it, if `ours` are those with which the wrapper was.
     pub(super) fn flags(self, ours: c_int) -> c_int {
         let mut flags = ours & !(libc::SA_SIGINFO | libc::SA_RESETHAND);
