@@ -49,6 +49,7 @@ node nodejs
 strace strace
 ss iproute2
 /usr/lib/python3.11/test/test_socket.py libpython3.11-testsuite
+/usr/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress postgresql-server-dev-15
 LIST
 
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then

@@ -7,11 +7,14 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from conftest import program
+from test_wire_postgres import Postgres
+from wire import Tcp
 
 FULL = bool(os.environ.get("POGSON_WIRE_FULL"))
 PYTHON = "/usr/bin/python3.11"
@@ -64,30 +67,39 @@ REDIS_FULL = REDIS + [
 ]
 
 
-@pytest.fixture(scope="module")
-def redis_source(tmp_path_factory):
-    """Redis's source with the installed programs in place of built ones, as Debian has it for the installed version."""
-    folder = tmp_path_factory.mktemp("redis-source")
-    program("tclsh"), program("apt-get"), program("tar"), program("redis-server")
+def fetch_source(folder, package, *versions):
+    """Unpacks the first version of a Debian source package that can be had, from the sources that this machine's programs come from."""
+    program("apt-get"), program("tar")
     (folder / "lists/partial").mkdir(parents=True)
-    # The sources of the very packages that this machine's programs come from.
     (folder / "parts").mkdir()
     for listed in [Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d/debian.sources")]:
         if listed.exists():
             text = re.sub(r"^(Types:\s*)deb\b.*$", r"\1deb-src", listed.read_text(), flags=re.MULTILINE)
             (folder / "parts" / listed.name.replace("sources.list", "main.list")).write_text(re.sub(r"^deb\b", "deb-src", text, flags=re.MULTILINE))
-    apt = [
-        "apt-get", "-q", "-o", "Dir::Etc::sourcelist=/dev/null", "-o", f"Dir::Etc::sourceparts={folder}/parts",
-        "-o", f"Dir::State::lists={folder}/lists", "-o", "APT::Sandbox::User=root",
-    ]
-    installed = subprocess.run(["dpkg-query", "-W", "-f", "${source:Version}", "redis-server"], capture_output=True, text=True).stdout
-    for command in (["update"], ["source", "--download-only", f"redis={installed}"]):
-        run = subprocess.run([*apt, *command], cwd=folder, capture_output=True, text=True, timeout=300)
-        if run.returncode:
-            pytest.skip(f"redis's source cannot be fetched here: {run.stderr.strip().splitlines()[-1:]}")
-    archive = next(folder.glob("redis_*.orig.tar.*"))
-    subprocess.run(["tar", "xf", archive], cwd=folder, check=True)
-    source = next(path for path in folder.iterdir() if path.is_dir() and path.name.startswith("redis-"))
+    from_sources = ["-q", "-o", "Dir::Etc::sourcelist=/dev/null", "-o", f"Dir::Etc::sourceparts={folder}/parts", "-o", f"Dir::State::lists={folder}/lists"]
+    apt = ["apt-get", *from_sources, "-o", "APT::Sandbox::User=root"]
+    said = subprocess.run([*apt, "update"], cwd=folder, capture_output=True, text=True, timeout=300).stderr
+    offered = subprocess.run(["apt-cache", *from_sources, "showsrc", package], cwd=folder, capture_output=True, text=True).stdout
+    for version in dict.fromkeys([*versions, *re.findall(r"^Version: (\S+)", offered, re.MULTILINE)]):
+        run = subprocess.run([*apt, "source", "--download-only", f"{package}={version}"], cwd=folder, capture_output=True, text=True, timeout=300)
+        if run.returncode == 0:
+            archive = next(folder.glob(f"{package}_*.orig.tar.*"))
+            subprocess.run(["tar", "xf", archive], cwd=folder, check=True)
+            return next(path for path in folder.iterdir() if path.is_dir() and path.name.startswith(package))
+        said = run.stderr
+    pytest.skip(f"the source of {package} cannot be fetched here: {said.strip().splitlines()[-1:]}")
+
+
+def installed(package):
+    """Version of the source that an installed package comes from."""
+    return subprocess.run(["dpkg-query", "-W", "-f", "${source:Version}", package], capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def redis_source(tmp_path_factory):
+    """Redis's source with the installed programs in place of built ones, as Debian has it for the installed version."""
+    program("tclsh"), program("redis-server")
+    source = fetch_source(tmp_path_factory.mktemp("redis-source"), "redis", installed("redis-server"))
     for name in ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb", "redis-sentinel"):
         if path := shutil.which(name):
             (source / "src" / name).symlink_to(path)
@@ -115,3 +127,65 @@ def test_rediss_own_tests_end_as_by_tcp(tcp, request, redis_source):
     assert set(also_failed) <= set(failed), (set(also_failed) - set(failed), text[-3000:])
     assert set(passed) <= set(also_passed) | set(failed), (set(passed) - set(also_passed), text[-3000:])
     wire.used(bytes_ring=100_000)
+
+
+# What is run without POGSON_WIRE_FULL: what later tests need, and what sends much or much of a kind.
+POSTGRES = [
+    "test_setup", "boolean", "char", "int4", "int8", "numeric", "text", "date", "timestamp", "strings", "create_index", "copy", "copydml", "insert",
+    "create_misc", "create_table", "select", "join", "aggregates", "transactions", "portals", "prepare", "temp", "plpgsql", "json", "jsonb", "largeobject",
+    "async",
+]
+
+
+@pytest.fixture(scope="module")
+def postgres_source():
+    """Folder with PostgreSQL's regression tests, and their library compiled; its server's user may write there."""
+    config, gcc = program("pg_config"), program("gcc")
+    ask = lambda what: Path(subprocess.run([config, what], capture_output=True, text=True, check=True).stdout.strip())
+    runner = ask("--pgxs").parent.parent / "test/regress/pg_regress"
+    headers = ask("--includedir-server")
+    if not runner.exists() or not headers.exists():
+        pytest.skip("PostgreSQL's headers and pg_regress are not installed (postgresql-server-dev)")
+    major = re.search(r" (\d+)", subprocess.run([config, "--version"], capture_output=True, text=True).stdout)[1]
+    folder = Path(tempfile.mkdtemp(prefix="wire-postgres-source-"))
+    folder.chmod(0o755)
+    regress = fetch_source(folder, f"postgresql-{major}", installed(f"postgresql-{major}")) / "src/test/regress"
+    subprocess.run([gcc, "-O1", "-w", "-fPIC", "-shared", f"-I{headers}", "-o", regress / "regress.so", regress / "regress.c"], check=True)
+    for name in ("refint", "autoinc"):
+        shutil.copy(ask("--pkglibdir") / f"{name}.so", regress)
+    yield runner, regress
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_suite(way, runner, regress, name):
+    """How each test ended."""
+    server = Postgres(way)
+    try:
+        out = server.folder / f"results-{name}"
+        out.mkdir()
+        if server.user:
+            shutil.chown(out, "postgres")
+        tests = ["--schedule", regress / "parallel_schedule"] if FULL else POSTGRES
+        run = way.run(
+            *server.user, runner, f"--bindir={server.bin}", f"--dlpath={regress}", f"--inputdir={regress}", f"--outputdir={out}",
+            "--host=127.0.0.1", f"--port={server.port}", "--user=wire", "--max-concurrent-tests=20", *tests,
+            cwd="/", code=None, timeout=1500,
+        )
+        text = run.out.decode(errors="replace")
+        differences = out / "regression.diffs"
+        return dict(re.findall(r"^(?:test|    ) +(\w+) +\.\.\. (ok|FAILED|failed)", text, re.MULTILINE)), text + (
+            differences.read_text(errors="replace")[:6000] if differences.exists() else ""
+        )
+    finally:
+        way.close() if not way.carries else Tcp.close(way)
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def test_postgresqls_own_tests_end_as_by_tcp(tcp, request, postgres_source):
+    by_tcp, text = postgres_suite(tcp, *postgres_source, "tcp")
+    assert len(by_tcp) > (180 if FULL else 20) and list(by_tcp.values()).count("ok") > len(by_tcp) * 0.9, text
+    wire = request.getfixturevalue("wire")
+    by_wire, text = postgres_suite(wire, *postgres_source, "wire")
+    different = {name: (how, by_wire.get(name)) for name, how in by_tcp.items() if by_wire.get(name) != how and how == "ok"}
+    assert not different and by_wire.keys() == by_tcp.keys(), (different, text)
+    wire.used(bytes_ring=100_000, upgraded=20)
