@@ -61,6 +61,10 @@ extern "C" fn open() {
     descriptors::open();
 }
 
+/// Tells a program that knows of rings itself (the crate `pogson-wire-stream`) that it need not.
+#[unsafe(no_mangle)]
+pub extern "C" fn pogson_wire_preload() {}
+
 #[used]
 #[unsafe(link_section = ".init_array")]
 static OPEN: extern "C" fn() = open;

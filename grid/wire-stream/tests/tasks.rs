@@ -1,0 +1,148 @@
+//! Streams in tokio's tasks.
+
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::Numbers;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wire::tokio::{Listener, Stream};
+
+fn runtimes() -> [tokio::runtime::Runtime; 2] {
+    [
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ]
+}
+
+async fn echoes() -> std::net::SocketAddr {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut reader, mut writer) = stream.into_split();
+                tokio::io::copy(&mut reader, &mut writer).await
+            });
+        }
+    });
+    address
+}
+
+async fn join(stream: &mut Stream) {
+    let joined = async {
+        let mut byte = [0];
+        while !stream.writes_to_memory() {
+            stream.write_all(b"?").await.unwrap();
+            stream.read_exact(&mut byte).await.unwrap();
+        }
+        stream.write_all(b"?").await.unwrap();
+        stream.read_exact(&mut byte).await.unwrap();
+    };
+    tokio::time::timeout(common::PATIENCE, joined).await.expect("joined");
+}
+
+#[test]
+fn many_tasks_get_back_what_they_send() {
+    common::daemon();
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let address = echoes().await;
+            let tasks: Vec<_> = (0..100)
+                .map(|seed| {
+                    tokio::spawn(async move {
+                        let mut stream = Stream::connect(address).await.unwrap();
+                        let mut numbers = Numbers(seed);
+                        for _ in 0..100 {
+                            let mut sent = vec![0; 1 + numbers.below(3000) as usize];
+                            numbers.fill(&mut sent);
+                            stream.write_all(&sent).await.unwrap();
+                            let mut got = vec![0; sent.len()];
+                            stream.read_exact(&mut got).await.unwrap();
+                            assert!(got == sent);
+                        }
+                        assert!(stream.writes_to_memory());
+                        stream.shutdown().await.unwrap();
+                        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_stream_larger_than_the_ring_goes_both_ways_at_once() {
+    common::daemon();
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let mut stream = Stream::connect(echoes().await).await.unwrap();
+            join(&mut stream).await;
+            let mut sent = vec![0; 8 << 20];
+            Numbers(3).fill(&mut sent);
+            let (mut reader, mut writer) = stream.into_split();
+            let to_send = sent.clone();
+            let writes = tokio::spawn(async move { writer.write_all(&to_send).await });
+            let mut got = Vec::new();
+            reader.read_to_end(&mut got).await.unwrap();
+            writes.await.unwrap().unwrap();
+            assert!(got == sent);
+        });
+    }
+}
+
+#[test]
+fn a_task_that_waits_hears_of_the_end_and_timers_go_on_meanwhile() {
+    common::daemon();
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let other = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut byte = [0];
+                while stream.read_exact(&mut byte).await.is_ok() && &byte == b"?" {
+                    stream.write_all(&byte).await.unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                drop(stream);
+            });
+            let mut stream = Stream::connect(address).await.unwrap();
+            join(&mut stream).await;
+            stream.write_all(b".").await.unwrap();
+            let waits = tokio::time::timeout(Duration::from_millis(5), stream.read(&mut [0; 8])).await;
+            assert!(waits.is_err());
+            assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+            other.await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_stream_of_a_runtime_talks_with_one_whose_calls_wait() {
+    common::daemon();
+    let listener = wire::Listener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let echoes = std::thread::spawn(move || common::echo(listener.accept().unwrap().0).unwrap());
+    for runtime in runtimes().into_iter().take(1) {
+        runtime.block_on(async {
+            let mut stream = Stream::connect(address).await.unwrap();
+            join(&mut stream).await;
+            let sent = vec![9; 3_000_000];
+            let (mut reader, mut writer) = tokio::io::split(stream);
+            let mut got = vec![0; sent.len()];
+            let (wrote, read) = tokio::join!(writer.write_all(&sent), reader.read_exact(&mut got));
+            wrote.unwrap();
+            read.unwrap();
+            assert!(got == sent);
+        });
+    }
+    assert!(echoes.join().unwrap() > 3_000_000);
+}
