@@ -174,6 +174,7 @@ impl Connection {
             word.store(0, Ordering::Relaxed);
         }
         self.asked_at.store(0, Ordering::Relaxed);
+        self.patient_until.store(0, Ordering::Relaxed);
         self.held_for.store(0, Ordering::Relaxed);
         self.serial.fetch_add(1, Ordering::Relaxed);
         self.descriptors.store(1, Ordering::Release);

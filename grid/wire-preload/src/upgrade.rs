@@ -57,8 +57,10 @@ fn carried(block: &Block) -> u64 {
 
 #[cold]
 fn ask(connection: &Connection, block: &Block, fd: i32, messages: u32) {
-    // After a failure again when as many calls have gone by as before.
-    if u64::from(messages) < connection.asked_at.load(Ordering::Relaxed) * 2 {
+    // After a failure again when as many calls or bytes have gone by as before.
+    if u64::from(messages) < connection.asked_at.load(Ordering::Relaxed) * 2
+        && carried(block) < connection.patient_until.load(Ordering::Relaxed)
+    {
         return;
     }
     if block.stays.load(Ordering::Acquire) != 0 {
