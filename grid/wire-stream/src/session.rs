@@ -335,7 +335,7 @@ fn hear(number: u64) -> bool {
                 (None, None) => {}
             }
         }
-        None => {}
+        Some(Answer::Waiting { .. }) | None => {}
     }
     true
 }
