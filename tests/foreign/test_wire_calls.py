@@ -8,7 +8,6 @@ from wire import Tcp, Wire, cases, without_wire
 NOT_YET = {
     "sending_times_out": "what it counts as sent is not steady on a busy machine, over TCP either",
     "epoll_within_epoll": "the outer set is told of the inner one once too often",
-    "a_thread_is_cancelled_while_it_waits": "threads are not cancelled while they wait for a ring",
     "another_program_goes_on": "a connection that has left TCP is not handed on by exec",
     "a_static_program_goes_on": "a connection that has left TCP is not handed on by exec",
     "another_program_finds_the_bytes_that_lie_there": "a connection that has left TCP is not handed on by exec",
@@ -65,7 +64,7 @@ def test_connections_of_version_6_see_the_same(pogson, tmp_path, compiled, name,
     same_both_ways(pogson, tmp_path, compiled / name, case, WIRE_FAMILY="6")
 
 
-@pytest.mark.parametrize(("name", "case"), [(name, case) for name in ("calls", "waits") for case in cases(name)])
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name in ("calls", "waits", "signals") for case in cases(name)])
 def test_programs_of_another_C_library_see_the_same(pogson, tmp_path, monkeypatch, musl, name, case):
     monkeypatch.setenv("POGSON_WIRE_PRELOAD", str(musl / "preload.so"))
     same_both_ways(pogson, tmp_path, musl / name, case)

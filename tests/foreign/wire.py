@@ -261,7 +261,7 @@ def musl(tmp_path_factory):
     subprocess.run(cargo, check=True, cwd=PROGRAMS, env=env)
     shutil.copy(folder / "target" / target / "preload/libpogson_wire_preload.so", folder / "preload.so")
     headers = [f"-idirafter/usr/include/{os.uname().machine}-linux-gnu", "-idirafter/usr/include"]
-    for name in ("calls", "waits"):
+    for name in ("calls", "waits", "signals"):
         flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *headers]
         subprocess.run([gcc, "-o", folder / name, PROGRAMS / f"{name}.c", *flags], check=True)
     return folder

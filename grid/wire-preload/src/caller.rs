@@ -1,6 +1,7 @@
 //! Who calls, and what it is told.
 
 use crate::{kernel, thread};
+use core::cell::Cell;
 
 /// The kernel's number of this thread.
 #[inline]
@@ -11,6 +12,12 @@ pub(crate) fn id() -> u32 {
         id.set(kernel::gettid());
     }
     id.get()
+}
+
+/// Whether a handler has run in this thread that ends calls, since this was set to 0.
+pub(crate) fn interrupted() -> &'static Cell<u32> {
+    // SAFETY: the thread's own words, which the caller uses while the thread runs.
+    unsafe { &(*thread::current()).interrupted }
 }
 
 /// In a new process the thread has another number.

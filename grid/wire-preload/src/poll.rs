@@ -2,7 +2,9 @@
 
 use crate::{
     connection::{Connection, Ring, flag},
-    descriptors, kernel, liveness, readiness, receive,
+    descriptors,
+    hooks::wait::sleep_by_poll,
+    kernel, liveness, readiness, receive,
     sleep::{self, Woken},
     upgrade,
     waiter::Waiter,
@@ -76,13 +78,19 @@ fn bare(
         }
         entered += 1;
     }
-    // Where one is about to leave TCP in another thread, a short look will do.
-    let outcome = kernel::poll(fds, if all { timeout_ns } else { Some(0) }, mask);
-    for one in fds.iter().take(entered) {
-        if let Some(block) = descriptors::connection(one.fd).and_then(Connection::block) {
-            block.receiving.leave();
+    let known = fds.as_ptr();
+    let leave = || {
+        for at in 0..entered {
+            // SAFETY: within `fds`, of which the kernel changes another word.
+            let fd = unsafe { (*known.add(at)).fd };
+            if let Some(block) = descriptors::connection(fd).and_then(Connection::block) {
+                block.receiving.leave();
+            }
         }
-    }
+    };
+    // Where one is about to leave TCP in another thread, a short look will do.
+    let outcome = sleep_by_poll(&leave, fds, if all { timeout_ns } else { Some(0) }, mask);
+    leave();
     match outcome {
         Ok(0) if !all => poll(fds, timeout_ns, mask),
         outcome => Some(outcome),
@@ -130,7 +138,11 @@ fn mixed(
         let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
         let slice = if half_closed { Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))) } else { left };
         let time = if ready > 0 { Some(0) } else { slice };
-        let outcome = crate::hooks::wait::sleep_by_poll(&mut places[..=last], time, mask);
+        let undo = || {
+            sleep::disarm_bells(armed);
+            waiter.give_back();
+        };
+        let outcome = sleep_by_poll(&undo, &mut places[..=last], time, mask);
         sleep::disarm_bells(armed);
         if ready == 0 {
             outcome?;
@@ -181,12 +193,15 @@ pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: us
         Ok(1)
     } else {
         let left = until_ns.map_or(SLICE_NS, |until| until.saturating_sub(kernel::now_ns()).min(SLICE_NS));
-        kernel::poll(&mut places, Some(left), None)
+        let undo = || {
+            sleep::disarm_bells(armed);
+            waiter.give_back();
+        };
+        sleep_by_poll(&undo, &mut places, Some(left), None)
     };
     sleep::disarm_bells(armed);
     match outcome {
         Err(libc::EINTR) => Woken::Interrupted,
-        Ok(0) if sleep::ends_here() => Woken::Look,
         Ok(0) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => Woken::Late,
         _ => Woken::Look,
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     block::Block,
+    cancel,
     connection::{Connection, Ring, flag},
     descriptors, ending,
     gather::Gather,
@@ -38,6 +39,11 @@ impl Permit {
         }
     }
 
+    /// The call ends with its thread.
+    pub(crate) fn leave(&self) {
+        self.0.receiving.leave();
+    }
+
     /// A call that waits, or only looks at bytes, on `block`.
     pub(crate) fn to_wait(block: &'static Block) -> Option<Self> {
         block.receiving.enter().then_some(Self(block))
@@ -46,7 +52,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.receiving.leave();
+        self.leave();
     }
 }
 
@@ -57,6 +63,7 @@ pub(crate) fn way(fd: i32) -> Way {
     if let Some(ring) = connection.ring()
         && ring.looks()
     {
+        cancel::here();
         return Way::Ring(connection, ring);
     }
     tcp_way(connection, fd)

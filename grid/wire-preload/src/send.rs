@@ -2,6 +2,7 @@
 
 use crate::{
     block::Block,
+    cancel,
     connection::{Connection, Ring, flag},
     descriptors, ending,
     gather::Gather,
@@ -36,6 +37,11 @@ impl Permit {
         if upgrade::may_leave_soon(self.0, self.1) { PIECE as usize } else { usize::MAX }
     }
 
+    /// The call ends with its thread.
+    pub(crate) fn leave(&self) {
+        self.1.sending.leave();
+    }
+
     /// The call is over; `outcome` is what it returned.
     pub(crate) fn end(self, outcome: isize) {
         if outcome > 0 {
@@ -47,7 +53,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.1.sending.leave();
+        self.leave();
     }
 }
 
@@ -58,6 +64,7 @@ pub(crate) fn way(fd: i32) -> Way {
     if let Some(ring) = connection.ring()
         && ring.sends()
     {
+        cancel::here();
         return Way::Ring(connection, ring);
     }
     tcp_way(connection, fd)

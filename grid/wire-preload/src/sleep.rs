@@ -1,11 +1,12 @@
 //! Looking, sleeping and waking.
 
 use crate::{
+    caller, cancel,
     connection::{Connection, Ring},
     kernel, liveness, session,
-    slab::SLABS,
+    slab::{SLABS, Slab},
 };
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use pogson_ring::{
     protocol::Page,
     want::{self, Wake},
@@ -97,9 +98,7 @@ pub(crate) fn wait(
         Which::Space => (&ring.own.waiting.space, &ring.peer.receiving.bell_space),
     };
     let slab = SLABS.get(connection.slab.load(Ordering::Relaxed));
-    if let Some(slab) = slab {
-        slab.pin();
-    }
+    pin(slab);
     let woken = loop {
         let rung = bell.load(Ordering::Acquire);
         want::arm(word);
@@ -109,16 +108,23 @@ pub(crate) fn wait(
         }
         let now = kernel::now_ns();
         let end = until_ns.map_or(now + SLICE_NS, |until| until.min(now + SLICE_NS));
-        // A wait that has an end of its own is interrupted by any handler.
-        let slept = match until_ns {
-            None => kernel::futex_wait_restarting(bell, rung, end),
-            Some(_) => kernel::futex_wait(bell, rung, end.saturating_sub(now)),
+        let undo = || {
+            want::disarm(word);
+            unpin(slab);
         };
+        let slept = cancel::asleep(&undo, || match until_ns {
+            None => sleep_on(bell, rung, now, end),
+            // A wait that has an end of its own is interrupted by any handler.
+            Some(_) => kernel::futex_wait(bell, rung, end.saturating_sub(now)),
+        });
         want::disarm(word);
         match slept {
             Err(libc::ETIMEDOUT) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => break Woken::Late,
             Err(libc::ETIMEDOUT) => {
-                if ends_here() || liveness::check(connection, ring, fd) {
+                unpin(slab);
+                cancel::here();
+                pin(slab);
+                if liveness::check(connection, ring, fd) {
                     break Woken::Look;
                 }
             }
@@ -126,16 +132,38 @@ pub(crate) fn wait(
             _ => break Woken::Look,
         }
     };
-    if let Some(slab) = slab {
-        slab.unpin();
-    }
+    unpin(slab);
     woken
 }
 
-/// Ends the thread if another has asked for that, as any call that waits does; never true.
-pub(crate) fn ends_here() -> bool {
-    crate::cancel::here();
-    false
+fn pin(slab: Option<&Slab>) {
+    if let Some(slab) = slab {
+        slab.pin();
+    }
+}
+
+fn unpin(slab: Option<&Slab>) {
+    if let Some(slab) = slab {
+        slab.unpin();
+    }
+}
+
+/// Sleeps while `word` is `value`, from `now` to `end` at most. Handlers with SA_RESTART do not end it.
+fn sleep_on(word: &AtomicU32, value: u32, now: u64, end: u64) -> kernel::Outcome {
+    static OLD_KERNEL: AtomicBool = AtomicBool::new(false);
+    if !OLD_KERNEL.load(Ordering::Relaxed) {
+        match kernel::futex_wait_restarting(word, value, end) {
+            Err(libc::ENOSYS) => OLD_KERNEL.store(true, Ordering::Relaxed),
+            slept => return slept,
+        }
+    }
+    // Before Linux 5.16 a sleep with an end is ended by any handler.
+    let interrupted = caller::interrupted();
+    interrupted.set(0);
+    match kernel::futex_wait(word, value, end.saturating_sub(now)) {
+        Err(libc::EINTR) if interrupted.get() == 0 => Ok(0),
+        slept => slept,
+    }
 }
 
 /// What a thread waits for.

@@ -15,6 +15,8 @@ pub(crate) struct Thread {
     pub(crate) depth: Cell<u32>,
     /// Whether a signal was put off until it is in none.
     pub(crate) put_off: Cell<u32>,
+    /// Whether a handler has run that ends calls (without SA_RESTART).
+    pub(crate) interrupted: Cell<u32>,
     /// Signals that it blocked before, then.
     pub(crate) mask: Cell<u64>,
     /// Signal that could not be queued, or 0.

@@ -53,6 +53,13 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl Waiter {
+    /// Gives it to whoever takes one next; once.
+    pub(crate) fn give_back(&self) {
         let free = PLACES.iter().find(|place| {
             place.bells.store(self.bells, Ordering::Relaxed);
             place.fd.compare_exchange(-1, self.fd, Ordering::AcqRel, Ordering::Relaxed).is_ok()

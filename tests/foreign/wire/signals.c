@@ -193,24 +193,81 @@ static void *waits(void *at) {
     return (void *)(intptr_t)epoll_wait(ep, &e, 1, -1);
 }
 
+static void *selects(void *at) {
+    struct end *me = at;
+    fd_set in;
+    FD_ZERO(&in);
+    FD_SET(me->fd, &in);
+    return (void *)(intptr_t)select(me->fd + 1, &in, NULL, NULL, NULL);
+}
+static void *messages(void *at) {
+    struct end *me = at;
+    char c;
+    struct iovec v = {&c, 1};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+    return (void *)(intptr_t)recvmsg(me->fd, &m, MSG_WAITALL);
+}
+static int cleaned;
+static void cleans(void *by) { cleaned += *(int *)by; }
+static void *cleans_up(void *at) {
+    int by = 10;
+    void *result;
+    pthread_cleanup_push(cleans, &by);
+    result = reads(at);
+    pthread_cleanup_pop(0);
+    return result;
+}
+static void *disables(void *at) {
+    struct end *me = at;
+    char c;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    ssize_t got = read(me->fd, &c, 1);
+    me->in.at++;
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    return (void *)(intptr_t)(1000 + got);
+}
+static void *sends(void *at) {
+    struct end *me = at;
+    static char much[1 << 16];
+    for (;;) if (write(me->fd, much, sizeof much) < 0) return NULL;
+}
+static void *is_cancelled_before(void *at) {
+    struct end *me = at;
+    char c;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    pthread_cancel(pthread_self());
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    return (void *)(intptr_t)recv(me->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
 CASE(a_thread_is_cancelled_while_it_waits) {
-    if (me->near) {
-        for (int i = 0; i < 3; i++) { step(me); put(me, 1000), take(me, 1000); }
-        step(me);
-        return;
+    static const struct { const char *name; void *(*run)(void *); } bodies[] = {
+        {"read", reads}, {"poll", polls}, {"epoll", waits}, {"select", selects}, {"recvmsg", messages}, {"read", cleans_up},
+        {"a call afterwards", is_cancelled_before}, {"nothing", disables}, {"epoll", waits}, {"write", sends},
+    };
+    enum { BODIES = sizeof bodies / sizeof *bodies };
+    for (int i = 0; i < BODIES; i++) {
+        const int goes_on = bodies[i].run == disables;
+        if (me->near) {
+            step(me);
+            if (goes_on) put(me, 1), step(me);
+            if (bodies[i].run != sends) put(me, 1000), take(me, 1000);
+            continue;
+        }
+        for (int round = 0; round < (goes_on || bodies[i].run == sends ? 1 : 5); round++) {
+            pthread_t t;
+            void *how;
+            pthread_create(&t, NULL, bodies[i].run, me);
+            nap(0.03);
+            result(me, "cancel", pthread_cancel(t));
+            if (goes_on) { step(me); step(me); }
+            pthread_join(t, &how);
+            say(me, "%s cancelled %d %ld", bodies[i].name, how == PTHREAD_CANCELED, goes_on ? (long)(intptr_t)how : 0);
+        }
+        if (!goes_on) step(me);
+        if (bodies[i].run != sends) take(me, 1000), put(me, 1000);
     }
-    void *(*const bodies[])(void *) = {reads, polls, waits};
-    for (int i = 0; i < 3; i++) {
-        pthread_t t;
-        void *how;
-        pthread_create(&t, NULL, bodies[i], me);
-        nap(0.05);
-        result(me, "cancel", pthread_cancel(t));
-        pthread_join(t, &how);
-        say(me, "cancelled %d", how == PTHREAD_CANCELED);
-        step(me);
-        take(me, 1000), put(me, 1000);
-    }
+    if (!me->near) say(me, "cleaned up %d", cleaned);
     step(me);
 }
 

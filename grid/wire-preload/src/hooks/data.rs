@@ -2,7 +2,7 @@
 
 use super::answer;
 use crate::{
-    caller,
+    caller, cancel,
     descriptors::{self, Kind},
     gather::Gather,
     guard,
@@ -53,7 +53,7 @@ pub(super) unsafe fn receive_by(
     match receive::way(fd) {
         receive::Way::Plain => plain(),
         receive::Way::Tcp(permit) => {
-            let outcome = plain();
+            let outcome = cancel::during(&|| permit.leave(), plain);
             permit.end(if flags & (libc::MSG_PEEK | libc::MSG_OOB) == 0 { outcome } else { 0 });
             outcome
         }
@@ -87,7 +87,7 @@ pub(super) unsafe fn send_by(
             {
                 return answer(in_pieces(permit, fd, &mut from, flags));
             }
-            let outcome = plain();
+            let outcome = cancel::during(&|| permit.leave(), plain);
             permit.end(outcome);
             outcome
         }
@@ -113,8 +113,11 @@ fn in_pieces(mut permit: send::Permit, fd: c_int, from: &mut Gather, flags: c_in
         message.msg_iovlen = from.entries(piece, &mut entries) as _;
         message.msg_iov = entries.as_mut_ptr();
         let wanted: usize = entries.iter().map(|entry| entry.iov_len).sum();
-        // SAFETY: the entries are the program's own, as it gave them to the call.
-        let outcome = unsafe { super::message::plain_sendmsg(fd, &raw const message, flags) };
+        let send = || {
+            // SAFETY: the entries are the program's own, as it gave them to the call.
+            unsafe { super::message::plain_sendmsg(fd, &raw const message, flags) }
+        };
+        let outcome = cancel::during(&|| permit.leave(), send);
         permit.end(outcome);
         let Ok(more) = usize::try_from(outcome) else {
             return if sent > 0 { Ok(sent) } else { Err(caller::errno()) };

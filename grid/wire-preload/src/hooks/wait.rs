@@ -2,7 +2,7 @@
 
 use super::answer;
 use crate::{
-    caller,
+    caller, cancel,
     descriptors::{self, Kind},
     guard, kernel,
     next::next,
@@ -38,17 +38,50 @@ mod real {
     next!(fn epoll_pwait2(set: c_int, events: *mut epoll_event, room: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int);
 }
 
-/// Polls by the C library's function, which ends the thread if another has asked for that.
+/// Polls. If another thread asks that this one end, it does, and `undo` is run.
 pub(crate) fn sleep_by_poll(
+    undo: &impl Fn(),
     fds: &mut [pollfd],
     timeout_ns: Option<u64>,
     mask: Option<&sigset_t>,
 ) -> Result<usize, i32> {
+    if timeout_ns == Some(0) {
+        return kernel::poll(fds, timeout_ns, mask);
+    }
+    if cancel::IN_KERNEL {
+        return cancel::asleep(undo, || kernel::poll(fds, timeout_ns, mask));
+    }
     let time = timeout_ns.map(|ns| timespec { tv_sec: (ns / 1_000_000_000) as _, tv_nsec: (ns % 1_000_000_000) as _ });
     let time = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     let mask = mask.map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: the slice, the time and the mask live through the call.
     let outcome = unsafe { real::ppoll::call(fds.as_mut_ptr(), fds.len() as nfds_t, time, mask) };
+    usize::try_from(outcome).map_err(|_| caller::errno())
+}
+
+/// Waits on an epoll set in the kernel, as [`sleep_by_poll`] does.
+///
+/// # Safety
+/// `events` is valid for writing `room` events, and `mask` is null or a signal mask.
+pub(crate) unsafe fn sleep_by_epoll(
+    undo: &impl Fn(),
+    set: c_int,
+    events: *mut epoll_event,
+    room: c_int,
+    timeout_ns: Option<u64>,
+    mask: *const sigset_t,
+) -> Result<usize, i32> {
+    // SAFETY: the caller's promise.
+    let in_kernel = || unsafe { kernel::epoll_wait(set, events, room, timeout_ns, mask) };
+    if timeout_ns == Some(0) {
+        return in_kernel();
+    }
+    if cancel::IN_KERNEL {
+        return cancel::asleep(undo, in_kernel);
+    }
+    let time = timeout_ns.map_or(-1, |ns| ns.div_ceil(1_000_000).min(i32::MAX as u64) as c_int);
+    // SAFETY: the caller's promise.
+    let outcome = unsafe { real::epoll_pwait::call(set, events, room, time, mask) };
     usize::try_from(outcome).map_err(|_| caller::errno())
 }
 

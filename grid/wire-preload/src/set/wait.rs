@@ -1,7 +1,7 @@
 //! Waiting on a set.
 
 use super::{ENTRIES, SETS, Set, bell_token, queue, rouse, state};
-use crate::{connection::CONNECTIONS, kernel, liveness, lock::lock, sleep};
+use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
 use pogson_ring::{layout::fin, switch};
 
@@ -61,12 +61,15 @@ pub(crate) unsafe fn wait(
             (true, true) => Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))),
             (true, false) => left,
         };
+        let undo = || {
+            sleep::disarm_bells(armed);
+            set.sleepers.fetch_sub(1, Ordering::SeqCst);
+        };
         // SAFETY: the caller's promise; `told` events are written already.
         let heard = unsafe {
-            kernel::epoll_wait(set.fd.load(Ordering::Relaxed), events.add(told), room - told as i32, time, mask)
+            sleep_by_epoll(&undo, set.fd.load(Ordering::Relaxed), events.add(told), room - told as i32, time, mask)
         };
-        sleep::disarm_bells(armed);
-        set.sleepers.fetch_sub(1, Ordering::SeqCst);
+        undo();
         match heard {
             // SAFETY: the kernel wrote as many events there.
             Ok(heard) => told += unsafe { translate(set, events.add(told), heard) },

@@ -51,6 +51,7 @@ unsafe fn exchange(signal: c_int, action: *const Action, old: *mut Action) -> c_
             three_arguments: given.sa_flags & libc::SA_SIGINFO != 0,
             once: given.sa_flags & libc::SA_RESETHAND != 0,
             used: false,
+            restarts: given.sa_flags & libc::SA_RESTART != 0,
         });
         given.sa_sigaction = wrapper as *const () as usize;
         given.sa_flags = given.sa_flags & !libc::SA_RESETHAND | libc::SA_SIGINFO;

@@ -112,7 +112,11 @@ unsafe extern "C" fn decide(signal: c_int, info: *mut libc::siginfo_t, context: 
         unsafe { put_off::put_off(thread, signal, info, context) };
         return 0;
     }
-    match TABLE[signal as usize].find() {
+    let entry = &TABLE[signal as usize];
+    if !entry.handler().restarts {
+        thread.interrupted.set(1);
+    }
+    match entry.find() {
         Found::Handler(address) => address,
         Found::Once(address) => {
             default_from_now_on(signal);

@@ -17,14 +17,16 @@ const THREE: u64 = 1 << 63;
 const ONCE: u64 = 1 << 62;
 /// Was called once.
 const USED: u64 = 1 << 61;
+/// Does not end calls (SA_RESTART).
+const RESTARTS: u64 = 1 << 60;
 
 /// Whether a handler's address leaves the bits free that a word needs beside it.
 pub(super) fn fits(address: usize) -> bool {
-    address as u64 & (THREE | ONCE | USED) == 0
+    address as u64 & (THREE | ONCE | USED | RESTARTS) == 0
 }
 
 fn address(word: u64) -> usize {
-    (word & !(THREE | ONCE | USED)) as usize
+    (word & !(THREE | ONCE | USED | RESTARTS)) as usize
 }
 
 /// The program's handler for one signal.
@@ -45,11 +47,13 @@ pub(super) struct Handler {
     pub(super) once: bool,
     /// And was called.
     pub(super) used: bool,
+    /// Installed with SA_RESTART.
+    pub(super) restarts: bool,
 }
 
 impl Handler {
     /// The program has none.
-    pub(super) const NONE: Self = Self { address: 0, three_arguments: false, once: false, used: true };
+    pub(super) const NONE: Self = Self { address: 0, three_arguments: false, once: false, used: true, restarts: false };
 
     /// The bits of sa_flags by which the program has installed it, if `ours` are those with which the wrapper was.
     pub(super) fn flags(self, ours: c_int) -> c_int {
@@ -87,12 +91,18 @@ impl Entry {
             three_arguments: word & THREE != 0,
             once: word & ONCE != 0,
             used: word & USED != 0,
+            restarts: word & RESTARTS != 0,
         }
     }
 
     /// Writes the handler; whoever does so has begun a change.
     pub(super) fn write(&self, handler: Handler) {
-        let bits = [(handler.three_arguments, THREE), (handler.once, ONCE), (handler.used, USED)];
+        let bits = [
+            (handler.three_arguments, THREE),
+            (handler.once, ONCE),
+            (handler.used, USED),
+            (handler.restarts, RESTARTS),
+        ];
         let word = bits.iter().fold(handler.address as u64, |word, (set, bit)| if *set { word | bit } else { word });
         self.word.store(word, Ordering::Release);
     }
