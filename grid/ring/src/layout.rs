@@ -216,9 +216,22 @@ pub struct Side {
     pub deaf_from: AtomicU64,
 }
 
+/// Bits of [`Side::flags`] that the daemon looks at.
+pub mod held {
+    /// Children by fork may use the slot when the process that it was given to is dead.
+    pub const BY_CHILDREN: u32 = 1 << 31;
+}
+
 /// Grows when the daemon has sent something, so that a process looks for answers without asking the system.
 #[repr(C, align(64))]
 pub struct Mail(pub AtomicU32);
+
+/// What the daemon tells a process of rings that reach into another guest, whose processes can neither wake it nor be woken.
+#[repr(C, align(64))]
+pub struct Far {
+    /// Grows when something changed there while the process slept; the futex that threads sleep on instead of a ring's own.
+    pub stirred: AtomicU32,
+}
 
 /// What a process did, for those who look; it alone writes them.
 #[repr(C, align(64))]

@@ -17,6 +17,8 @@ pub struct Page {
     pub mail: crate::layout::Mail,
     /// What the process did.
     pub counters: crate::layout::Counters,
+    /// What the daemon says of rings that reach into another guest.
+    pub far: crate::layout::Far,
 }
 
 /// Bytes of the memfd of a [`Page`].
@@ -31,6 +33,8 @@ pub enum Ask {
         version: u32,
         /// Beginning of the program's name, zeros after it.
         program: [u8; 16],
+        /// What else the process can do: [`CAN_FAR`].
+        abilities: u32,
     },
     /// Here is a socket, as the one descriptor of this record: is its other end here too?
     Register {
@@ -82,6 +86,8 @@ pub enum Answer {
         peer: u64,
         /// What comes with it.
         brings: u32,
+        /// Where the two halves begin, this process's own first: bytes from the start of what the descriptors name.
+        offsets: [u64; 2],
     },
     /// The other end has not come. When it does, [`Answer::Paired`] follows.
     Waiting {
@@ -101,6 +107,11 @@ pub enum Answer {
 pub const NEW_SLAB: u32 = 1;
 /// Bit of [`Answer::Paired`]'s `brings`.
 pub const NEW_PEER: u32 = 2;
+/// Bit of [`Answer::Paired`]'s `brings`: the other process is in another guest. The daemons carry the wakes.
+pub const FAR: u32 = 4;
+
+/// Bit of [`Ask::Hello`]'s `abilities`: the process understands [`FAR`].
+pub const CAN_FAR: u32 = 1;
 
 /// Why a connection stays on TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,9 +171,9 @@ impl Ask {
     #[must_use]
     pub fn encode(self) -> [u8; RECORD_BYTES] {
         match self {
-            Self::Hello { version, program } => {
+            Self::Hello { version, program, abilities } => {
                 let [low, high] = [0, 8].map(|at| u64::from_le_bytes(core::array::from_fn(|i| program[at + i])));
-                record(&[HELLO, version.into(), low, high])
+                record(&[HELLO, version.into(), low, high, abilities.into()])
             }
             Self::Register { tag, ring_bytes } => record(&[REGISTER, tag, ring_bytes.into()]),
             Self::Cancel { tag } => record(&[CANCEL, tag]),
@@ -179,7 +190,7 @@ impl Ask {
                 let mut program = [0; 16];
                 program[..8].copy_from_slice(&words[2].to_le_bytes());
                 program[8..].copy_from_slice(&words[3].to_le_bytes());
-                Some(Self::Hello { version: small(words[1])?, program })
+                Some(Self::Hello { version: small(words[1])?, program, abilities: small(words[4])? })
             }
             REGISTER => Some(Self::Register { tag: words[1], ring_bytes: small(words[2])? }),
             CANCEL => Some(Self::Cancel { tag: words[1] }),
@@ -195,7 +206,7 @@ impl Answer {
     pub fn encode(self) -> [u8; RECORD_BYTES] {
         match self {
             Self::Welcome { version, session } => record(&[WELCOME, version.into(), session]),
-            Self::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings } => record(&[
+            Self::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets } => record(&[
                 PAIRED,
                 tag,
                 slab,
@@ -206,6 +217,8 @@ impl Answer {
                 ring_bytes.into(),
                 peer,
                 brings.into(),
+                offsets[0],
+                offsets[1],
             ]),
             Self::Waiting { tag } => record(&[WAITING, tag]),
             Self::Refused { tag, reason } => record(&[REFUSED, tag, reason as u64]),
@@ -228,6 +241,7 @@ impl Answer {
                 ring_bytes: small(words[7])?,
                 peer: words[8],
                 brings: small(words[9])?,
+                offsets: [words[10], words[11]],
             }),
             WAITING => Some(Self::Waiting { tag: words[1] }),
             REFUSED => Some(Self::Refused { tag: words[1], reason: Refusal::from_number(words[2])? }),
@@ -258,8 +272,9 @@ mod tests {
         #[test]
         fn what_is_encoded_is_decoded(tag: u64, slab: u64, numbers: [u32; 6], peer: u64, program: [u8; 16], side in 0..2_u32) {
             let [slot, generation, slots, ring_bytes, brings, version] = numbers;
+            let (abilities, offsets) = (slot, [peer, tag]);
             let asks = [
-                Ask::Hello { version, program },
+                Ask::Hello { version, program, abilities },
                 Ask::Register { tag, ring_bytes },
                 Ask::Cancel { tag },
                 Ask::Report { detail: slot },
@@ -269,7 +284,7 @@ mod tests {
             }
             let answers = [
                 Answer::Welcome { version, session: peer },
-                Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings },
+                Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets },
                 Answer::Waiting { tag },
                 Answer::Refused { tag, reason: Refusal::Unproved },
             ];

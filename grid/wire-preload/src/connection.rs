@@ -159,6 +159,8 @@ pub(crate) mod flag {
     pub(crate) const BROKEN: u32 = 64;
     /// The program dissolved the connection.
     pub(crate) const DISSOLVED: u32 = 128;
+    /// A child by fork has it, too.
+    pub(crate) const BY_CHILDREN: u32 = pogson_ring::layout::held::BY_CHILDREN;
 }
 
 impl Connection {

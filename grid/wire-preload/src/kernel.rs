@@ -214,7 +214,12 @@ pub(crate) fn socket(domain: i32, kind: i32) -> Outcome {
 
 /// Maps `length` bytes of `fd`, or of nothing for -1; the address, or `None`.
 pub(crate) fn map(length: usize, protection: i32, flags: i32, fd: i32) -> Option<*mut u8> {
-    call!(SYS_mmap, 0, length, protection, flags, fd as isize, 0).ok().map(|address| address as *mut u8)
+    map_part(length, protection, flags, fd, 0)
+}
+
+/// Maps `length` bytes of `fd` from `offset` on.
+pub(crate) fn map_part(length: usize, protection: i32, flags: i32, fd: i32, offset: u64) -> Option<*mut u8> {
+    call!(SYS_mmap, 0, length, protection, flags, fd as isize, offset).ok().map(|address| address as *mut u8)
 }
 
 /// # Safety

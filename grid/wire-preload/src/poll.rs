@@ -1,6 +1,7 @@
 //! poll, and what is like it.
 
 use crate::{
+    block::Block,
     connection::{Connection, Ring, flag},
     descriptors,
     hooks::wait::sleep_by_poll,
@@ -13,6 +14,9 @@ use pogson_ring::{layout::fin, want};
 
 /// How long a thread sleeps before it asks whether ends that said they would send no more still live.
 const SLICE_NS: u64 = 100_000_000;
+
+const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+const PRIVATE: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 
 /// Entries that a call may have on the stack; longer ones get memory of their own.
 const FEW: usize = 64;
@@ -46,9 +50,7 @@ pub(crate) fn poll(
         return Some(mixed(fds, &mut places, timeout_ns, mask));
     }
     let bytes = (fds.len() + 1) * size_of::<libc::pollfd>();
-    let Some(memory) =
-        kernel::map(bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
-    else {
+    let Some(memory) = kernel::map(bytes, READ_WRITE, PRIVATE, -1) else {
         return Some(Err(libc::ENOMEM));
     };
     // SAFETY: just mapped, as long as needed, zeros are valid, and aligned to a page.
@@ -68,24 +70,32 @@ fn bare(
     if timeout_ns == Some(0) {
         return None;
     }
-    let mut entered = 0;
+    // Those that were entered, for a socket may become a connection while it is polled.
+    let mut few = [None; FEW];
+    let bytes = fds.len() * size_of::<Option<&'static Block>>();
+    let memory = if fds.len() > FEW { Some(kernel::map(bytes, READ_WRITE, PRIVATE, -1)?) } else { None };
+    let entered = match memory {
+        // SAFETY: just mapped, as long as needed, zeros are `None`, and aligned to a page.
+        Some(memory) => unsafe { core::slice::from_raw_parts_mut(memory.cast::<Option<&'static Block>>(), fds.len()) },
+        None => &mut few[..],
+    };
     let mut all = true;
-    for one in fds.iter() {
+    for (one, entered) in fds.iter().zip(entered.iter_mut()) {
         let block = descriptors::connection(one.fd).and_then(Connection::block);
-        if block.is_some_and(|block| !block.receiving.enter()) {
+        *entered = block.filter(|block| block.receiving.enter());
+        if block.is_some() && entered.is_none() {
             all = false;
             break;
         }
-        entered += 1;
     }
-    let known = fds.as_ptr();
+    let entered = &*entered;
     let leave = || {
-        for at in 0..entered {
-            // SAFETY: within `fds`, of which the kernel changes another word.
-            let fd = unsafe { (*known.add(at)).fd };
-            if let Some(block) = descriptors::connection(fd).and_then(Connection::block) {
-                block.receiving.leave();
-            }
+        for block in entered.iter().flatten() {
+            block.receiving.leave();
+        }
+        if let Some(memory) = memory {
+            // SAFETY: `entered` is not used any more.
+            unsafe { kernel::unmap(memory, bytes) };
         }
     };
     // Where one is about to leave TCP in another thread, a short look will do.
@@ -136,7 +146,11 @@ fn mixed(
         let last = fds.len();
         places[last] = waiter.entry();
         let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
-        let slice = if half_closed { Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))) } else { left };
+        let slice = if half_closed || crate::slab::some_far() {
+            Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS)))
+        } else {
+            left
+        };
         let time = if ready > 0 { Some(0) } else { slice };
         let undo = || {
             sleep::disarm_bells(armed);

@@ -46,7 +46,7 @@ impl Permit {
 
     /// A call that waits, or only looks at bytes, on `block`.
     pub(crate) fn to_wait(block: &'static Block) -> Option<Self> {
-        block.receiving.enter().then_some(Self(block))
+        block.receiving.enter().then(|| Self(block))
     }
 }
 

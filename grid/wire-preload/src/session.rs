@@ -10,7 +10,7 @@ use crate::{
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use pogson_ring::{
     layout::{Counters, Geometry, VERSION},
-    protocol::{Answer, Ask, NEW_PEER, NEW_SLAB, Page, RECORD_BYTES},
+    protocol::{Answer, Ask, CAN_FAR, FAR, NEW_PEER, NEW_SLAB, Page, RECORD_BYTES},
 };
 
 /// Descriptors that a record brings, at most.
@@ -240,7 +240,7 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
                 upgrade::refused(connection);
             }
         }
-        Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings } => {
+        Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets } => {
             let Some(geometry) = Geometry::new(slots, ring_bytes) else { return };
             let mut next = brought.iter_mut();
             let mut one = |wanted: bool| match next.next() {
@@ -253,15 +253,24 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
                 crate::slab::sweep();
             }
             let halves = if new_slab { [keep(one(true)), keep(one(true))] } else { [-1; 2] };
-            let others = if new_peer { [one(true), keep(one(true)), keep(one(true))] } else { [-1; 3] };
-            let party = crate::slab::party_of_session(peer)
-                .or_else(|| (new_peer).then(|| Party::open(peer, others[0], others[1], others[2], false)).flatten());
+            let far = brings & FAR != 0;
+            let others = match new_peer {
+                true if far => [-1, -1, keep(one(true))],
+                true => [one(true), keep(one(true)), keep(one(true))],
+                false => [-1; 3],
+            };
+            let new_party = || match far {
+                true => Party::far(peer, others[2]),
+                false => Party::open(peer, others[0], others[1], others[2], false),
+            };
+            let party = crate::slab::party_of_session(peer).or_else(|| new_peer.then(new_party).flatten());
             if others[0] >= 0 {
                 kernel::close(others[0]);
             }
             let (Some(party), home) = (party, home()) else { return };
-            let number = Slab::find(slab, side)
-                .or_else(|| new_slab.then(|| Slab::open(slab, side, geometry, halves, party, home)).flatten());
+            let number = Slab::find(slab, side).or_else(|| {
+                new_slab.then(|| Slab::open(slab, side, geometry, halves, offsets, (party, home, far))).flatten()
+            });
             let mapped = number.and_then(|number| Some((number, SLABS.get(number)?)));
             let ring = mapped.and_then(|(_, slab)| slab.ring(slot));
             let (Some((number, slab)), Some(ring)) = (mapped, ring) else { return };
@@ -325,7 +334,7 @@ fn connected() -> Option<i32> {
     let socket = keep(kernel::socket(libc::AF_UNIX, kind).ok()? as i32);
     // SAFETY: `open` made the address.
     let connected = unsafe { kernel::connect(socket, address, size_of::<libc::sockaddr_un>() as u32) };
-    let hello = Ask::Hello { version: VERSION, program: environment::program() };
+    let hello = Ask::Hello { version: VERSION, program: environment::program(), abilities: CAN_FAR };
     if connected.is_err() || tell(socket, &hello.encode(), None).is_err() {
         close_own(socket);
         return None;

@@ -5,7 +5,7 @@ use crate::{
     kernel,
     pool::{Item, Pool},
 };
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use pogson_ring::{
     layout::{GROUP, Geometry, Head, Slot},
     protocol::{PAGE_BYTES, Page},
@@ -46,6 +46,15 @@ impl Party {
     pub(crate) fn open(session: u64, page: i32, eventfd: i32, pidfd: i32, writable: bool) -> Option<u32> {
         let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
         let mapped = kernel::map(PAGE_BYTES, protection, libc::MAP_SHARED, page)?;
+        Self::begin(session, mapped, eventfd, pidfd)
+    }
+
+    /// A process in another guest, which has no page and no bell here.
+    pub(crate) fn far(session: u64, death: i32) -> Option<u32> {
+        Self::begin(session, core::ptr::null_mut(), -1, death)
+    }
+
+    fn begin(session: u64, mapped: *mut u8, eventfd: i32, pidfd: i32) -> Option<u32> {
         let number = PARTIES.take()?;
         let party = PARTIES.get(number)?;
         party.page.store(mapped.cast(), Ordering::Relaxed);
@@ -109,6 +118,8 @@ pub(crate) struct Slab {
     pub(crate) party: AtomicU32,
     /// Number of the party of this process whose bell the other side rings.
     pub(crate) home: AtomicU32,
+    /// 1 if the other side is in another guest: the daemons carry the wakes.
+    far: AtomicU32,
     /// Descriptors of the two halves.
     files: [AtomicI32; 2],
     /// Connections that have a slot, and threads that sleep in it.
@@ -124,6 +135,15 @@ unsafe impl Item for Slab {
     }
 }
 
+/// Whether there was ever a slab that is far.
+static FAR: AtomicBool = AtomicBool::new(false);
+
+/// Whether some other sides may be in another guest: if the daemon there or here is dead, nobody carries their wakes.
+#[inline]
+pub(crate) fn some_far() -> bool {
+    FAR.load(Ordering::Relaxed)
+}
+
 /// All slabs.
 pub(crate) static SLABS: Pool<Slab> = Pool::private(1 << 12);
 
@@ -134,12 +154,14 @@ impl Slab {
         side: u32,
         geometry: Geometry,
         files: [i32; 2],
-        party: u32,
-        home: u32,
+        offsets: [u64; 2],
+        (party, home, far): (u32, u32, bool),
     ) -> Option<u32> {
         let bytes = geometry.half_bytes();
-        let own = kernel::map(bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, files[0])?;
-        let Some(peer) = kernel::map(bytes, libc::PROT_READ, libc::MAP_SHARED, files[1]) else {
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        let own = kernel::map_part(bytes, writable, libc::MAP_SHARED, files[0], offsets[0])?;
+        let peer = kernel::map_part(bytes, libc::PROT_READ, libc::MAP_SHARED, files[1], offsets[1]);
+        let Some(peer) = peer else {
             // SAFETY: mapped in the line above and known to nobody.
             unsafe { kernel::unmap(own, bytes) };
             return None;
@@ -153,6 +175,10 @@ impl Slab {
         slab.ring_bytes.store(geometry.ring_bytes(), Ordering::Relaxed);
         slab.party.store(party, Ordering::Relaxed);
         slab.home.store(home, Ordering::Relaxed);
+        slab.far.store(u32::from(far), Ordering::Relaxed);
+        if far {
+            FAR.store(true, Ordering::Relaxed);
+        }
         for (known, file) in slab.files.iter().zip(files) {
             known.store(file, Ordering::Relaxed);
         }
@@ -165,6 +191,17 @@ impl Slab {
         }
         slab.name.store(name, Ordering::Release);
         Some(number)
+    }
+
+    /// Whether the other side is in another guest, where no futex and no eventfd of this one is known.
+    #[inline]
+    pub(crate) fn is_far(&self) -> bool {
+        self.far.load(Ordering::Relaxed) != 0
+    }
+
+    /// The page by which the daemon wakes this process for a slab that is far.
+    pub(crate) fn far_page(&self) -> Option<&'static Page> {
+        PARTIES.get(self.home.load(Ordering::Relaxed)).filter(|_| self.is_far()).and_then(Party::page)
     }
 
     /// Number of the side of a slab that is mapped already.

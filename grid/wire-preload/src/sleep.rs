@@ -41,24 +41,33 @@ pub(crate) fn open() {
 /// Wakes the other end's receivers.
 #[inline]
 pub(crate) fn wake_reader(connection: &Connection, ring: &Ring, wake: Wake) {
-    if wake.futex {
-        kernel::futex_wake(&ring.own.sending.bell_data);
-        session::count(|counters| &counters.wakes, 1);
-    }
-    if wake.bell {
-        stir(connection);
-    }
+    rouse(connection, &ring.own.sending.bell_data, wake);
 }
 
 /// Wakes the other end's senders.
 #[inline]
 pub(crate) fn wake_writer(connection: &Connection, ring: &Ring, wake: Wake) {
+    rouse(connection, &ring.own.receiving.bell_space, wake);
+}
+
+#[inline]
+fn rouse(connection: &Connection, futex: &AtomicU32, wake: Wake) {
+    if !wake.futex && !wake.bell {
+        return;
+    }
+    let slab = SLABS.get(connection.slab.load(Ordering::Relaxed));
+    let far = slab.is_some_and(Slab::is_far);
     if wake.futex {
-        kernel::futex_wake(&ring.own.receiving.bell_space);
+        if !far {
+            kernel::futex_wake(futex);
+        }
         session::count(|counters| &counters.wakes, 1);
     }
-    if wake.bell {
-        stir(connection);
+    // Who sleeps in another guest is woken by the daemon there, which looks at what is stirred.
+    if let Some(slab) = slab
+        && (wake.bell || far)
+    {
+        slab.stir(connection.slot.load(Ordering::Relaxed));
     }
 }
 
@@ -67,15 +76,15 @@ pub(crate) fn wake_writer(connection: &Connection, ring: &Ring, wake: Wake) {
 pub(crate) fn wake_own(connection: &Connection, ring: &Ring) {
     kernel::futex_wake(&ring.peer.sending.bell_data);
     kernel::futex_wake(&ring.peer.receiving.bell_space);
+    for_each_home(HOMES.len(), |page| {
+        if crate::slab::some_far() {
+            page.far.stirred.fetch_add(1, Ordering::Release);
+            kernel::futex_wake(&page.far.stirred);
+        }
+    });
     crate::set::rouse_all(connection);
     if let Some(bell) = bells().next() {
         kernel::ring(bell);
-    }
-}
-
-fn stir(connection: &Connection) {
-    if let Some(slab) = SLABS.get(connection.slab.load(Ordering::Relaxed)) {
-        slab.stir(connection.slot.load(Ordering::Relaxed));
     }
 }
 
@@ -99,17 +108,29 @@ pub(crate) fn wait(
     };
     let slab = SLABS.get(connection.slab.load(Ordering::Relaxed));
     pin(slab);
+    // In memory of another guest nobody can sleep: there the daemon rings for all that sleep in such.
+    let far = slab.and_then(Slab::far_page);
+    let bell = far.map_or(bell, |page| &page.far.stirred);
+    let disarm = || {
+        want::disarm(word);
+        if let Some(page) = far {
+            page.bell.disarm();
+        }
+    };
     let woken = loop {
         let rung = bell.load(Ordering::Acquire);
         want::arm(word);
+        if let Some(page) = far {
+            page.bell.arm();
+        }
         if ready() {
-            want::disarm(word);
+            disarm();
             break Woken::Look;
         }
         let now = kernel::now_ns();
         let end = until_ns.map_or(now + SLICE_NS, |until| until.min(now + SLICE_NS));
         let undo = || {
-            want::disarm(word);
+            disarm();
             unpin(slab);
         };
         let slept = cancel::asleep(&undo, || match until_ns {
@@ -117,7 +138,7 @@ pub(crate) fn wait(
             // A wait that has an end of its own is interrupted by any handler.
             Some(_) => kernel::futex_wait(bell, rung, end.saturating_sub(now)),
         });
-        want::disarm(word);
+        disarm();
         match slept {
             Err(libc::ETIMEDOUT) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => break Woken::Late,
             Err(libc::ETIMEDOUT) => {

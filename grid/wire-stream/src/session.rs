@@ -241,7 +241,7 @@ fn connect(path: PathBuf) -> Result<OwnedFd, Errno> {
     for (to, from) in program.iter_mut().zip(name.iter().flat_map(|name| name.as_encoded_bytes())).take(15) {
         *to = *from;
     }
-    record::tell(&socket, &Ask::Hello { version: VERSION, program }.encode(), None)?;
+    record::tell(&socket, &Ask::Hello { version: VERSION, program, abilities: 0 }.encode(), None)?;
     Ok(socket)
 }
 
@@ -317,7 +317,7 @@ fn hear(number: u64) -> bool {
                 connection.phase.store(phase::ALONE, Ordering::Release);
             }
         }
-        Some(Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings }) => {
+        Some(Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets: _ }) => {
             let geometry = Geometry::new(slots, ring_bytes);
             let paired = geometry.map(|geometry| Paired { slab, side, slot, generation, geometry, peer, brings });
             let ring = paired.and_then(|paired| state.take(&paired, brought));

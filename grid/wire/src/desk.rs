@@ -11,6 +11,7 @@ use pogson_ring::protocol::{Answer, Refusal};
 
 use crate::closing::Closing;
 use crate::ends::{End, Ends};
+use crate::guest::Guests;
 use crate::identify::{Place, Stream};
 use crate::policy::Policy;
 use crate::session::{Member, Refused, Session, Told};
@@ -49,6 +50,8 @@ pub(crate) struct Desk {
     pub(crate) remaining: HashSet<u64>,
     pub(crate) next_slab: u64,
     pub(crate) totals: Totals,
+    /// Other guests of the host.
+    pub(crate) guests: Option<Guests>,
     next_session: u64,
     unknown_user: Option<u32>,
 }
@@ -81,6 +84,7 @@ impl Desk {
             remaining: HashSet::new(),
             next_slab: 0,
             totals: Totals::default(),
+            guests: None,
             next_session: 0,
             unknown_user: users::unknown_user(),
         }
@@ -150,6 +154,7 @@ impl Desk {
         for end in self.ends.remove_session(id) {
             self.discount(&end, user);
         }
+        self.gone_far(id);
         for partner in session.partners {
             self.part(id, partner);
         }
@@ -176,7 +181,7 @@ impl Desk {
     fn turn(&mut self, id: u64) {
         while let Some(told) = self.sessions.get_mut(&id).and_then(|session| session.inbox.pop_front()) {
             let goes = match told {
-                Told::Hello { version, program } => self.welcome(id, version, program),
+                Told::Hello { version, program, abilities } => self.welcome(id, version, program, abilities),
                 Told::Register { tag, ring_bytes, stream } => self.register(id, tag, ring_bytes, stream),
                 Told::Cancel { tag } => self.cancel(id, tag),
                 Told::Report { detail } => self.report(id, detail),
@@ -188,7 +193,7 @@ impl Desk {
         }
     }
 
-    fn welcome(&mut self, id: u64, version: u32, program: [u8; 16]) -> Goes {
+    fn welcome(&mut self, id: u64, version: u32, program: [u8; 16], abilities: u32) -> Goes {
         let Some(session) = self.sessions.get_mut(&id) else { return Goes::Over };
         let refuse = |session: &Session, reason| {
             // Whether it hears this or not, its session ends.
@@ -201,7 +206,7 @@ impl Desk {
         if version != VERSION {
             return refuse(session, Refusal::Version);
         }
-        let Ok((member, page)) = Member::new(program) else { return refuse(session, Refusal::Full) };
+        let Ok((member, page)) = Member::new(program, abilities) else { return refuse(session, Refusal::Full) };
         let answer = Answer::Welcome { version: VERSION, session: id }.encode();
         session.member = Some(member);
         let bell = session.member.as_ref().map(|member| member.bell.as_fd());
@@ -244,8 +249,10 @@ impl Desk {
             if let Some(user) = self.sessions.get(&gone.session).map(|session| session.caller.user) {
                 self.discount(&gone, user);
             }
+            self.withdraw(&gone);
         }
         self.look_for_mirror(end);
+        self.look_afar(end);
         Goes::On
     }
 
@@ -274,6 +281,7 @@ impl Desk {
             && let Some(user) = self.sessions.get(&end.session).map(|session| session.caller.user)
         {
             self.discount(end, user);
+            self.withdraw(end);
         }
     }
 

@@ -97,6 +97,11 @@ impl Ends {
         self.ends.values().filter(|end| end.paired.is_none()).count()
     }
 
+    /// Ends that wait for their other ends, themselves.
+    pub(crate) fn all_waiting(&self) -> Vec<End> {
+        self.ends.values().filter(|end| end.paired.is_none()).copied().collect()
+    }
+
     fn remove_id(&mut self, id: u64) -> Option<End> {
         let end = self.ends.remove(&id)?;
         if let Some(tags) = self.sessions.get_mut(&end.session) {

@@ -31,6 +31,7 @@ mod closing;
 mod desk;
 mod ends;
 pub mod error;
+pub mod guest;
 mod identify;
 mod listen;
 mod mapping;

@@ -10,7 +10,7 @@ use crate::ends::End;
 use crate::slab::{self, Half, Seat, Slab};
 
 /// Records of a process that are taken in to see whether it still has an end.
-const AHEAD: usize = 4096;
+pub(crate) const AHEAD: usize = 4096;
 
 /// A slot, and the memory of its slab if that is new.
 struct Place {
@@ -124,6 +124,7 @@ impl Desk {
             ring_bytes: slab.geometry.ring_bytes(),
             peer: peer.id,
             brings,
+            offsets: [0; 2],
         };
         let outcome = session.send(&answer.encode(), &descriptors);
         let (id, peer) = (session.id, peer.id);
@@ -214,7 +215,11 @@ impl Desk {
             }
         }
         for slab in slabs {
-            self.leave_to(partner, slab);
+            if self.slabs.get(&slab).is_some_and(|slab| slab.far.is_some()) {
+                self.drop_slab(slab);
+            } else {
+                self.leave_to(partner, slab);
+            }
         }
         if let Some(session) = self.sessions.get_mut(&partner) {
             session.partners.remove(&id);
@@ -249,13 +254,16 @@ impl Desk {
         });
     }
 
-    fn drop_slab(&mut self, id: u64) {
+    /// Forgets a slab.
+    pub(crate) fn drop_slab(&mut self, id: u64) {
+        self.drop_far(id);
         for user in self.slabs.remove(&id).map(|slab| slab.users).into_iter().flatten() {
             self.accounts.change(user, |account| account.slabs -= 1);
         }
     }
 }
 
-fn key(one: u64, other: u64) -> (u64, u64) {
+/// How slabs between two sessions are found.
+pub(crate) fn key(one: u64, other: u64) -> (u64, u64) {
     (one.min(other), one.max(other))
 }

@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::desk::Desk;
 use crate::error::ServeError;
+use crate::guest;
 use crate::listen::Listener;
 use crate::policy::Policy;
 use crate::watch::{Happened, Watch};
@@ -55,6 +56,14 @@ impl Daemon {
         Ok(Self { desk: Desk::new(policy, watch), listener, stop: Arc::new(stop), spare: spare() })
     }
 
+    /// Joins connections with other guests of the host, too.
+    ///
+    /// # Errors
+    /// The system has no descriptors or threads left.
+    pub fn join_guests(&mut self, settings: guest::Settings) -> Result<(), ServeError> {
+        self.desk.begin_guests(settings)
+    }
+
     /// What ends it.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
@@ -72,6 +81,7 @@ impl Daemon {
                 match happened {
                     Happened::Stops => return Ok(()),
                     Happened::Connects => self.accept(),
+                    Happened::Guests => self.desk.hear_guests(),
                     Happened::Ended(session) => self.desk.end(session),
                     Happened::Said { session, room, data } => {
                         if room {

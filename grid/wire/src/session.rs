@@ -3,9 +3,10 @@
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use pogson_ring::protocol::{Ask, PAGE_BYTES, RECORD_BYTES, Refusal};
+use pogson_ring::protocol::{Ask, CAN_FAR, PAGE_BYTES, RECORD_BYTES, Refusal};
 use rustix::event::EventfdFlags;
 use rustix::io::Errno;
 
@@ -29,6 +30,8 @@ pub(crate) enum Told {
         version: u32,
         /// The program's name.
         program: [u8; 16],
+        /// What else it can do.
+        abilities: u32,
     },
     /// A socket, which is closed by now.
     Register {
@@ -56,24 +59,29 @@ pub(crate) enum Told {
 /// What only a process has that said hello.
 pub(crate) struct Member {
     /// Its page.
-    pub(crate) page: Mapping,
+    pub(crate) page: Arc<Mapping>,
     /// The page, for others.
     pub(crate) page_reader: OwnedFd,
     /// Its eventfd.
-    pub(crate) bell: OwnedFd,
+    pub(crate) bell: Arc<OwnedFd>,
     /// Its program.
     pub(crate) program: String,
+    /// Whether it can use memory that guests share.
+    pub(crate) far: bool,
+    /// Sequence of its bell that the daemon has rung.
+    pub(crate) rung: Arc<AtomicU64>,
 }
 
 impl Member {
     /// Makes a process's page and eventfd. Returns the page for the process itself, too.
-    pub(crate) fn new(program: [u8; 16]) -> io::Result<(Self, OwnedFd)> {
+    pub(crate) fn new(program: [u8; 16], abilities: u32) -> io::Result<(Self, OwnedFd)> {
         let writer = memfd::fixed("pogson-wire-page", PAGE_BYTES)?;
-        let page = Mapping::new(writer.as_fd(), PAGE_BYTES, true)?;
+        let page = Arc::new(Mapping::new(writer.as_fd(), PAGE_BYTES, true)?);
         let page_reader = memfd::read_only(&writer)?;
-        let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let program = String::from_utf8_lossy(&program).trim_end_matches('\0').to_owned();
-        Ok((Self { page, page_reader, bell, program }, writer))
+        let far = abilities & CAN_FAR != 0;
+        Ok((Self { page, page_reader, bell, program, far, rung: Arc::default() }, writer))
     }
 }
 
@@ -152,7 +160,7 @@ impl Session {
     fn understand(&self, incoming: Incoming, closing: &mut Closing) -> Told {
         let Incoming { ask, descriptors, cut } = incoming;
         let told = match (ask, descriptors.as_slice()) {
-            (Some(Ask::Hello { version, program }), []) => Told::Hello { version, program },
+            (Some(Ask::Hello { version, program, abilities }), []) => Told::Hello { version, program, abilities },
             (Some(Ask::Register { tag, ring_bytes }), [socket]) if !cut => {
                 Told::Register { tag, ring_bytes, stream: identify::identify(socket.as_fd()) }
             }

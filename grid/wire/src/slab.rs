@@ -11,7 +11,7 @@ use crate::memfd;
 use crate::remains::{self, Remains};
 
 /// One use of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Seat {
     /// The slab.
     pub(crate) slab: u64,
@@ -43,6 +43,21 @@ pub(crate) struct Slab {
     generations: Vec<u32>,
     used: Vec<bool>,
     free: Vec<u32>,
+    /// Where it lies, if that is memory that two guests share.
+    pub(crate) far: Option<Far>,
+}
+
+/// A slab's place in a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Far {
+    /// The region's number here.
+    pub(crate) joint: usize,
+    /// The area.
+    pub(crate) area: u64,
+    /// The side that is here.
+    pub(crate) side: usize,
+    /// Whether the process here has it.
+    pub(crate) told: bool,
 }
 
 impl Slab {
@@ -65,8 +80,52 @@ impl Slab {
             generations: vec![0; slots as usize],
             used: vec![false; slots as usize],
             free: (0..slots).rev().collect(),
+            far: None,
         };
         Ok((slab, [first_half, second_half]))
+    }
+
+    /// Makes one of an area of a region, which may have been used before.
+    pub(crate) fn far(
+        id: u64,
+        sessions: [u64; 2],
+        user: u32,
+        geometry: Geometry,
+        halves: [Mapping; 2],
+        far: Far,
+    ) -> Self {
+        use std::sync::atomic::Ordering::Acquire;
+        let slots = geometry.slots();
+        let generation = |slot| {
+            let last = |half: &Mapping| half.slot(geometry, slot).switching.generation.load(Acquire);
+            last(&halves[0]).max(last(&halves[1]))
+        };
+        let generations = (0..slots).map(generation).collect();
+        let used = vec![false; slots as usize];
+        let free = (0..slots).rev().collect();
+        Self { id, sessions, users: [user; 2], geometry, halves, generations, used, free, far: Some(far) }
+    }
+
+    /// Takes part in a seat that the other guest's daemon gave; whether that is possible.
+    pub(crate) fn accept(&mut self, seat: Seat) -> bool {
+        if let Some(held) = self.seat(seat.slot) {
+            self.reclaim(held);
+        }
+        let Some(place) = self.free.iter().position(|slot| *slot == seat.slot) else { return false };
+        self.free.swap_remove(place);
+        self.generations[seat.slot as usize] = seat.generation;
+        self.used[seat.slot as usize] = true;
+        true
+    }
+
+    /// Whether no seat of either side is in use, by their own words.
+    pub(crate) fn is_empty(&self) -> bool {
+        is_empty(&self.halves, self.geometry)
+    }
+
+    /// The words of `side` in `slot`, which this process may write: of a slab in a region.
+    pub(crate) fn far_words(&self, slot: u32, side: usize) -> &Slot {
+        self.words(slot, side)
     }
 
     /// A slot that nobody uses.
@@ -139,6 +198,16 @@ impl Slab {
     fn words(&self, slot: u32, side: usize) -> &Slot {
         self.halves[side].slot(self.geometry, slot)
     }
+}
+
+/// Whether nobody uses a slot of these halves.
+pub(crate) fn is_empty(halves: &[Mapping; 2], geometry: Geometry) -> bool {
+    use std::sync::atomic::Ordering::Acquire;
+    let done = |half: &Mapping, slot| {
+        let words = &half.slot(geometry, slot).switching;
+        words.generation.load(Acquire) == words.released.load(Acquire)
+    };
+    (0..geometry.slots()).all(|slot| done(&halves[0], slot) && done(&halves[1], slot))
 }
 
 fn half(geometry: Geometry) -> io::Result<(Mapping, Half)> {

@@ -16,6 +16,8 @@ pub(crate) enum Happened {
     Connects,
     /// The daemon is to stop.
     Stops,
+    /// Another guest's daemon may have said something, or a second has gone by.
+    Guests,
     /// A session's socket can be read, or is at its end, and has room or not.
     Said {
         /// The session.
@@ -31,6 +33,7 @@ pub(crate) enum Happened {
 
 const CONNECTS: u64 = 0;
 const STOPS: u64 = 1;
+const GUESTS: u64 = u64::MAX;
 
 /// An epoll set.
 pub(crate) struct Watch(OwnedFd);
@@ -42,6 +45,11 @@ impl Watch {
         epoll::add(&set, listener, EventData::new_u64(CONNECTS), EventFlags::IN)?;
         epoll::add(&set, stop, EventData::new_u64(STOPS), EventFlags::IN)?;
         Ok(Self(set))
+    }
+
+    /// Watches a descriptor that is readable when there is something to do for other guests, edge by edge.
+    pub(crate) fn guests(&self, bell: impl AsFd) -> Result<(), Errno> {
+        epoll::add(&self.0, bell, EventData::new_u64(GUESTS), EventFlags::IN | EventFlags::ET)
     }
 
     /// Watches a session.
@@ -82,6 +90,7 @@ impl From<Event> for Happened {
         match event.data.u64() {
             CONNECTS => Self::Connects,
             STOPS => Self::Stops,
+            GUESTS => Self::Guests,
             number if number % 2 == 1 => Self::Ended(number / 2),
             number => Self::Said {
                 session: number / 2,

@@ -209,7 +209,7 @@ fn ends_with_mirrored_addresses_in_two_networks_are_no_pair() {
 fn a_process_of_another_version_is_told_so() {
     let served = Served::new(Policy::default());
     let socket = connect(&served.path);
-    send(&socket, &Ask::Hello { version: VERSION + 1, program: [0; 16] }.encode(), &[]).unwrap();
+    send(&socket, &Ask::Hello { version: VERSION + 1, program: [0; 16], abilities: 0 }.encode(), &[]).unwrap();
     let (answer, _) = receive(&socket).unwrap();
     assert_eq!(answer, Answer::Refused { tag: 0, reason: Refusal::Version });
     assert!(receive(&socket).is_none());

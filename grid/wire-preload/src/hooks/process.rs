@@ -2,10 +2,10 @@
 
 use crate::{
     caller,
-    connection::{CONNECTIONS, Connection},
+    connection::{CONNECTIONS, Connection, flag},
     kernel,
     next::next,
-    session, set, waiter,
+    session, set, slab, waiter,
 };
 use core::sync::atomic::Ordering;
 use libc::{c_int, pid_t};
@@ -31,6 +31,11 @@ fn fork_by(plain: impl FnOnce() -> pid_t) -> pid_t {
     // Before the child can run, so that neither leaves TCP while the other holds it.
     for block in connections().filter_map(Connection::block) {
         block.holders.fetch_add(1, Ordering::AcqRel);
+    }
+    if slab::some_far() {
+        for ring in connections().filter_map(Connection::ring) {
+            ring.set_flags(flag::BY_CHILDREN);
+        }
     }
     let pid = plain();
     match pid {

@@ -56,7 +56,8 @@ pub(crate) unsafe fn wait(
         let armed = sleep::arm_bells();
         let news = sleeps && managed && (queue::stirred(set) || !queue::is_empty(set));
         let half_closed = managed && liveness::some_half_closed();
-        let time = match (sleeps && !news, half_closed) {
+        let sliced = half_closed || (managed && crate::slab::some_far());
+        let time = match (sleeps && !news, sliced) {
             (false, _) => Some(0),
             (true, true) => Some(left.map_or(SLICE_NS, |left| left.min(SLICE_NS))),
             (true, false) => left,

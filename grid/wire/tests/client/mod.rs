@@ -16,8 +16,8 @@ use std::ptr;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pogson_ring::layout::{Geometry, Slot, VERSION};
-use pogson_ring::protocol::{Answer, Ask, NEW_PEER, NEW_SLAB, PAGE_BYTES, Page, RECORD_BYTES};
+use pogson_ring::layout::{Geometry, Head, Slot, VERSION};
+use pogson_ring::protocol::{Answer, Ask, CAN_FAR, FAR, NEW_PEER, NEW_SLAB, PAGE_BYTES, Page, RECORD_BYTES};
 use pogson_ring::stream::{Rx, Tx};
 use pogson_ring::switch;
 use pogson_wire::policy::Policy;
@@ -98,7 +98,11 @@ pub struct Map {
 
 impl Map {
     pub fn new(memory: OwnedFd, length: usize, writable: bool) -> Self {
-        let start = map(&memory, length, writable).unwrap();
+        Self::part(memory, 0, length, writable)
+    }
+
+    pub fn part(memory: OwnedFd, offset: u64, length: usize, writable: bool) -> Self {
+        let start = map_part(&memory, offset, length, writable).unwrap();
         Self { start, length, memory }
     }
 
@@ -108,6 +112,11 @@ impl Map {
 
     pub fn page(&self) -> &Page {
         // SAFETY: the mapping is as long as a page and lives as long as `self`.
+        unsafe { &*self.start.cast() }
+    }
+
+    pub fn head(&self) -> &Head {
+        // SAFETY: a half is longer than its head, aligned, all atomics, and lives as long as `self`.
         unsafe { &*self.start.cast() }
     }
 
@@ -150,9 +159,13 @@ unsafe impl Sync for Map {}
 
 /// Maps a descriptor.
 pub fn map(memory: impl AsFd, length: usize, writable: bool) -> Result<*mut u8, Errno> {
+    map_part(memory, 0, length, writable)
+}
+
+fn map_part(memory: impl AsFd, offset: u64, length: usize, writable: bool) -> Result<*mut u8, Errno> {
     let rights = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
     // SAFETY: a new mapping at an address that the kernel chooses.
-    unsafe { rustix::mm::mmap(ptr::null_mut(), length, rights, MapFlags::SHARED, memory, 0) }.map(|at| at.cast())
+    unsafe { rustix::mm::mmap(ptr::null_mut(), length, rights, MapFlags::SHARED, memory, offset) }.map(|at| at.cast())
 }
 
 /// A paired connection.
@@ -176,6 +189,8 @@ pub struct Client {
     pub session: u64,
     pub halves: HashMap<(u64, u32), [Map; 2]>,
     pub peers: HashMap<u64, [OwnedFd; 3]>,
+    /// Processes in other guests: what tells their death.
+    pub far_peers: HashMap<u64, OwnedFd>,
 }
 
 /// Connects, and no more.
@@ -216,7 +231,12 @@ pub fn receive(socket: impl AsFd) -> Option<(Answer, Vec<OwnedFd>)> {
 }
 
 pub fn hello(socket: impl AsFd) {
-    send(socket, &Ask::Hello { version: VERSION, program: *b"test\0\0\0\0\0\0\0\0\0\0\0\0" }.encode(), &[]).unwrap();
+    hello_with(socket, 0);
+}
+
+pub fn hello_with(socket: impl AsFd, abilities: u32) {
+    let program = *b"test\0\0\0\0\0\0\0\0\0\0\0\0";
+    send(socket, &Ask::Hello { version: VERSION, program, abilities }.encode(), &[]).unwrap();
 }
 
 impl Client {
@@ -226,13 +246,21 @@ impl Client {
         Self::welcomed(socket)
     }
 
+    /// A process that can use memory of other guests.
+    pub fn far(path: &Path) -> Self {
+        let socket = connect(path);
+        hello_with(&socket, CAN_FAR);
+        Self::welcomed(socket)
+    }
+
     /// Goes on after hello.
     pub fn welcomed(socket: OwnedFd) -> Self {
         let (answer, descriptors) = receive(&socket).unwrap();
         let Answer::Welcome { version: VERSION, session } = answer else { panic!("{answer:?}") };
         let [page, bell] = descriptors.try_into().unwrap();
         let page = Map::new(page, PAGE_BYTES, true);
-        Self { socket, page, bell, session, halves: HashMap::new(), peers: HashMap::new() }
+        let (halves, peers, far_peers) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { socket, page, bell, session, halves, peers, far_peers }
     }
 
     pub fn say(&self, ask: Ask) {
@@ -255,20 +283,24 @@ impl Client {
                 other => break other,
             }
         };
-        if let Answer::Paired { slab, side, slots, ring_bytes, peer, brings, .. } = answer {
+        if let Answer::Paired { slab, side, slots, ring_bytes, peer, brings, offsets, .. } = answer {
             let mut descriptors = descriptors.into_iter();
             let mut next = || descriptors.next().unwrap();
             let geometry = Geometry::new(slots, ring_bytes).unwrap();
             if brings & NEW_SLAB != 0 {
-                let own = Map::new(next(), geometry.half_bytes(), true);
-                let other = Map::new(next(), geometry.half_bytes(), false);
+                let own = Map::part(next(), offsets[0], geometry.half_bytes(), true);
+                let other = Map::part(next(), offsets[1], geometry.half_bytes(), false);
                 assert!(self.halves.insert((slab, side), [own, other]).is_none());
             }
-            if brings & NEW_PEER != 0 {
+            let far = brings & FAR != 0;
+            if brings & NEW_PEER != 0 && far {
+                assert!(self.far_peers.insert(peer, next()).is_none());
+            } else if brings & NEW_PEER != 0 {
                 assert!(self.peers.insert(peer, [next(), next(), next()]).is_none());
             }
             assert!(descriptors.next().is_none());
-            assert!(self.halves.contains_key(&(slab, side)) && self.peers.contains_key(&peer));
+            let known = if far { self.far_peers.contains_key(&peer) } else { self.peers.contains_key(&peer) };
+            assert!(self.halves.contains_key(&(slab, side)) && known);
         } else {
             assert!(descriptors.is_empty());
         }
@@ -277,7 +309,7 @@ impl Client {
 
     pub fn paired(&mut self) -> Paired {
         match self.answer() {
-            Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings } => {
+            Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets: _ } => {
                 let geometry = Geometry::new(slots, ring_bytes).unwrap();
                 Paired { tag, slab, side, slot, generation, geometry, peer, brings }
             }

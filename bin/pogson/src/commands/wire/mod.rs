@@ -1,6 +1,7 @@
 //! `pogson wire`: programs on one machine talk through shared memory.
 
 mod check;
+mod guests;
 mod policy;
 mod run;
 mod serve;

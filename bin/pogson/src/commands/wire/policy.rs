@@ -64,8 +64,16 @@ fn user(text: &str, name: &str) -> Result<Who, Failure> {
     if name == "*" {
         return Ok(Who::Anyone);
     }
+    number(&format!("--allow-user {text}"), name).map(Who::User)
+}
+
+/// The number of the user `name`, as `said` on the command line.
+///
+/// # Errors
+/// There is no such user.
+pub fn number(said: &str, name: &str) -> Result<u32, Failure> {
     if let Ok(number) = name.parse() {
-        return Ok(Who::User(number));
+        return Ok(number);
     }
     // Users of other services than this file have numbers, too.
     let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -73,9 +81,8 @@ fn user(text: &str, name: &str) -> Result<Who, Failure> {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
     });
-    number.map(Who::User).ok_or_else(|| {
-        Failure::usage(format!("--allow-user {text}: /etc/passwd has no user {name}; give the user's number (id -u)"))
-    })
+    number
+        .ok_or_else(|| Failure::usage(format!("{said}: /etc/passwd has no user {name}; give the user's number (id -u)")))
 }
 
 fn ports(flag: &str, text: &str) -> Result<RangeInclusive<u16>, Failure> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pogson_wire::serve::{self, Daemon};
 
 use super::Socket;
+use super::guests::GuestArgs;
 use super::policy::PolicyArgs;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -20,12 +21,15 @@ Examples:
   pogson wire serve
   pogson wire serve --socket /run/pogson/wire.sock --allow-user www-data:postgres
   pogson wire serve --no-port 22,9000-9010
-  pogson wire serve --only-port 6379 --ring-bytes 1048576")]
+  pogson wire serve --only-port 6379 --ring-bytes 1048576
+  pogson wire serve --guest red --guests map.json --region blue=/sys/bus/pci/devices/0000:00:04.0/resource2")]
 pub struct Args {
     #[command(flatten)]
     socket: Socket,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    guests: GuestArgs,
 }
 
 /// Serves.
@@ -34,9 +38,13 @@ pub struct Args {
 /// A policy that makes no sense, another daemon at the socket, a place that cannot be used.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     let policy = args.policy.policy()?;
+    let guests = args.guests.settings()?;
     let path = args.socket.own_path();
     serve::raise_limit();
-    let daemon = Daemon::bind(&path, policy)?;
+    let mut daemon = Daemon::bind(&path, policy)?;
+    if let Some(guests) = guests {
+        daemon.join_guests(guests)?;
+    }
     out.note(format!("serving at {}; end with Ctrl-C", path.display()));
     let stopper = daemon.stopper();
     let interrupted = out.interrupt_flag();

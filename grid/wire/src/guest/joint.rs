@@ -1,0 +1,240 @@
+//! The regions of a daemon: when they are used, and what comes through their channels.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::Settings;
+use super::channel::{Channel, Heard};
+use super::forward::Forwarder;
+use super::map::Watched;
+use super::message::Message;
+use super::region::Region;
+use crate::desk::Desk;
+use crate::error::ServeError;
+use crate::identify::Place;
+use crate::options;
+use crate::slab::Seat;
+
+/// Messages that are heard before others have their turn.
+const TURN: usize = 256;
+/// How often the map is looked at.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// All that a daemon knows of other guests.
+pub(crate) struct Guests {
+    pub(super) settings: Settings,
+    pub(super) map: Watched,
+    /// The network that the map's addresses are of: the daemon's own.
+    pub(super) network: u64,
+    pub(super) joints: Vec<Joint>,
+    pub(super) forwarder: Forwarder,
+    looked: Instant,
+}
+
+/// What joins this guest with another one.
+pub(crate) struct Joint {
+    /// The other's name.
+    pub(super) peer: String,
+    /// The region's file.
+    path: PathBuf,
+    /// The side that is here.
+    pub(super) side: usize,
+    pub(super) open: Option<Open>,
+    /// Why the region cannot be used.
+    fault: Option<String>,
+}
+
+/// A session's name for an end: of a session here or there.
+pub(super) type Name = (u64, u64);
+
+/// A region in use.
+pub(super) struct Open {
+    pub(super) region: Region,
+    pub(super) channel: Channel,
+    /// Side 0: ends that wait there, by the place of the end here that would be theirs.
+    pub(super) offers: HashMap<Place, Name>,
+    /// Where those are.
+    pub(super) places: HashMap<Name, Place>,
+    /// Side 1: ends here that the other daemon was told of.
+    pub(super) offered: HashSet<Name>,
+    /// Side 0: seats that the other daemon was told of and has not answered yet, with the end here and its socket's cookie.
+    pub(super) pending: HashMap<Seat, (Name, u64)>,
+    /// Slabs by area.
+    pub(super) slabs: HashMap<u64, u64>,
+    /// What becomes readable when a process there is dead, by the session here that has it and the one there.
+    pub(super) deaths: HashMap<(u64, u64), OwnedFd>,
+}
+
+impl Guests {
+    fn new(settings: Settings) -> Result<Self, ServeError> {
+        let forwarder = Forwarder::begin().map_err(ServeError::system("no thread for other guests"))?;
+        let any = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .map_err(ServeError::system("no socket"))?;
+        let network = options::network_namespace(std::os::fd::AsFd::as_fd(&any))
+            .map_err(|source| ServeError::System { what: "the kernel does not name its network", source })?;
+        let joint = |(peer, path): &(String, PathBuf)| Joint {
+            side: usize::from(settings.name > *peer),
+            peer: peer.clone(),
+            path: path.clone(),
+            open: None,
+            fault: None,
+        };
+        let joints = settings.regions.iter().map(joint).collect();
+        let map = Watched::new(settings.map.clone());
+        Ok(Self { settings, map, network, joints, forwarder, looked: Instant::now() })
+    }
+
+    /// The joint by which a connection may go whose end here is at `place`.
+    pub(super) fn joint_of(&self, place: &Place) -> Option<usize> {
+        let here = place.network == self.network && self.map.map.has(&self.settings.name, place.local.ip());
+        let there = |joint: &Joint| joint.open.is_some() && self.map.map.has(&joint.peer, place.remote.ip());
+        if here { self.joints.iter().position(there) } else { None }
+    }
+
+    /// The place here of the other end of what was offered.
+    fn place_here(&self, local: SocketAddr, remote: SocketAddr) -> Place {
+        Place { network: self.network, local: remote, remote: local }
+    }
+}
+
+impl Desk {
+    /// Begins to join connections with other guests.
+    pub(crate) fn begin_guests(&mut self, settings: Settings) -> Result<(), ServeError> {
+        let guests = Guests::new(settings)?;
+        self.watch.guests(&guests.forwarder.bell).map_err(ServeError::system("no epoll set for the daemon"))?;
+        self.guests = Some(guests);
+        self.hear_guests();
+        Ok(())
+    }
+
+    pub(super) fn open(&mut self, joint: usize) -> Option<&mut Open> {
+        self.guests.as_mut()?.joints.get_mut(joint)?.open.as_mut()
+    }
+
+    /// Acts on what the other daemons say, and on a change of the map.
+    pub(crate) fn hear_guests(&mut self) {
+        let Some(guests) = self.guests.as_mut() else { return };
+        if guests.looked.elapsed() >= EVERY {
+            guests.looked = Instant::now();
+            guests.map.look();
+        }
+        for joint in 0..guests.joints.len() {
+            self.tend(joint);
+            self.hear_guest(joint);
+        }
+    }
+
+    /// Opens a region that the map lets be used.
+    fn tend(&mut self, number: usize) {
+        let Some(guests) = self.guests.as_mut() else { return };
+        let Some(joint) = guests.joints.get_mut(number) else { return };
+        let shares = guests.map.map.share(&guests.settings.name, &joint.peer);
+        if joint.open.is_none() && shares {
+            match Region::open(&joint.path) {
+                Ok(region) => {
+                    let name = RandomState::new().build_hasher().finish() | 1;
+                    let channel = Channel::open(region.control.clone(), joint.side, name);
+                    guests.forwarder.hear(region.control.clone(), joint.side);
+                    joint.fault = None;
+                    joint.open = Some(Open::new(region, channel));
+                }
+                Err(error) => joint.fault = Some(format!("{}: {error}", joint.path.display())),
+            }
+        }
+    }
+
+    fn hear_guest(&mut self, joint: usize) {
+        for _ in 0..TURN {
+            let Some(open) = self.open(joint) else { return };
+            open.channel.go_on();
+            match open.channel.hear() {
+                Heard::Nothing => return,
+                Heard::Anew => self.met_anew(joint),
+                Heard::Said(message) => self.act(joint, message),
+            }
+        }
+        if let Some(guests) = &self.guests {
+            guests.forwarder.again();
+        }
+    }
+
+    /// Another daemon serves there than before.
+    fn met_anew(&mut self, joint: usize) {
+        let Some(open) = self.open(joint) else { return };
+        open.offers.clear();
+        open.places.clear();
+        open.offered.clear();
+        // What its predecessor did not answer is not answered any more.
+        for seat in std::mem::take(&mut open.pending).into_keys() {
+            self.decline_far(joint, seat);
+        }
+        for end in self.ends.all_waiting() {
+            self.look_afar(end);
+        }
+    }
+
+    fn act(&mut self, joint: usize, message: Message) {
+        match message {
+            Message::Offer { session, tag, local, remote } => {
+                let Some(place) = self.guests.as_ref().map(|guests| guests.place_here(local, remote)) else { return };
+                if self.guests.as_ref().and_then(|guests| guests.joint_of(&place)) != Some(joint) {
+                    return;
+                }
+                let bound = self.policy.bounds.ends;
+                let Some(open) = self.open(joint).filter(|open| open.offers.len() < bound) else { return };
+                open.forget((session, tag));
+                open.offers.insert(place, (session, tag));
+                open.places.insert((session, tag), place);
+                if let Some(end) = self.ends.at(&place) {
+                    self.look_afar(end);
+                }
+            }
+            Message::Withdraw { session, tag } => {
+                if let Some(open) = self.open(joint) {
+                    open.forget((session, tag));
+                }
+            }
+            Message::Pair { session, tag, peer, seat } => self.take_far(joint, (session, tag), peer, seat),
+            Message::Taken(seat) => self.taken_far(joint, seat),
+            Message::Declined(seat) => self.declined_far(joint, seat),
+            Message::Gone { session } => self.gone_there(joint, session),
+            Message::Leave(_) | Message::Left => {}
+        }
+    }
+}
+
+impl Drop for Guests {
+    fn drop(&mut self) {
+        for open in self.joints.iter().filter_map(|joint| joint.open.as_ref()) {
+            open.channel.close();
+        }
+    }
+}
+
+impl Open {
+    fn new(region: Region, channel: Channel) -> Self {
+        Self {
+            region,
+            channel,
+            offers: HashMap::new(),
+            places: HashMap::new(),
+            offered: HashSet::new(),
+            pending: HashMap::new(),
+            slabs: HashMap::new(),
+            deaths: HashMap::new(),
+        }
+    }
+
+    /// An end there waits no more.
+    pub(super) fn forget(&mut self, name: Name) {
+        if let Some(place) = self.places.remove(&name) {
+            self.offers.remove(&place);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Memory that two guests share: where things lie in it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use pogson_ring::layout::Geometry;
+
+use super::card::CARD_BYTES;
+use crate::mapping::Mapping;
+
+/// Bytes before the areas.
+pub(crate) const CONTROL_BYTES: usize = 2 * CARD_BYTES;
+/// Smallest region, bytes.
+const LEAST: u64 = 4 << 20;
+/// Connections of an area.
+const SLOTS: u32 = 16;
+
+/// An open region.
+pub(crate) struct Region {
+    file: File,
+    /// Its cards.
+    pub(crate) control: Arc<Mapping>,
+    /// Sizes of a slab.
+    pub(crate) geometry: Geometry,
+    areas: u64,
+}
+
+impl Region {
+    /// Opens the memory at `path`: the BAR of an ivshmem device (`/sys/bus/pci/devices/*/resource2`), or a file.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let bytes = file.metadata()?.len();
+        let small = || io::Error::new(io::ErrorKind::InvalidInput, format!("less than {LEAST} bytes"));
+        // Both sides see the same size, and so the same areas.
+        let ring_bytes = if bytes >= 8 * LEAST { 1 << 17 } else { 1 << 16 };
+        let geometry = Geometry::new(SLOTS, ring_bytes).filter(|_| bytes >= LEAST).ok_or_else(small)?;
+        let areas = (bytes - CONTROL_BYTES as u64) / (2 * geometry.half_bytes() as u64);
+        let control = Arc::new(Mapping::new(file.as_fd(), CONTROL_BYTES, true)?);
+        Ok(Self { file, control, geometry, areas })
+    }
+
+    /// The descriptor that processes map areas from.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Areas.
+    pub(crate) fn areas(&self) -> u64 {
+        self.areas
+    }
+
+    /// Where the half of `side` in `area` begins.
+    pub(crate) fn offset(&self, area: u64, side: usize) -> u64 {
+        CONTROL_BYTES as u64 + (2 * area + side as u64) * self.geometry.half_bytes() as u64
+    }
+
+    /// The words of both halves of an area.
+    pub(crate) fn words(&self, area: u64) -> io::Result<[Mapping; 2]> {
+        let half = |side| {
+            let length = self.geometry.ring_offset(0);
+            Mapping::part(self.file.as_fd(), self.offset(area, side), length, true)
+        };
+        Ok([half(0)?, half(1)?])
+    }
+
+    /// The beginning of one half of an area.
+    pub(crate) fn head(&self, area: u64, side: usize) -> io::Result<Mapping> {
+        Mapping::part(self.file.as_fd(), self.offset(area, side), 4096, false)
+    }
+}
