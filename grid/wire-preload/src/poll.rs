@@ -114,7 +114,7 @@ fn mixed(
     mask: Option<&libc::sigset_t>,
 ) -> Result<usize, i32> {
     let until_ns = timeout_ns.map(|timeout| kernel::now_ns().saturating_add(timeout));
-    let waiter = Waiter::take().ok_or(libc::ENOMEM)?;
+    let waiter = Waiter::take();
     loop {
         let armed = sleep::arm_bells();
         let mut ready = 0;
@@ -151,7 +151,7 @@ fn mixed(
         } else {
             left
         };
-        let time = if ready > 0 { Some(0) } else { slice };
+        let time = if ready > 0 { Some(0) } else { waiter.longest_ns(slice) };
         let undo = || {
             sleep::disarm_bells(armed);
             waiter.give_back();
@@ -199,7 +199,7 @@ fn left_tcp(fd: i32) -> Option<(&'static Connection, Ring)> {
 
 /// Waits for bytes of a connection of which some may come by TCP still.
 pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: usize) -> Woken {
-    let Some(waiter) = Waiter::take() else { return Woken::Look };
+    let waiter = Waiter::take();
     want::want_bell(&ring.own.waiting.data);
     let armed = sleep::arm_bells();
     let mut places = [libc::pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }, waiter.entry()];
@@ -211,7 +211,7 @@ pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: us
             sleep::disarm_bells(armed);
             waiter.give_back();
         };
-        sleep_by_poll(&undo, &mut places, Some(left), None)
+        sleep_by_poll(&undo, &mut places, waiter.longest_ns(Some(left)), None)
     };
     sleep::disarm_bells(armed);
     match outcome {

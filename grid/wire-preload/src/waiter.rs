@@ -12,7 +12,10 @@ struct Place {
 
 static PLACES: [Place; 64] = [const { Place { fd: AtomicI32::new(-1), bells: AtomicU32::new(0) } }; 64];
 
-/// A set that is readable once a bell has rung since it was taken.
+/// How long a thread sleeps that has no descriptor left for a set.
+const WITHOUT_NS: u64 = 1_000_000;
+
+/// A set that is readable once a bell has rung since it was taken; -1 if the process has no descriptor left for one.
 pub(crate) struct Waiter {
     pub(crate) fd: i32,
     bells: u32,
@@ -20,22 +23,30 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// Takes one.
-    pub(crate) fn take() -> Option<Self> {
+    pub(crate) fn take() -> Self {
         let free = PLACES.iter().find_map(|place| {
             let fd = place.fd.swap(-1, Ordering::AcqRel);
             (fd >= 0).then(|| Self { fd, bells: place.bells.load(Ordering::Relaxed) })
         });
         let mut waiter = match free {
             Some(waiter) => waiter,
-            None => Self { fd: session::keep(kernel::epoll_create().ok()? as i32), bells: 0 },
+            None => Self { fd: kernel::epoll_create().map_or(-1, |fd| session::keep(fd as i32)), bells: 0 },
         };
+        if waiter.fd < 0 {
+            return waiter;
+        }
         for bell in sleep::bells().skip(waiter.bells as usize) {
             let event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: 0 };
             let _ = kernel::epoll_ctl(waiter.fd, libc::EPOLL_CTL_ADD, bell, Some(event));
             waiter.bells += 1;
         }
         waiter.quiet();
-        Some(waiter)
+        waiter
+    }
+
+    /// How long a thread may sleep by it that wants to sleep for `wanted_ns`; `None` is for ever.
+    pub(crate) fn longest_ns(&self, wanted_ns: Option<u64>) -> Option<u64> {
+        if self.fd < 0 { Some(wanted_ns.map_or(WITHOUT_NS, |wanted| wanted.min(WITHOUT_NS))) } else { wanted_ns }
     }
 
     /// Forgets what has rung so far.
@@ -60,6 +71,9 @@ impl Drop for Waiter {
 impl Waiter {
     /// Gives it to whoever takes one next; once.
     pub(crate) fn give_back(&self) {
+        if self.fd < 0 {
+            return;
+        }
         let free = PLACES.iter().find(|place| {
             place.bells.store(self.bells, Ordering::Relaxed);
             place.fd.compare_exchange(-1, self.fd, Ordering::AcqRel, Ordering::Relaxed).is_ok()

@@ -2,6 +2,7 @@
 #include "case.h"
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/resource.h>
 
 enum { LARGEST = 300000 };
 static char bytes[LARGEST + 16];
@@ -412,6 +413,89 @@ CASE(text_by_dprintf) {
     result(me, "recv", recv(me->fd, line, 16, MSG_WAITALL));
     say(me, "%.15s", line);
     step(me);
+}
+
+// fclose closes the descriptor within the C library.
+CASE(fclose_ends_the_connection) {
+    char line[100];
+    if (!me->near) {
+        while (read(me->fd, line, 6) == 6) {}
+        say(me, "end");
+        result(me, "close", close(me->fd));
+        step(me);
+        return;
+    }
+    int copy = dup(me->fd);
+    FILE *f = fdopen(me->fd, "r+"), *g = fdopen(copy, "w");
+    say(me, "the stream's own descriptor %d", fileno(f) == me->fd);
+    for (int i = 0; i < 100; i++) fprintf(i % 2 ? f : g, "%05d\n", i), fflush(i % 2 ? f : g);
+    fputs("12345\n", f);
+    result(me, "fclose", fclose(f));
+    result(me, "descriptor afterwards", fcntl(me->fd, F_GETFD));
+    int null = open("/dev/null", O_RDWR);
+    say(me, "is used again %d", null == me->fd);
+    result(me, "write", write(null, line, 10));
+    result(me, "read", read(null, line, 10));
+    fputs("67890\n", g);
+    result(me, "fclose", fclose(g));
+    step(me);
+}
+
+// A process that has no descriptor left talks on.
+CASE(no_descriptors_are_left) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    int listening = -1;
+    if (me->near) {
+        if (recv(me->sync, &address, sizeof address, MSG_WAITALL) != sizeof address) fail(me, "sync");
+        length = address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    } else {
+        listening = listener(&address, &length);
+        if (send(me->sync, &address, sizeof address, 0) != sizeof address) fail(me, "sync");
+    }
+    pid_t child = fork();
+    if (!child) {
+        struct rlimit few;
+        getrlimit(RLIMIT_NOFILE, &few);
+        few.rlim_cur = 64;
+        setrlimit(RLIMIT_NOFILE, &few);
+        int fd = me->near ? socket(address.ss_family, SOCK_STREAM, 0) : accept(listening, NULL, NULL);
+        if (me->near && connect(fd, (void *)&address, length)) fail(me, "connect");
+        int more = 0;
+        while (dup(2) >= 0) more = 1;
+        say(me, "%d until %s", more, strerrorname_np(errno));
+        struct end other = *me;
+        other.fd = fd;
+        for (int i = 0; i < 3000; i++) {
+            if (me->near) { put(&other, 100); take(&other, 100); }
+            else { take(&other, 100); put(&other, 100); }
+            struct pollfd p = {fd, POLLOUT, 0};
+            if (i % 10 == 0 && poll(&p, 1, 1000) != 1) say(me, "WRONG poll");
+        }
+        result(me, "a descriptor more", dup(2));
+        say(me, "all came");
+        exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    say(me, "child ended with %d", status);
+    step(me);
+    struct rlimit few;
+    getrlimit(RLIMIT_NOFILE, &few);
+    few.rlim_cur = 64;
+    setrlimit(RLIMIT_NOFILE, &few);
+    int ep = epoll_create1(0);
+    struct epoll_event e = {EPOLLIN, {.fd = me->fd}};
+    epoll_ctl(ep, EPOLL_CTL_ADD, me->fd, &e);
+    while (dup(2) >= 0) {}
+    for (int i = 0; i < 300; i++) {
+        struct pollfd p = {me->fd, POLLIN, 0};
+        if (me->near) put(me, 1000);
+        if (i % 3 == 0 && poll(&p, 1, 20000) != 1) result(me, "poll", -1);
+        if (i % 3 == 1 && epoll_wait(ep, &e, 1, 20000) != 1) result(me, "epoll_wait", -1);
+        take(me, 1000);
+        if (!me->near) put(me, 1000);
+    }
 }
 
 CASE(wrong_descriptors) {
