@@ -8,15 +8,9 @@ from wire import Tcp, Wire, cases, without_wire
 NOT_YET = {
     "sending_times_out": "what it counts as sent is not steady on a busy machine, over TCP either",
     "epoll_within_epoll": "the outer set is told of the inner one once too often",
-    "another_program_goes_on": "a connection that has left TCP is not handed on by exec",
-    "a_static_program_goes_on": "a connection that has left TCP is not handed on by exec",
-    "another_program_finds_the_bytes_that_lie_there": "a connection that has left TCP is not handed on by exec",
-    "cat_is_spawned_on_the_connection": "a connection that has left TCP is not handed on by exec",
-    "cat_is_started_by_vfork": "a connection that has left TCP is not handed on by exec",
-    "passed_to_another_process": "a connection that has left TCP is not handed to another process",
 }
 
-ALL = [(name, case) for name in ("calls", "waits", "ends", "holders", "signals") for case in cases(name)]
+ALL = [(name, case) for name in ("calls", "waits", "ends", "holders", "handed", "signals") for case in cases(name)]
 
 
 def transcript(way, program, case, **env):

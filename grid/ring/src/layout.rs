@@ -164,7 +164,7 @@ pub struct Switching {
     pub epoch: AtomicU32,
     /// Byte at which the sender's epoch began: of those by TCP for a ring's epoch, of those by the ring for one of TCP.
     pub begins_at: AtomicU64,
-    /// Epoch that the receiver asks for because it cannot go on.
+    /// Epoch of a ring out of which the receiver takes nothing more.
     pub recall: AtomicU32,
     /// Generation that the half's owner is done with.
     pub released: AtomicU32,
@@ -182,6 +182,8 @@ pub struct Sender {
     pub head: AtomicU64,
     /// Times that a sleeping receiver was woken.
     pub wakes: AtomicU64,
+    /// Of a ring that was recalled: bytes since the generation's start that were read or sent again by TCP.
+    pub resent: AtomicU64,
 }
 
 /// The receiver's own notes.

@@ -60,6 +60,22 @@ impl Tx<'_> {
         self.used(self.own.sending.tail.load(Ordering::Relaxed), self.peer.receiving.head.load(Ordering::Acquire))
     }
 
+    /// Of a ring that the other side has recalled, what is still to be sent again by another means: position in the stream and
+    /// number of bytes. Each time it is asked it goes on after [`Tx::resent`].
+    pub fn to_resend(&self) -> Result<(u64, u32), Impossible> {
+        let tail = self.own.sending.tail.load(Ordering::Relaxed);
+        let read = tail.wrapping_sub(u64::from(self.unread()?));
+        let resent = self.own.sender.resent.load(Ordering::Relaxed);
+        // What was sent again lies after what was read.
+        let from = if distance(read, resent, self.size).is_ok() { resent } else { read };
+        Ok((from, distance(from, tail, self.size)?))
+    }
+
+    /// The bytes before `position` are with the other side, read or sent again.
+    pub fn resent(&self, position: u64) {
+        self.own.sender.resent.store(position, Ordering::Relaxed);
+    }
+
     /// Where the next `length` bytes go; not more than [`Tx::room`].
     pub fn next(&self, length: u32) -> Stretches {
         Stretches::at(self.own.sending.tail.load(Ordering::Relaxed), length, self.size)
@@ -264,6 +280,36 @@ mod tests {
                             assert_eq!(rx.available(1), Ok(0));
                         }
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_sent_again_begins_after_what_was_read_and_goes_on_after_what_was_sent_again() {
+        let size = 8;
+        for start in [0, 3, u64::MAX - 3, u64::MAX, 1 << 32] {
+            for (read, unread) in (0..=size).flat_map(|read| (0..=size - read).map(move |unread| (read, unread))) {
+                for piece in 1..=size {
+                    let (sender, receiver) = (Slot::default(), Slot::default());
+                    sender.sending.tail.store(start, Ordering::Relaxed);
+                    receiver.receiving.head.store(start, Ordering::Relaxed);
+                    sender.sender.resent.store(start, Ordering::Relaxed);
+                    let tx = Tx { own: &sender, peer: &receiver, size };
+                    let rx = Rx { own: &receiver, peer: &sender, size };
+                    tx.publish(read + unread);
+                    rx.consume(read);
+                    let first = start.wrapping_add(u64::from(read));
+                    let expected: Vec<u64> = (0..u64::from(unread)).map(|byte| first.wrapping_add(byte)).collect();
+                    let mut sent = Vec::new();
+                    while let Ok((from, left)) = tx.to_resend()
+                        && left > 0
+                    {
+                        let bytes = u64::from(left.min(piece));
+                        sent.extend((0..bytes).map(|byte| from.wrapping_add(byte)));
+                        tx.resent(from.wrapping_add(bytes));
+                    }
+                    assert_eq!(sent, expected);
                 }
             }
         }

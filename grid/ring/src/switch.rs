@@ -13,13 +13,17 @@
 //!
 //! Back to TCP only the first step differs: no offer is needed, for a socket can always be read; the sender waits until the ring's
 //! epoch was entered, and `begins_at` counts bytes of the ring. So one boundary at most is outstanding, and `begins_at` is never
-//! overwritten while the receiver may read it. A receiver that cannot go on by the ring asks for TCP through `recall`.
+//! overwritten while the receiver may read it.
+//!
+//! A receiver that cannot go on by the ring does not wait for that: it says so through `recall`, takes nothing more out of the ring
+//! and reads TCP from there on. The sender that sees it sends by TCP what lies in the ring unread, and only then goes on by TCP. A
+//! ring that was recalled is not entered any more, and one that is recalled before it was latched is not latched.
 //!
 //! All words hold for one *generation* of the slot: an owner clears its half, then writes the generation, and nothing of the other
 //! half counts before that has the same.
 
 use crate::layout::{Slot, fin};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 /// Where the sender's current epoch began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,7 @@ pub fn take_part(own: &Slot, generation: u32) {
         &own.sender.rung,
         &own.sender.head,
         &own.sender.wakes,
+        &own.sender.resent,
         &own.receiver.rung,
         &own.receiver.tail,
         &own.receiver.by_tcp,
@@ -91,12 +96,17 @@ pub fn offer(own: &Slot, epoch: u32) {
     own.switching.offer.store(epoch, Ordering::Release);
 }
 
-/// The receiver asks the sender to leave `epoch`, a ring's.
+/// The receiver, which holds its lock, takes nothing more out of `epoch`, a ring's, which it offered: the sender is to send by TCP
+/// what lies there unread. What the receiver sees of `tail` and `fin` after this is all that can be there without the sender's
+/// seeing the recall by [`recalled`] after it wrote them.
 pub fn recall(own: &Slot, epoch: u32) {
     own.switching.recall.store(epoch, Ordering::Release);
+    own.switching.entered.store(epoch.wrapping_add(1), Ordering::Release);
+    fence(Ordering::SeqCst);
 }
 
-/// The epoch that the sender may latch next, if it may: a ring's that the receiver offers; TCP's as soon as the ring's was entered.
+/// The epoch that the sender may latch next, if it may: a ring's that the receiver offers and has not recalled; TCP's as soon as the
+/// ring's was entered.
 #[must_use]
 pub fn next_epoch(own: &Slot, peer: &Slot) -> Option<u32> {
     let epoch = own.switching.epoch.load(Ordering::Relaxed);
@@ -104,14 +114,23 @@ pub fn next_epoch(own: &Slot, peer: &Slot) -> Option<u32> {
     let ready = if by_ring(next) { &peer.switching.offer } else { &peer.switching.entered };
     let wanted = if by_ring(next) { next } else { epoch };
     let ended = own.sending.fin.load(Ordering::Relaxed) & fin::END != 0;
-    (!ended && ready.load(Ordering::Acquire) == wanted).then_some(next)
+    let recalled = by_ring(next) && peer.switching.recall.load(Ordering::Relaxed) == next;
+    (!ended && !recalled && ready.load(Ordering::Acquire) == wanted).then_some(next)
 }
 
-/// Whether the receiver asks to leave the sender's epoch.
+/// Whether the receiver has recalled the sender's epoch: the sender is to send by TCP what lies in the ring unread, and then to
+/// [`latch`] the epoch that follows. To be asked after each [`latch`], publish and end, with a full fence between
+/// ([`crate::stream::Tx::wake`] has one).
 #[must_use]
 pub fn recalled(own: &Slot, peer: &Slot) -> bool {
     let epoch = own.switching.epoch.load(Ordering::Relaxed);
-    by_ring(epoch) && peer.switching.recall.load(Ordering::Acquire) == epoch
+    by_ring(epoch) && was_recalled(peer, epoch)
+}
+
+/// Whether the receiver has recalled `epoch`, a ring's, which a sender that leaves it unasked looks at after its [`latch`] too.
+#[must_use]
+pub fn was_recalled(peer: &Slot, epoch: u32) -> bool {
+    peer.switching.recall.load(Ordering::Acquire) == epoch
 }
 
 /// The sender begins an epoch that [`next_epoch`] gave, after `at` bytes of the means that it leaves.
@@ -125,6 +144,13 @@ pub fn latch(own: &Slot, boundary: Boundary) {
 pub fn boundary(peer: &Slot, entered: u32) -> Option<Boundary> {
     let epoch = peer.switching.epoch.load(Ordering::Acquire);
     (epoch == entered.wrapping_add(1)).then(|| Boundary { epoch, at: peer.switching.begins_at.load(Ordering::Relaxed) })
+}
+
+/// Whether the sender has left a ring's `epoch`, and nothing of it is to come but what a receiver finds that has taken `head` bytes.
+#[must_use]
+pub fn is_back(peer: &Slot, epoch: u32, head: u64) -> bool {
+    peer.switching.epoch.load(Ordering::Acquire) == epoch.wrapping_add(1)
+        && peer.switching.begins_at.load(Ordering::Relaxed) == head
 }
 
 /// The receiver has read all that comes before `epoch`.

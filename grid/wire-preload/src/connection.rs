@@ -109,16 +109,43 @@ impl Ring {
         switch::by_ring(self.own.switching.epoch.load(Ordering::Acquire))
     }
 
+    /// Whether this side has sent by the ring and sends by TCP again.
+    pub(crate) fn has_gone_back(&self) -> bool {
+        self.own.switching.epoch.load(Ordering::Acquire) > 1
+    }
+
+    /// The same of the other side: how its stream ends, TCP tells.
+    pub(crate) fn peer_has_gone_back(&self) -> bool {
+        self.peer.switching.epoch.load(Ordering::Acquire) > 1
+    }
+
     /// Epoch up to which this side has read.
     #[inline]
     pub(crate) fn entered(&self) -> u32 {
         self.own.switching.entered.load(Ordering::Acquire)
     }
 
+    /// Whether this side has ever offered to receive by the ring.
+    pub(crate) fn has_offered(&self) -> bool {
+        self.own.switching.offer.load(Ordering::Acquire) != 0
+    }
+
     /// Whether this side looks at the ring when it receives.
     #[inline]
     pub(crate) fn looks(&self) -> bool {
-        self.own.switching.offer.load(Ordering::Acquire) != 0
+        self.has_offered() && self.entered() < 2
+    }
+
+    /// Whether all that comes next comes by the ring.
+    pub(crate) fn receives(&self) -> bool {
+        switch::by_ring(self.entered()) && !self.is_read()
+    }
+
+    /// Whether the other end has left the ring, and this one has read all that it sent there.
+    pub(crate) fn is_read(&self) -> bool {
+        let entered = self.entered();
+        let head = self.own.receiving.head.load(Ordering::Acquire);
+        switch::by_ring(entered) && switch::is_back(self.peer, entered, head)
     }
 
     /// SO_RCVLOWAT, bytes. Half the ring at most, as the kernel takes half its buffer: senders wake only when a quarter is free.
@@ -161,6 +188,10 @@ pub(crate) mod flag {
     pub(crate) const DISSOLVED: u32 = 128;
     /// A child by fork has it, too.
     pub(crate) const BY_CHILDREN: u32 = pogson_ring::layout::held::BY_CHILDREN;
+    /// What lay unread in a recalled ring is being sent by TCP.
+    pub(crate) const RETURNING: u32 = 1 << 16;
+    /// It could not be: the stream, or the connection, was over.
+    pub(crate) const LOST: u32 = 1 << 17;
 }
 
 impl Connection {

@@ -1,7 +1,7 @@
 //! What each descriptor of this process is.
 
 use crate::{
-    block::{BLOCKS, stays},
+    block::BLOCKS,
     connection::{CONNECTIONS, Connection},
     kernel,
 };
@@ -217,13 +217,7 @@ pub(crate) fn found(fd: i32) {
 /// The connection of `fd` will be used by those who do not know of rings.
 pub(crate) fn leaves(fd: i32) {
     match kind(fd) {
-        Kind::Connection(connection) => {
-            if let Some(block) = connection.block() {
-                block.stays.fetch_or(stays::INHERITED, Ordering::AcqRel);
-            }
-            // It is under way, and may come back to this process.
-            connection.descriptors.fetch_add(1, Ordering::AcqRel);
-        }
+        Kind::Connection(connection) => crate::back::hand_on(connection, fd),
         Kind::Stream => set(fd, OTHER),
         _ => {}
     }

@@ -33,7 +33,8 @@ impl Ending {
 
 /// What has ended. What it says of the stream's end holds for bytes that are looked for after this call.
 pub(crate) fn of(ring: &Ring) -> Ending {
-    let said = ring.rx().ended();
+    // What one that has gone back says of its end, it says by TCP.
+    let said = if ring.peer_has_gone_back() { 0 } else { ring.rx().ended() };
     let flags = ring.flags();
     let own = ring.own.sending.fin.load(Ordering::Acquire);
     let gone = flags & flag::GONE != 0;

@@ -116,6 +116,11 @@ pub(crate) fn is_open(fd: i32) -> bool {
     call!(SYS_fcntl, fd, libc::F_GETFD).is_ok()
 }
 
+/// Whether a program that is begun by exec gets the descriptor.
+pub(crate) fn is_inherited(fd: i32) -> bool {
+    call!(SYS_fcntl, fd, libc::F_GETFD).is_ok_and(|flags| flags as i32 & libc::FD_CLOEXEC == 0)
+}
+
 /// Whether the descriptor is of a pipe.
 pub(crate) fn is_pipe(fd: i32) -> bool {
     call!(SYS_fcntl, fd, libc::F_GETPIPE_SZ).is_ok()
@@ -206,6 +211,26 @@ pub(crate) unsafe fn send_message(fd: i32, message: *const libc::msghdr, flags: 
 /// `address` is valid for `length` bytes.
 pub(crate) unsafe fn connect(fd: i32, address: *const libc::sockaddr_un, length: u32) -> Outcome {
     call!(SYS_connect, fd, address, length)
+}
+
+/// Resets a connection: both ends are told so.
+pub(crate) fn dissolve(fd: i32) {
+    // SAFETY: a sockaddr of zeros is valid, and AF_UNSPEC is zero.
+    let nowhere: libc::sockaddr = unsafe { core::mem::zeroed() };
+    let _ = call!(SYS_connect, fd, &raw const nowhere, size_of::<libc::sockaddr>());
+}
+
+/// Sleeps for so long, or until a handler runs.
+pub(crate) fn nap(nanoseconds: u64) {
+    let _ = poll(&mut [], Some(nanoseconds), None);
+}
+
+/// Whether the process may begin the program at `path`, a C string.
+///
+/// # Safety
+/// `path` is a C string.
+pub(crate) unsafe fn may_begin(path: *const core::ffi::c_char) -> bool {
+    call!(SYS_faccessat, libc::AT_FDCWD as isize, path, libc::X_OK).is_ok()
 }
 
 pub(crate) fn socket(domain: i32, kind: i32) -> Outcome {

@@ -9,6 +9,7 @@
 #![cfg_attr(panic = "abort", no_std)]
 #![allow(clippy::unnecessary_cast, reason = "lengths have other types with other C libraries")]
 
+mod back;
 mod block;
 mod caller;
 mod cancel;
@@ -68,3 +69,7 @@ pub extern "C" fn pogson_wire_preload() {}
 #[used]
 #[unsafe(link_section = ".init_array")]
 static OPEN: extern "C" fn() = open;
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static ENDS: extern "C" fn() = hooks::program::ends;

@@ -33,7 +33,7 @@ pub(crate) fn none_half_closed() {
 #[cold]
 pub(crate) fn check(connection: &Connection, ring: &Ring, fd: i32) -> bool {
     let said = ring.rx().ended();
-    if ring.flags() & flag::GONE != 0 || said & (fin::CLOSED | fin::RESET) != 0 {
+    if ring.peer_has_gone_back() || ring.flags() & flag::GONE != 0 || said & (fin::CLOSED | fin::RESET) != 0 {
         return false;
     }
     let over = ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0;

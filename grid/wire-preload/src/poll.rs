@@ -1,6 +1,7 @@
 //! poll, and what is like it.
 
 use crate::{
+    back,
     block::Block,
     connection::{Connection, Ring, flag},
     descriptors,
@@ -122,12 +123,13 @@ fn mixed(
         for (one, place) in fds.iter_mut().zip(places.iter_mut()) {
             *place = libc::pollfd { fd: one.fd, events: one.events, revents: 0 };
             one.revents = 0;
-            let Some((_, ring)) = left_tcp(one.fd) else { continue };
+            let Some((connection, ring)) = left_tcp(one.fd) else { continue };
+            let goes_back = back::is_wanted(&ring) && !back::go(connection, &ring, one.fd);
             one.revents = readiness::of(&ring, one.fd, one.events);
             ready += usize::from(one.revents != 0);
             half_closed |= ring.rx().ended() & (fin::END | fin::CLOSED) == fin::END;
             // What comes by the ring is not looked for at the socket, but for its end as long as that is news.
-            let by_ring = pogson_ring::switch::by_ring(ring.entered());
+            let by_ring = ring.receives();
             // A killed process whose bytes came by TCP shows an end there, of which a wait for room is not told.
             half_closed |= !by_ring && ring.sends();
             let known = ring.flags() & flag::GONE != 0 || ring.rx().ended() != 0;
@@ -135,11 +137,14 @@ fn mixed(
             if !ring.sends() {
                 events |= one.events & libc::POLLOUT;
             }
+            if goes_back {
+                events |= libc::POLLOUT;
+            }
             if by_ring && !known {
                 events |= libc::POLLRDHUP;
             }
             place.events = events;
-            if by_ring && known {
+            if by_ring && known && !goes_back {
                 place.fd = -1;
             }
         }
@@ -171,7 +176,7 @@ fn mixed(
                 Some((connection, ring)) => {
                     let end = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
                     // As long as bytes may come by TCP, the socket is readable at its end too.
-                    let by_tcp = !pogson_ring::switch::by_ring(ring.entered()) && place.revents & libc::POLLIN != 0;
+                    let by_tcp = !ring.receives() && place.revents & libc::POLLIN != 0;
                     if place.revents & end != 0 || by_tcp || half_closed {
                         liveness::check(connection, &ring, one.fd);
                     }
@@ -203,7 +208,7 @@ pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: us
     want::want_bell(&ring.own.waiting.data);
     let armed = sleep::arm_bells();
     let mut places = [libc::pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }, waiter.entry()];
-    let outcome = if receive::may_go_on(ring, low) {
+    let outcome = if receive::may_go_on(ring, low) || back::is_news(ring) {
         Ok(1)
     } else {
         let left = until_ns.map_or(SLICE_NS, |until| until.saturating_sub(kernel::now_ns()).min(SLICE_NS));

@@ -1,6 +1,7 @@
 //! What a connection that has left TCP, in one direction or both, is ready for, as poll would say it of a socket.
 
 use crate::{
+    back,
     connection::{Ring, flag},
     ending, kernel, liveness,
 };
@@ -30,7 +31,7 @@ pub(crate) fn of(ring: &Ring, fd: i32, wanted: i16) -> i16 {
 }
 
 fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
-    let receives = switch::by_ring(ring.entered());
+    let receives = ring.receives();
     let sends = ring.sends();
     let mut kernel_part = 0;
     if !receives && wanted & (IN | libc::POLLRDHUP | libc::POLLPRI) != 0 {
@@ -59,7 +60,8 @@ fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
     }
     if sends {
         // As the kernel does: room for a few bytes is not worth waking a program.
-        let roomy = ring.tx().unread().map_or(true, |unread| unread <= ring.size - ring.size / 4);
+        let roomy =
+            !back::is_wanted(ring) && ring.tx().unread().map_or(true, |unread| unread <= ring.size - ring.size / 4);
         if roomy || ending.shut || ending.unheard || ending.reset {
             events |= OUT;
         }
@@ -84,6 +86,8 @@ fn ends_by_tcp_but_goes_on(ring: &Ring, fd: i32) -> bool {
 
 /// Whether the boundary is known and the socket holds nothing before it.
 fn all_taken_from_tcp(ring: &Ring) -> bool {
-    switch::boundary(ring.peer, ring.entered())
-        .is_some_and(|boundary| boundary.at == ring.own.receiver.by_tcp.load(Ordering::Relaxed))
+    let entered = ring.entered();
+    entered == 0
+        && switch::boundary(ring.peer, entered)
+            .is_some_and(|boundary| boundary.at == ring.own.receiver.by_tcp.load(Ordering::Relaxed))
 }

@@ -1,6 +1,7 @@
 //! Receiving.
 
 use crate::{
+    back,
     block::Block,
     cancel,
     connection::{Connection, Ring, flag},
@@ -111,6 +112,9 @@ pub(crate) fn by_ring(
     let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     let mut until_ns = None;
     loop {
+        if back::is_wanted(ring) {
+            back::go(connection, ring, fd);
+        }
         let step = {
             let _guard = lock(&ring.own.receiver.lock);
             if connection.serial.load(Ordering::Relaxed) != serial {
@@ -184,6 +188,9 @@ enum Step {
 /// Takes what is there, first of the socket up to where the other end left it, then of the ring. The caller has the lock.
 fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Step {
     let before = into.left();
+    if ring.is_read() {
+        back::enter(connection, ring);
+    }
     if !switch::by_ring(ring.entered()) {
         match by_tcp(ring, fd, into, flags) {
             Tcp::Through => {}
@@ -225,6 +232,10 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
     }
     if wanted == 0 && available > 0 {
         return Step::End;
+    }
+    if ring.is_read() {
+        // The other end has gone back in between: the socket is next.
+        return once(connection, ring, fd, into, flags);
     }
     if ending.complete {
         return Step::End;
@@ -302,6 +313,8 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
 pub(crate) fn has_bytes(ring: &Ring, low: usize) -> bool {
     if ring.rx().look().map_or(true, |bytes| bytes as usize >= low)
         || switch::boundary(ring.peer, ring.entered()).is_some()
+        || !switch::by_ring(ring.entered())
+        || back::is_news(ring)
     {
         return true;
     }

@@ -1,6 +1,7 @@
 //! Sending.
 
 use crate::{
+    back,
     block::Block,
     cancel,
     connection::{Connection, Ring, flag},
@@ -113,8 +114,24 @@ pub(crate) fn by_ring(
     let mut until_ns = None;
     loop {
         let sent = total - from.left();
+        if !ring.sends() {
+            return rest_by_tcp(connection, fd, from, flags, sent);
+        }
+        if back::is_wanted(ring) && !back::go(connection, ring, fd) && back::is_wanted(ring) {
+            if flags & libc::MSG_DONTWAIT != 0 || ring.flags() & flag::NONBLOCK != 0 {
+                return ended_by(sent, libc::EAGAIN);
+            }
+            match wait_for_socket(fd, deadline(ring, &mut until_ns)) {
+                Woken::Look => continue,
+                Woken::Late => return ended_by(sent, libc::EAGAIN),
+                Woken::Interrupted => return ended_by(sent, libc::EINTR),
+            }
+        }
         let wake = {
             let _guard = lock(&ring.own.sender.lock);
+            if !ring.sends() || back::is_wanted(ring) {
+                continue;
+            }
             if connection.serial.load(Ordering::Relaxed) != serial {
                 return Err(libc::EBADF);
             }
@@ -157,6 +174,9 @@ pub(crate) fn by_ring(
         if let Some(wake) = wake {
             sleep::wake_reader(connection, ring, wake);
             if from.left() == 0 {
+                if back::is_wanted(ring) {
+                    back::go(connection, ring, fd);
+                }
                 return Ok(total);
             }
             continue;
@@ -167,10 +187,7 @@ pub(crate) fn by_ring(
             }
             continue;
         }
-        let timeout_us = ring.own.side.send_timeout_us.load(Ordering::Relaxed);
-        if timeout_us > 0 && until_ns.is_none() {
-            until_ns = Some(kernel::now_ns() + timeout_us * 1000);
-        }
+        let until_ns = deadline(ring, &mut until_ns);
         match sleep::wait(connection, ring, fd, Which::Space, until_ns, || has_room(ring)) {
             Woken::Look => {}
             Woken::Late => return ended_by(sent, libc::EAGAIN),
@@ -179,10 +196,63 @@ pub(crate) fn by_ring(
     }
 }
 
+/// When a call that waits gives up, which is counted from its first wait.
+fn deadline(ring: &Ring, until_ns: &mut Option<u64>) -> Option<u64> {
+    let timeout_us = ring.own.side.send_timeout_us.load(Ordering::Relaxed);
+    if timeout_us > 0 && until_ns.is_none() {
+        *until_ns = Some(kernel::now_ns() + timeout_us * 1000);
+    }
+    *until_ns
+}
+
+/// Waits until the socket takes bytes.
+fn wait_for_socket(fd: i32, until_ns: Option<u64>) -> Woken {
+    let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
+    let mut one = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
+    match kernel::poll(&mut one, left, None) {
+        Ok(0) => Woken::Late,
+        Err(libc::EINTR) => Woken::Interrupted,
+        _ => Woken::Look,
+    }
+}
+
+/// The rest of a call whose connection has gone back to TCP, after `sent` bytes by the ring.
+fn rest_by_tcp(connection: &Connection, fd: i32, from: &mut Gather, flags: i32, sent: usize) -> Result<usize, i32> {
+    let mut sent = sent;
+    loop {
+        let mut entries = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; 16];
+        let count = from.entries(usize::MAX, &mut entries);
+        let wanted: usize = entries.iter().take(count).map(|entry| entry.iov_len).sum();
+        // SAFETY: a msghdr of zeros is valid.
+        let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+        message.msg_iov = entries.as_mut_ptr();
+        message.msg_iovlen = count as _;
+        // SAFETY: the entries are the program's own, as it gave them to the call.
+        match unsafe { kernel::send_message(fd, &raw const message, flags | libc::MSG_NOSIGNAL) } {
+            Ok(bytes) => {
+                from.skip(bytes);
+                sent += bytes;
+                if let Some(block) = connection.block() {
+                    block.sends(bytes);
+                }
+                if bytes < wanted || from.left() == 0 {
+                    return Ok(sent);
+                }
+            }
+            Err(errno) => return ended(sent, errno, flags),
+        }
+    }
+}
+
 /// Whether a sender that waits for room may go on, or has to know of an end.
 fn has_room(ring: &Ring) -> bool {
     let ending = ending::of(ring);
-    ring.tx().unread().map_or(true, |unread| unread < ring.size) || ending.unheard || ending.shut || ending.reset
+    ring.tx().unread().map_or(true, |unread| unread < ring.size)
+        || !ring.sends()
+        || back::is_news(ring)
+        || ending.unheard
+        || ending.shut
+        || ending.reset
 }
 
 /// The ring is full and the call does not wait: the program is told by its epoll set when there is room. Whether there is
@@ -212,7 +282,11 @@ fn ended_by(sent: usize, errno: i32) -> Result<usize, i32> {
 }
 
 /// shutdown of a connection's sending side, before that of the socket. `both`: the receiving side is shut too.
-pub(crate) fn end(connection: &Connection, ring: &Ring, both: bool) {
+pub(crate) fn end(connection: &Connection, ring: &Ring, fd: i32, both: bool) {
+    back::finish(connection, ring, fd);
+    if ring.has_gone_back() {
+        return;
+    }
     let wake = {
         let _guard = lock(&ring.own.sender.lock);
         if both {
@@ -222,6 +296,8 @@ pub(crate) fn end(connection: &Connection, ring: &Ring, both: bool) {
         ring.tx().wake()
     };
     sleep::wake_reader(connection, ring, wake);
+    // It may have been recalled meanwhile; the socket is not shut yet.
+    back::finish(connection, ring, fd);
 }
 
 /// connect(AF_UNSPEC): both ends are reset.

@@ -1,7 +1,7 @@
 //! Looking, sleeping and waking.
 
 use crate::{
-    caller, cancel,
+    back, caller, cancel,
     connection::{Connection, Ring},
     kernel, liveness, session,
     slab::{SLABS, Slab},
@@ -74,6 +74,15 @@ fn rouse(connection: &Connection, futex: &AtomicU32, wake: Wake) {
 /// Wakes threads of this side that sleep until there are bytes: they will not come any more. They sleep on a word of the other
 /// side, which this one can wake but not change, so that whoever is just about to sleep finds out a little later.
 pub(crate) fn wake_own(connection: &Connection, ring: &Ring) {
+    wake_own_sleepers(ring);
+    crate::set::rouse_all(connection);
+    if let Some(bell) = bells().next() {
+        kernel::ring(bell);
+    }
+}
+
+/// The same, but for those that sleep by a set or a poll.
+pub(crate) fn wake_own_sleepers(ring: &Ring) {
     kernel::futex_wake(&ring.peer.sending.bell_data);
     kernel::futex_wake(&ring.peer.receiving.bell_space);
     for_each_home(HOMES.len(), |page| {
@@ -82,10 +91,6 @@ pub(crate) fn wake_own(connection: &Connection, ring: &Ring) {
             kernel::futex_wake(&page.far.stirred);
         }
     });
-    crate::set::rouse_all(connection);
-    if let Some(bell) = bells().next() {
-        kernel::ring(bell);
-    }
 }
 
 /// Waits until `ready` on the futex that the other end rings, `which` saying for what.
@@ -142,6 +147,9 @@ pub(crate) fn wait(
         match slept {
             Err(libc::ETIMEDOUT) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => break Woken::Late,
             Err(libc::ETIMEDOUT) => {
+                if back::is_wanted(ring) {
+                    back::go(connection, ring, fd);
+                }
                 unpin(slab);
                 cancel::here();
                 pin(slab);

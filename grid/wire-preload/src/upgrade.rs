@@ -1,6 +1,7 @@
 //! How a connection leaves TCP: watched until it is busy, paired by the daemon, then each direction by [`pogson_ring::switch`].
 
 use crate::{
+    back,
     block::{Block, stays},
     connection::{Connection, Ring, flag, phase},
     kernel,
@@ -147,7 +148,7 @@ pub(crate) fn offer(connection: &Connection, ring: &Ring, fd: i32) {
         return;
     }
     let Some(_guard) = lock::try_lock(&ring.own.receiver.lock) else { return };
-    if ring.looks()
+    if ring.has_offered()
         || !switch::takes_part(ring.peer, connection.generation.load(Ordering::Relaxed))
         || !block.receiving.shut()
     {
@@ -215,7 +216,7 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
             block.sending.open();
             return;
         }
-        if !ring.looks() {
+        if !ring.has_offered() {
             settle(ring, fd);
             // Who only sends waits for room in the ring from here on, by its sets too.
             if !set::take_over(connection) {
@@ -228,6 +229,9 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
         ring.tx().wake()
     };
     crate::sleep::wake_reader(connection, ring, wake);
+    if back::is_wanted(ring) {
+        back::go(connection, ring, fd);
+    }
 }
 
 /// The last descriptor of this process is about to be closed: `fd`.
@@ -238,7 +242,8 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
         phase::ASKED => {
             session::cancel(connection);
             // The daemon may hold a copy of the socket still, which would keep the FIN back.
-            if last {
+            let handed_on = |block: &Block| block.stays.load(Ordering::Acquire) & stays::INHERITED != 0;
+            if last && !connection.block().is_some_and(handed_on) {
                 shut_before_close(fd);
             }
         }
@@ -263,15 +268,19 @@ fn leave(connection: &Connection, ring: &Ring, fd: i32, last: bool) {
     let (slab, slot) = (connection.slab.load(Ordering::Relaxed), connection.slot.load(Ordering::Relaxed));
     if last {
         let unread = switch::by_ring(ring.entered()) && ring.rx().look().is_ok_and(|bytes| bytes > 0);
-        let abrupt = unread || ring.flags() & flag::LINGER_ZERO != 0;
-        if abrupt && !ring.sends() {
+        let returned = back::finish(connection, ring, fd);
+        let abrupt = unread || !returned || ring.flags() & flag::LINGER_ZERO != 0;
+        if abrupt && (!ring.sends() || !returned) {
             // What the other end still gets comes by TCP, so that the reset must too.
             reset_on_close(fd);
         }
         let bits = if abrupt { fin::CLOSED | fin::RESET } else { fin::END | fin::CLOSED };
         let (to_reader, to_writer) = {
             let _guard = lock(&ring.own.sender.lock);
-            ring.tx().end(bits);
+            // A connection that has gone back ends by TCP.
+            if !ring.has_gone_back() {
+                ring.tx().end(bits);
+            }
             (ring.tx().wake(), ring.rx().wake())
         };
         crate::sleep::wake_reader(connection, ring, to_reader);

@@ -1,6 +1,5 @@
-// Who holds the connection: copies of the descriptor, children, other programs, descriptors that are passed on.
+// Who holds the connection: copies of the descriptor, children, and what is begun beside.
 #include "case.h"
-#include <spawn.h>
 #include <sys/syscall.h>
 
 static void wait_for(struct end *me, pid_t child) {
@@ -8,16 +7,6 @@ static void wait_for(struct end *me, pid_t child) {
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (WIFSIGNALED(status)) say(me, "child ended by signal %d", WTERMSIG(status));
     else say(me, "child ended with %d", WEXITSTATUS(status));
-}
-
-// A program beside this one, which goes on with the connection.
-static const char *beside(const char *name) {
-    static char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 100);
-    path[n < 0 ? 0 : n] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, name);
-    return path;
 }
 
 CASE(fork_while_sending) {
@@ -316,42 +305,6 @@ CASE(closefrom_in_a_child) {
     drain(me);
 }
 
-static void go_on(struct end *me, const char *program) {
-    if (me->near) {
-        char fd[20], out[30], in[30], log[20];
-        put(me, 5000);
-        snprintf(fd, sizeof fd, "%d", me->fd), snprintf(log, sizeof log, "%d", me->log);
-        snprintf(out, sizeof out, "%llu", (unsigned long long)me->out.at);
-        snprintf(in, sizeof in, "%llu", (unsigned long long)me->in.at);
-        execl(beside(program), program, fd, out, in, log, (char *)NULL);
-        fail(me, "exec");
-    }
-    take(me, 5000);
-    for (int i = 0; i < 200; i++) { put(me, 1000); take(me, 1000); }
-    drain(me);
-}
-
-CASE(another_program_goes_on) { go_on(me, "goes_on"); }
-CASE(a_static_program_goes_on) { go_on(me, "goes_on_static"); }
-
-// Bytes lie unread in the connection when the other program takes over.
-CASE(another_program_finds_the_bytes_that_lie_there) {
-    if (me->near) {
-        step(me);
-        queued(me, 50000);
-        step(me);
-        char fd[20], log[20];
-        snprintf(fd, sizeof fd, "%d", me->fd), snprintf(log, sizeof log, "%d", me->log);
-        execl(beside("goes_on"), "goes_on", fd, "0", "0", log, (char *)NULL);
-        fail(me, "exec");
-    }
-    put(me, 50000);
-    step(me), step(me);
-    for (int i = 0; i < 150; i++) put(me, 1000);
-    take(me, 200 * 1000);
-    drain(me);
-}
-
 CASE(a_failed_exec_changes_nothing) {
     if (me->near) {
         put(me, 1000);
@@ -383,50 +336,6 @@ CASE(programs_started_beside_change_nothing) {
     step(me);
 }
 
-static void echoed(struct end *me) {
-    struct stream back = me->out;
-    for (int i = 0; i < 40; i++) {
-        put(me, 1000);
-        struct stream in = me->in;
-        me->in = back;
-        take(me, 1000);
-        back = me->in;
-        me->in = in;
-    }
-    say(me, "came back");
-    shutdown(me->fd, SHUT_WR);
-    drain(me);
-}
-
-CASE(cat_is_spawned_on_the_connection) {
-    if (!me->near) { echoed(me); return; }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, me->fd, 0);
-    posix_spawn_file_actions_adddup2(&actions, me->fd, 1);
-    posix_spawn_file_actions_addclose(&actions, me->fd);
-    char *const argv[] = {"cat", NULL};
-    extern char **environ;
-    pid_t child;
-    int r = posix_spawnp(&child, "cat", &actions, NULL, argv, environ);
-    say(me, "spawn %d", r);
-    wait_for(me, child);
-    close(me->fd);
-}
-
-CASE(cat_is_started_by_vfork) {
-    if (!me->near) { echoed(me); return; }
-    pid_t child = vfork();
-    if (!child) {
-        dup2(me->fd, 0), dup2(me->fd, 1), close(me->fd);
-        execlp("cat", "cat", (char *)NULL);
-        _exit(127);
-    }
-    wait_for(me, child);
-    say(me, "still mine %d", fcntl(me->fd, F_GETFD) >= 0);
-    close(me->fd);
-}
-
 // The child of a vfork edits its table only; the parent goes on as if nothing had been.
 CASE(a_child_of_vfork_closes_what_the_parent_goes_on_with) {
     if (me->near) {
@@ -443,67 +352,6 @@ CASE(a_child_of_vfork_closes_what_the_parent_goes_on_with) {
     take(me, 1000);
     for (int i = 0; i < 10; i++) { take(me, 20000); put(me, 1000); }
     step(me);
-}
-
-static void pass(struct end *me, int by, int fd) {
-    char c = 'x';
-    struct iovec v = {&c, 1};
-    union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr head; } control;
-    memset(&control, 0, sizeof control);
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.head = (struct cmsghdr){CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS};
-    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    if (sendmsg(by, &m, 0) != 1) fail(me, "pass");
-}
-
-static int passed(struct end *me, int by) {
-    char c;
-    int fd = -1;
-    struct iovec v = {&c, 1};
-    union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr head; } control;
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (recvmsg(by, &m, 0) != 1 || control.head.cmsg_type != SCM_RIGHTS) fail(me, "passed");
-    memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
-    return fd;
-}
-
-CASE(passed_to_oneself) {
-    if (me->near) {
-        int pair[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) return;
-        put(me, 1000);
-        pass(me, pair[0], me->fd);
-        close(me->fd);
-        me->fd = passed(me, pair[1]);
-        put(me, 100000), take(me, 100000);
-        step(me);
-        return;
-    }
-    take(me, 101000), put(me, 100000);
-    step(me);
-}
-
-// To a process that was there before the connection was warm, has closed it and gets it again.
-CASE(passed_to_another_process) {
-    if (me->near) {
-        int pair[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) return;
-        pid_t child = fork();
-        if (!child) {
-            close(me->fd);
-            me->out.at = 1000;
-            me->fd = passed(me, pair[1]);
-            put(me, 100000), take(me, 100000);
-            _exit(0);
-        }
-        put(me, 1000);
-        pass(me, pair[0], me->fd);
-        close(me->fd);
-        wait_for(me, child);
-        return;
-    }
-    take(me, 101000), put(me, 100000);
-    drain(me);
 }
 
 CASE(a_raw_copy_is_the_same_connection) {

@@ -37,6 +37,19 @@ impl Direction {
         true
     }
 
+    /// Of a recalled ring, the next byte that is to be sent again.
+    pub(crate) fn resend(&self) -> Option<u8> {
+        let (from, left) = self.tx().to_resend().unwrap();
+        if left == 0 {
+            return None;
+        }
+        let at = from as usize % SIZE as usize;
+        // SAFETY: loom checks that nobody writes it.
+        let byte = self.bytes[at].with(|at| unsafe { *at });
+        self.tx().resent(from.wrapping_add(1));
+        Some(byte)
+    }
+
     /// Takes a byte out of the ring, if there is one.
     pub(crate) fn take(&self) -> Option<u8> {
         let rx = self.rx();

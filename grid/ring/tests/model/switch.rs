@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 use pogson_ring::switch::{self, Boundary};
@@ -46,17 +46,37 @@ impl World {
         Some(boundary)
     }
 
+    /// Sends again what a receiver that has recalled the ring left there.
+    fn go_back(&self, sender: &mut Sender) {
+        fence(Ordering::SeqCst);
+        // A ring that was left unasked is looked at too.
+        if sender.epoch > 2 || !switch::was_recalled(&self.direction.receiver, 1) {
+            return;
+        }
+        let (from, _) = self.direction.tx().to_resend().unwrap();
+        while let Some(byte) = self.direction.resend() {
+            self.tcp.lock().unwrap().push_back(byte);
+            sender.by_tcp += 1;
+        }
+        if sender.epoch > 0 {
+            sender.epoch = 2;
+            self.latch(Boundary { epoch: 2, at: from });
+        }
+    }
+
     /// Sends a byte by whatever means it may, taking each chance to change; `back` says whether it may leave the ring unasked.
     fn send(&self, sender: &mut Sender, byte: u8, back: bool) {
         loop {
             let (own, peer) = (&self.direction.sender, &self.direction.receiver);
+            self.go_back(sender);
             if let Some(next) = switch::next_epoch(own, peer)
-                && (switch::by_ring(next) || back || switch::recalled(own, peer))
+                && (switch::by_ring(next) || back)
             {
                 assert_eq!(next, sender.epoch + 1);
                 let at = if switch::by_ring(next) { sender.by_tcp } else { sender.by_ring };
                 self.latch(Boundary { epoch: next, at });
                 sender.epoch = next;
+                self.go_back(sender);
             }
             if !switch::by_ring(sender.epoch) {
                 self.tcp.lock().unwrap().push_back(byte);
@@ -65,24 +85,31 @@ impl World {
             }
             if self.direction.put(byte) {
                 sender.by_ring += 1;
+                self.go_back(sender);
                 return;
             }
             thread::yield_now();
         }
     }
 
-    /// Receives `count` bytes, which are 1, 2 ...; offers the ring at once and again whenever it is back on TCP; recalls the ring
-    /// after `recall_after` bytes.
+    /// Receives `count` bytes, which are 1, 2 ...; offers the ring at once and again whenever it is back on TCP, but for a ring that
+    /// was recalled, which it does after `recall_after` bytes.
     fn receive(&self, count: u8, offers: u32, recall_after: u8) {
         let own = &self.direction.receiver;
         let (mut entered, mut by_tcp, mut by_ring) = (0, 0_u64, 0_u64);
-        let mut got = 0;
+        let (mut got, mut recalled) = (0, false);
         if offers >= 1 {
             switch::offer(own, 1);
         }
         while got < count {
-            if got == recall_after && switch::by_ring(entered) {
-                switch::recall(own, entered);
+            if got == recall_after && !recalled {
+                recalled = true;
+                switch::recall(own, 1);
+                entered = 2;
+                if !switch::is_back(&self.direction.sender, 1, by_ring) && self.direction.rx().look().unwrap() > 0 {
+                    // The sender may be done, and would have to be woken.
+                    return;
+                }
             }
             let byte =
                 if switch::by_ring(entered) { self.direction.take() } else { self.tcp.lock().unwrap().pop_front() };
@@ -140,7 +167,16 @@ fn every_byte_comes_once_and_in_order_to_the_ring_and_back_and_to_the_ring_again
 
 #[test]
 fn every_byte_comes_once_and_in_order_when_the_receiver_recalls_the_ring() {
-    over_epochs(3, 4, 1, false, 2);
+    for recall_after in 0..3 {
+        over_epochs(3, 3, 1, false, recall_after);
+    }
+}
+
+#[test]
+fn every_byte_comes_once_and_in_order_when_both_leave_the_ring_at_once() {
+    for recall_after in 0..2 {
+        over_epochs(3, 3, 1, true, recall_after);
+    }
 }
 
 #[test]

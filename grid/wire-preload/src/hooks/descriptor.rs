@@ -214,8 +214,13 @@ pub(crate) unsafe extern "C" fn closefrom(first: c_int) {
 }
 
 fn copied(fd: c_int, copy: c_int) -> c_int {
-    if copy >= 0 && copy != fd && !borrows_memory() {
-        descriptors::copied(fd, copy);
+    if copy >= 0 && copy != fd {
+        if borrows_memory() {
+            // A child of vfork hands the socket to the program that it is about to become.
+            descriptors::leaves(fd);
+        } else {
+            descriptors::copied(fd, copy);
+        }
     }
     copy
 }
@@ -236,8 +241,6 @@ pub(crate) unsafe extern "C" fn dup(fd: c_int) -> c_int {
 /// Before `to` becomes a copy of `fd`.
 fn makes_way(fd: c_int, to: c_int) {
     if borrows_memory() {
-        // A child of vfork hands the socket to the program that it is about to become.
-        descriptors::leaves(fd);
         return;
     }
     if fd == to || !kernel::is_open(fd) {
@@ -367,7 +370,7 @@ pub(crate) unsafe extern "C" fn ioctl(fd: c_int, request: libc::c_ulong, argumen
 pub(crate) unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
     if let Some((connection, ring)) = ring_of(fd) {
         if matches!(how, libc::SHUT_WR | libc::SHUT_RDWR) {
-            send::end(connection, &ring, how == libc::SHUT_RDWR);
+            send::end(connection, &ring, fd, how == libc::SHUT_RDWR);
         }
         if matches!(how, libc::SHUT_RD | libc::SHUT_RDWR) {
             ring.set_flags(flag::NO_RECEIVING);

@@ -6,6 +6,7 @@ pub(crate) mod descriptor;
 pub(crate) mod message;
 pub(crate) mod print;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod raw;
 pub(crate) mod stdio;
 pub(crate) mod wait;
@@ -24,6 +25,7 @@ pub(crate) fn prepare() {
     message::prepare();
     print::prepare();
     process::prepare();
+    program::prepare();
     raw::prepare();
     stdio::prepare();
     wait::prepare();

@@ -2,6 +2,7 @@
 
 use super::{ENTRIES, Registration, Set, state};
 use crate::{
+    back,
     connection::CONNECTIONS,
     kernel, readiness,
     slab::{SLABS, Slab},
@@ -165,8 +166,13 @@ pub(super) unsafe fn harvest(set: &Set, events: *mut libc::epoll_event, room: us
 /// What the entry is ready for, 0 where an edge-triggered program knows all of it already.
 fn ready(entry: &Registration, wanted: u32) -> u32 {
     let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
-    let Some(ring) = connection.and_then(crate::connection::Connection::ring) else { return 0 };
+    let Some((connection, ring)) = connection.and_then(|connection| Some((connection, connection.ring()?))) else {
+        return 0;
+    };
     let fd = entry.fd.load(Ordering::Relaxed);
+    if back::is_wanted(&ring) && back::go_by_set(connection, &ring, fd) {
+        entry.state.fetch_or(state::FRESH, Ordering::AcqRel);
+    }
     if wanted & libc::EPOLLET as u32 == 0 {
         return readiness::of(&ring, fd, wanted as u16 as i16) as u16 as u32;
     }

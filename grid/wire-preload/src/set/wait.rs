@@ -3,7 +3,7 @@
 use super::{ENTRIES, SETS, Set, bell_token, queue, rouse, state};
 use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
-use pogson_ring::{layout::fin, switch};
+use pogson_ring::layout::fin;
 
 /// Longest time that a thread looks before it sleeps.
 const PATIENCE_NS: u32 = 50_000;
@@ -149,7 +149,7 @@ unsafe fn translate(set: &Set, events: *mut libc::epoll_event, heard: usize) -> 
                     if event.events & ENDS != 0 {
                         liveness::check(connection, &ring, entry.fd.load(Ordering::Relaxed));
                     }
-                    let by_tcp = if switch::by_ring(ring.entered()) { 0 } else { libc::EPOLLIN | libc::EPOLLPRI };
+                    let by_tcp = if ring.receives() { 0 } else { libc::EPOLLIN | libc::EPOLLPRI };
                     let by_tcp = if ring.sends() { by_tcp } else { by_tcp | libc::EPOLLOUT };
                     if event.events & by_tcp as u32 != 0 {
                         entry.state.fetch_or(state::FRESH, Ordering::AcqRel);
