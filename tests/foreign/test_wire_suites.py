@@ -62,7 +62,7 @@ REDIS = ["unit/type/string", "unit/pubsub", "unit/multi", "unit/protocol", "unit
 REDIS_FULL = REDIS + [
     "unit/type/list", "unit/type/hash", "unit/type/zset", "unit/type/set", "unit/type/stream", "unit/dump", "unit/auth", "unit/acl", "unit/scan",
     "unit/info", "unit/expire", "unit/other", "unit/obuf-limits", "unit/client-eviction", "unit/tracking", "unit/pause", "unit/introspection",
-    "unit/keyrange", "unit/scripting", "unit/bitops", "unit/sort", "unit/hyperloglog", "unit/maxmemory", "integration/replication",
+    "unit/scripting", "unit/bitops", "unit/sort", "unit/hyperloglog", "unit/maxmemory", "integration/replication",
     "integration/replication-psync", "integration/block-repl", "integration/redis-cli", "integration/redis-benchmark", "integration/failover",
 ]
 
