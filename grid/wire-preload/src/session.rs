@@ -197,10 +197,10 @@ pub(crate) fn wait_for_mail() {
     listen();
 }
 
-/// Gives back what is shared with processes that are dead, if nothing of `slab` is in use and its other side is one of them.
+/// Gives back what is shared with processes that are dead or was given by a former daemon, if `slab` is such and not in use.
 pub(crate) fn tidy(slab: &Slab) {
     if slab.is_idle()
-        && slab.party_is_dead()
+        && slab.is_over()
         && let Some(_guard) = lock::try_lock(&LOCK)
     {
         crate::slab::sweep();
@@ -350,6 +350,7 @@ fn lost() {
     close_own(socket);
     HOME.store(0, Ordering::Release);
     PAGE.store(core::ptr::null_mut(), Ordering::Release);
+    crate::slab::forget_names();
     for number in 1..=CONNECTIONS.reach() {
         if let Some(connection) = CONNECTIONS.get(number) {
             let _ =

@@ -11,6 +11,9 @@ use pogson_ring::{
     protocol::{PAGE_BYTES, Page},
 };
 
+/// In place of the name that a daemon gave which is gone.
+const FORMER: u64 = u64::MAX;
+
 /// Most slots of a slab.
 const SLOTS: usize = 256;
 
@@ -295,8 +298,12 @@ impl Slab {
         self.users.load(Ordering::Acquire) == 0
     }
 
-    /// Whether the process on the other side is dead.
-    pub(crate) fn party_is_dead(&self) -> bool {
+    /// Whether no connection will get a slot here any more: the process on the other side is dead, or the daemon gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.name.load(Ordering::Acquire) == FORMER || self.party_is_dead()
+    }
+
+    fn party_is_dead(&self) -> bool {
         PARTIES.get(self.party.load(Ordering::Relaxed)).is_none_or(Party::is_dead)
     }
 
@@ -334,13 +341,28 @@ impl Slab {
     }
 }
 
-/// Gives back what is shared with processes that are dead, where nothing is in use. The caller holds the session's lock.
+/// The daemon that named slabs and sessions is gone, or was another process's: the next one begins its numbers anew, and would
+/// else be taken to mean these.
+pub(crate) fn forget_names() {
+    for name in (1..=SLABS.reach()).filter_map(|number| SLABS.get(number)).map(|slab| &slab.name) {
+        if name.load(Ordering::Acquire) != 0 {
+            name.store(FORMER, Ordering::Release);
+        }
+    }
+    for session in (1..=PARTIES.reach()).filter_map(|number| PARTIES.get(number)).map(|party| &party.session) {
+        if session.load(Ordering::Acquire) != 0 {
+            session.store(FORMER, Ordering::Release);
+        }
+    }
+}
+
+/// Gives back what is shared with processes that are dead or was given by a former daemon, where nothing is in use. The caller holds the session's lock.
 pub(crate) fn sweep() {
     for number in 1..=SLABS.reach() {
         if let Some(slab) = SLABS.get(number)
             && slab.is_open()
             && slab.is_idle()
-            && slab.party_is_dead()
+            && slab.is_over()
         {
             slab.close(number);
         }
