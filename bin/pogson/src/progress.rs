@@ -15,6 +15,8 @@ pub enum Unit {
     Models,
     /// Fits of pixels or objects.
     Fits,
+    /// Measurements.
+    Measurements,
 }
 
 /// A progress bar, perhaps an invisible one; may be advanced from several threads.
@@ -30,6 +32,7 @@ impl Progress {
                 Unit::Pixels => format!("{:.1} Mpix/s", state.per_sec() / 1e6),
                 Unit::Fits => format!("{:.1} fits/s", state.per_sec()),
                 Unit::Models => format!("{:.0} models/s", state.per_sec()),
+                Unit::Measurements => format!("{:.1} measurements/s", state.per_sec()),
                 Unit::Tiles => format!("{:.1} tiles/s", state.per_sec()),
             };
             // The bar's own buffer; there is nobody to tell if it refuses.

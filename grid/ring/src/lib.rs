@@ -23,6 +23,7 @@
 
 #![cfg_attr(not(any(test, loom, shuttle)), no_std)]
 
+pub mod busy;
 pub mod ending;
 pub mod layout;
 pub mod protocol;

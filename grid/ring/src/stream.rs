@@ -2,7 +2,7 @@
 
 use crate::layout::Slot;
 use crate::sync::Ordering;
-use crate::want::{self, Bells, Wake};
+use crate::want::{self, Wake};
 
 /// The other side wrote what cannot be: more bytes taken than put, or more put than fit. Nothing of it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,12 +94,7 @@ impl Tx<'_> {
 
     /// Whom to wake after [`Tx::publish`], [`Tx::end`] or a latch.
     pub fn wake(&self) -> Wake {
-        let wake = want::after_change(
-            &self.peer.waiting.data,
-            Bells::Always,
-            &self.own.sender.rung,
-            &self.own.sending.bell_data,
-        );
+        let wake = want::after_change(&self.peer.waiting.data, &self.own.sender.rung, &self.own.sending.bell_data);
         if wake.futex {
             self.own.sender.wakes.fetch_add(1, Ordering::Relaxed);
         }
@@ -123,13 +118,22 @@ pub struct Rx<'a> {
 }
 
 impl Rx<'_> {
+    /// Bytes that can be taken for all that was seen of the other's `tail` before.
+    pub fn known(&self) -> Result<u32, Impossible> {
+        distance(
+            self.own.receiving.head.load(Ordering::Relaxed),
+            self.own.receiver.tail.load(Ordering::Relaxed),
+            self.size,
+        )
+    }
+
     /// Bytes that can be taken; the other's `tail` is looked at only when fewer than `enough` are known of.
     pub fn available(&self, enough: u32) -> Result<u32, Impossible> {
-        let head = self.own.receiving.head.load(Ordering::Relaxed);
-        let known = distance(head, self.own.receiver.tail.load(Ordering::Relaxed), self.size)?;
+        let known = self.known()?;
         if known >= enough {
             return Ok(known);
         }
+        let head = self.own.receiving.head.load(Ordering::Relaxed);
         let tail = self.peer.sending.tail.load(Ordering::Acquire);
         let available = distance(head, tail, self.size)?;
         self.own.receiver.tail.store(tail, Ordering::Relaxed);
@@ -166,17 +170,19 @@ impl Rx<'_> {
     /// Whom to wake after [`Rx::consume`], an offer or a close. Senders are let sleep until a quarter of the ring is free, so
     /// that they do not wake for a few bytes.
     pub fn wake(&self) -> Wake {
-        want::after_change(
-            &self.peer.waiting.space,
-            Bells::Once,
-            &self.own.receiver.rung,
-            &self.own.receiving.bell_space,
-        )
+        want::after_change(&self.peer.waiting.space, &self.own.receiver.rung, &self.own.receiving.bell_space)
     }
 
-    /// Whether so much is free that sleeping senders are worth waking.
-    pub fn worth_waking(&self) -> bool {
+    /// Whether so much is free that sleeping senders are worth waking, after `length` bytes were given back. It looks at the
+    /// other's `tail`, which takes that from under the sender's hands, only where all known bytes are taken and each quarter of
+    /// the ring: so senders that sleep are woken when half the ring is free at the latest.
+    pub fn worth_waking(&self, length: u32) -> bool {
         let head = self.own.receiving.head.load(Ordering::Relaxed);
+        let quarter = u64::from(self.size / 4).max(1);
+        let passed = head / quarter != head.wrapping_sub(u64::from(length)) / quarter;
+        if !passed && head != self.own.receiver.tail.load(Ordering::Relaxed) {
+            return false;
+        }
         let tail = self.peer.sending.tail.load(Ordering::Relaxed);
         distance(head, tail, self.size).is_ok_and(|used| used <= self.size - self.size / 4)
     }
@@ -275,11 +281,38 @@ mod tests {
                             rx.consume(take);
                             assert_eq!(tx.unread(), Ok(put - take));
                             assert_eq!(tx.room(size), Ok(size - put + take));
-                            assert_eq!(rx.worth_waking(), put - take <= size - size / 4);
                             rx.consume(put - take);
                             assert_eq!(rx.available(1), Ok(0));
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// A sender that sleeps beside a full ring is woken when a quarter is free at the earliest, and half of it at the latest, in
+    /// whatever pieces it is emptied and however much of it the receiver knew of.
+    #[test]
+    fn a_sleeping_sender_is_woken_between_a_quarter_and_half_of_the_ring() {
+        for size in [4_u32, 8, 16, 64] {
+            for start in (0..u64::from(size)).chain([u64::MAX - 3, u64::MAX]) {
+                for (piece, known) in (1..=size).flat_map(|piece| (0..=size).map(move |known| (piece, known))) {
+                    let (sender, receiver) = (Slot::default(), Slot::default());
+                    sender.sending.tail.store(start.wrapping_add(u64::from(size)), Ordering::Relaxed);
+                    receiver.receiving.head.store(start, Ordering::Relaxed);
+                    receiver.receiver.tail.store(start.wrapping_add(u64::from(known)), Ordering::Relaxed);
+                    let rx = Rx { own: &receiver, peer: &sender, size };
+                    let mut left = size;
+                    let woken_at = loop {
+                        let bytes = rx.available(1).unwrap().min(piece);
+                        rx.consume(bytes);
+                        left -= bytes;
+                        if rx.worth_waking(bytes) {
+                            break left;
+                        }
+                        assert!(left > size / 2, "size {size}, start {start}, pieces of {piece}: {left} left");
+                    };
+                    assert!(woken_at <= size - size / 4);
                 }
             }
         }

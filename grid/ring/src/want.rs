@@ -10,18 +10,20 @@
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
-/// Threads that sleep on the futex: bits 0 to 14.
-const SLEEPERS: u64 = (1 << 15) - 1;
-/// Waited for by a bell.
+/// Threads that sleep on the futex: bits 0 to 13.
+const SLEEPERS: u64 = (1 << 14) - 1;
+/// Waited for by a bell, once for a sequence.
+const ONCE: u64 = 1 << 14;
+/// Waited for by a bell at each change.
 const BELL: u64 = 1 << 15;
 /// One step of the sequence: bits 16 to 63.
 const STEP: u64 = 1 << 16;
 
-/// Sets the bit, without writing where it is set already. Loom compares a write with the last access alone, which a look before it
+/// Sets a bit, without writing where it is set already. Loom compares a write with the last access alone, which a look before it
 /// would be: under it the bit is always written.
-fn set_bell(word: &AtomicU64) {
-    if cfg!(loom) || word.load(Ordering::Relaxed) & BELL == 0 {
-        word.fetch_or(BELL, Ordering::Relaxed);
+fn set(word: &AtomicU64, bit: u64) {
+    if cfg!(loom) || word.load(Ordering::Relaxed) & bit == 0 {
+        word.fetch_or(bit, Ordering::Relaxed);
     }
 }
 
@@ -48,14 +50,14 @@ pub fn disarm(word: &AtomicU64) {
 
 /// From now on the connection is waited for by the bell, which is rung at each change. The caller looks after this at what it waits for.
 pub fn want_bell(word: &AtomicU64) {
-    set_bell(word);
+    set(word, BELL);
     fence(Ordering::SeqCst);
 }
 
 /// The connection is waited for by the bell until that has been rung for it. The caller looks after this at what it waits for, and
 /// says so anew whenever it finds nothing. As no thread takes back what another said, nobody is forgotten.
 pub fn want_bell_once(word: &AtomicU64) {
-    set_bell(word);
+    set(word, ONCE);
     word.fetch_add(STEP, Ordering::Relaxed);
     fence(Ordering::SeqCst);
 }
@@ -65,27 +67,17 @@ pub fn wishes(word: &AtomicU64) -> u64 {
     word.load(Ordering::Relaxed) / STEP
 }
 
-/// Whether the bell is wanted.
+/// Whether the bell is wanted at each change.
 pub fn wants_bell(word: &AtomicU64) -> bool {
     word.load(Ordering::Relaxed) & BELL != 0
-}
-
-/// How a word's bell is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bells {
-    /// At each change: [`want_bell`].
-    Always,
-    /// Once for what was said: [`want_bell_once`].
-    Once,
 }
 
 /// After a change that the other side may wait for: whom to wake.
 ///
 /// - `theirs`: the other side's word.
-/// - `bells`: how it wants the bell.
 /// - `rung`: the sequence woken before, in this side's memory; the caller holds its lock.
 /// - `futex`: increased if a thread sleeps on it.
-pub(crate) fn after_change(theirs: &AtomicU64, bells: Bells, rung: &AtomicU64, futex: &AtomicU32) -> Wake {
+pub(crate) fn after_change(theirs: &AtomicU64, rung: &AtomicU64, futex: &AtomicU32) -> Wake {
     fence(Ordering::SeqCst);
     let word = theirs.load(Ordering::Relaxed);
     if word == 0 {
@@ -94,14 +86,14 @@ pub(crate) fn after_change(theirs: &AtomicU64, bells: Bells, rung: &AtomicU64, f
     let sequence = word / STEP + 1;
     let news = rung.load(Ordering::Relaxed) != sequence;
     let sleeps = news && word & SLEEPERS != 0;
-    let bell = (news || bells == Bells::Always) && word & BELL != 0;
-    if sleeps || (bell && bells == Bells::Once) {
+    let once = news && word & ONCE != 0;
+    if sleeps || once {
         rung.store(sequence, Ordering::Relaxed);
     }
     if sleeps {
         futex.fetch_add(1, Ordering::Release);
     }
-    Wake { futex: sleeps, bell }
+    Wake { futex: sleeps, bell: once || word & BELL != 0 }
 }
 
 /// A process's bell: its eventfd is rung only while one of its threads sleeps, and once for all that went to sleep before.

@@ -328,7 +328,7 @@ impl End {
         let byte = self.peer().ring.lock().unwrap()[rx.next(1).offset];
         self.step()?;
         rx.consume(1);
-        if rx.worth_waking() {
+        if rx.worth_waking(1) {
             self.step()?;
             self.wake_writer();
         }

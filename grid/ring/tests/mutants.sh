@@ -69,13 +69,13 @@ mutant want src/want.rs 1 $'-> Wake {\n    fence(Ordering::SeqCst);' '-> Wake {'
 mutant want src/want.rs 1 'word.fetch_add(STEP + 1, Ordering::Relaxed)' 'word.fetch_add(1, Ordering::Relaxed)'
 mutant want src/want.rs 1 'rung.load(Ordering::Relaxed) != sequence' 'true'
 mutant want src/want.rs 1 'futex.fetch_add(1, Ordering::Release);' ''
-mutant want src/want.rs 1 'if sleeps || (bell && bells == Bells::Once) {' 'if false {'
+mutant want src/want.rs 1 'if sleeps || once {' 'if false {'
 mutant want tests/model/want.rs 1 'self.data.wake_all()' 'self.data.wake_one()'
 mutant want tests/model/want.rs 1 'if self.direction.rx().look().unwrap() == 0 {' 'if true {'
 mutant want tests/model/want.rs 1 'if self.direction.tx().room(1).unwrap() == 0 {' 'if true {'
 
 # Bells.
-mutant bell src/want.rs 1 $'set_bell(word);\n    fence(Ordering::SeqCst);' 'set_bell(word);'
+mutant bell src/want.rs 1 $'set(word, BELL);\n    fence(Ordering::SeqCst);' 'set(word, BELL);'
 mutant bell src/want.rs 1 $'self.0.fetch_add(BELL_STEP + 1, Ordering::Relaxed);\n        fence(Ordering::SeqCst);' 'self.0.fetch_add(BELL_STEP + 1, Ordering::SeqCst);'
 mutant bell src/want.rs 1 $'-> bool {\n        fence(Ordering::SeqCst);' '-> bool {'
 mutant bell src/want.rs 1 'self.0.fetch_add(BELL_STEP + 1' 'self.0.fetch_add(1'
@@ -83,8 +83,8 @@ mutant bell src/want.rs 1 ' && rung.swap(sequence, Ordering::Relaxed) != sequenc
 mutant bell src/want.rs 1 'word & BELL_SLEEPERS != 0 &&' ''
 mutant bell src/want.rs 1 $'word.fetch_add(STEP, Ordering::Relaxed);\n    fence(Ordering::SeqCst);' 'word.fetch_add(STEP, Ordering::SeqCst);'
 mutant bell src/want.rs 1 'word.fetch_add(STEP, Ordering::Relaxed);' ''
-mutant bell src/want.rs 1 'sleeps || (bell && bells == Bells::Once)' 'sleeps'
-mutant bell src/want.rs 1 '(news || bells == Bells::Always)' 'news'
+mutant bell src/want.rs 1 'sleeps || once {' 'sleeps {'
+mutant bell src/want.rs 1 'bell: once || word & BELL != 0' 'bell: once'
 mutant bell tests/model/bell.rs 1 'stir.fetch_add(1, Ordering::Release)' 'stir.fetch_add(0, Ordering::Release)'
 
 # The switch: what a boundary, an entry, an offer and a generation promise.

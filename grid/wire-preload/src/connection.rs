@@ -2,6 +2,7 @@
 
 use crate::{
     block::{BLOCKS, Block},
+    patience::Patience,
     pool::{Item, Pool},
 };
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -53,12 +54,14 @@ pub(crate) struct Connection {
     pub(crate) registering: AtomicU32,
     /// Numbers of [`crate::set::Registration`]s, 0 for none.
     pub(crate) registrations: [AtomicU32; REGISTRATIONS],
-    /// Nanoseconds that a thread looks before it sleeps.
-    pub(crate) patience_ns: AtomicU32,
-    /// Waits since the last time that looking was tried without hope.
-    pub(crate) waits: AtomicU32,
+    /// What is known of looking before sleeping.
+    pub(crate) patience: Patience,
     /// Looks in vain since the kernel was last asked whether the other end lives.
     pub(crate) idle_looks: AtomicU32,
+    /// Times in a row that a receiver found a few bytes at once, as behind a sender that is just as fast.
+    pub(crate) heels: AtomicU32,
+    /// Bytes that this side had sent by the ring at the last of these.
+    pub(crate) heels_sent: AtomicU64,
     /// The kernel's name of the socket, 0 if it gives none.
     pub(crate) cookie: AtomicU64,
     /// When it was last asked why it is not paired, by count of its calls.
@@ -200,9 +203,9 @@ impl Connection {
         self.number.store(number, Ordering::Relaxed);
         self.block.store(block, Ordering::Relaxed);
         self.phase.store(phase::WATCHED, Ordering::Relaxed);
-        self.patience_ns.store(0, Ordering::Relaxed);
+        self.patience.forget();
         for word in
-            [&self.slab, &self.registering, &self.waits, &self.idle_looks].into_iter().chain(&self.registrations)
+            [&self.slab, &self.registering, &self.idle_looks, &self.heels].into_iter().chain(&self.registrations)
         {
             word.store(0, Ordering::Relaxed);
         }

@@ -83,6 +83,12 @@ pub(crate) fn now_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Has bytes that came by TCP acknowledged at once. The kernel waits for an answer to acknowledge them with, 40 ms, and Nagle's
+/// algorithm at the other end for the acknowledgement; but the answer goes by the ring.
+pub(crate) fn acknowledge(fd: i32) {
+    set_socket_option(fd, libc::IPPROTO_TCP, libc::TCP_QUICKACK, &1_i32);
+}
+
 /// A socket option of plain data.
 pub(crate) fn socket_option<T: Copy>(fd: i32, level: i32, name: i32, mut value: T) -> Result<T, i32> {
     let mut length = size_of::<T>() as libc::socklen_t;

@@ -19,11 +19,13 @@ mod descriptors;
 mod ending;
 mod gather;
 mod guard;
+mod heels;
 mod hooks;
 mod kernel;
 mod liveness;
 mod lock;
 mod next;
+mod patience;
 mod poll;
 mod pool;
 mod process;
@@ -57,7 +59,7 @@ extern "C" fn open() {
     slab::SLABS.open();
     set::SETS.open();
     set::ENTRIES.open();
-    sleep::open();
+    patience::open();
     session::open();
     descriptors::open();
 }

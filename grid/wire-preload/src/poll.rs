@@ -205,7 +205,7 @@ fn left_tcp(fd: i32) -> Option<(&'static Connection, Ring)> {
 /// Waits for bytes of a connection of which some may come by TCP still.
 pub(crate) fn wait_for_both(ring: &Ring, fd: i32, until_ns: Option<u64>, low: usize) -> Woken {
     let waiter = Waiter::take();
-    want::want_bell(&ring.own.waiting.data);
+    want::want_bell_once(&ring.own.waiting.data);
     let armed = sleep::arm_bells();
     let mut places = [libc::pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }, waiter.entry()];
     let outcome = if receive::may_go_on(ring, low) || back::is_news(ring) {

@@ -20,7 +20,7 @@ pub(crate) fn of(ring: &Ring, fd: i32, wanted: i16) -> i16 {
     }
     let mut told = false;
     if wanted & (IN | libc::POLLRDHUP) != 0 && now & IN == 0 && !want::wants_bell(&ring.own.waiting.data) {
-        want::want_bell(&ring.own.waiting.data);
+        want::want_bell_once(&ring.own.waiting.data);
         told = true;
     }
     if wanted & OUT != 0 && now & OUT == 0 && ring.sends() {

@@ -7,7 +7,7 @@ use crate::{
     connection::{Connection, Ring, flag},
     descriptors, ending,
     gather::Gather,
-    kernel, liveness,
+    heels, kernel, liveness,
     lock::lock,
     poll,
     sleep::{self, Which, Woken},
@@ -30,24 +30,31 @@ pub(crate) enum Way {
 }
 
 /// A call that receives by TCP, or waits for it, is under way.
-pub(crate) struct Permit(&'static Block);
+pub(crate) struct Permit {
+    block: &'static Block,
+    /// The socket, if this side sends by the ring already.
+    answers_by_ring: Option<i32>,
+}
 
 impl Permit {
     /// The call is over and took bytes; `outcome` is what it returned.
     pub(crate) fn end(self, outcome: isize) {
         if outcome > 0 {
-            self.0.receives(outcome as usize);
+            self.block.receives(outcome as usize);
+            if let Some(fd) = self.answers_by_ring {
+                kernel::acknowledge(fd);
+            }
         }
     }
 
     /// The call ends with its thread.
     pub(crate) fn leave(&self) {
-        self.0.receiving.leave();
+        self.block.receiving.leave();
     }
 
     /// A call that waits, or only looks at bytes, on `block`.
     pub(crate) fn to_wait(block: &'static Block) -> Option<Self> {
-        block.receiving.enter().then(|| Self(block))
+        block.receiving.enter().then(|| Self { block, answers_by_ring: None })
     }
 }
 
@@ -88,7 +95,8 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
                 }
             }
         }
-        if let Some(permit) = Permit::to_wait(block) {
+        if let Some(mut permit) = Permit::to_wait(block) {
+            permit.answers_by_ring = connection.ring().is_some_and(|ring| ring.sends()).then_some(fd);
             return Way::Tcp(permit);
         }
         kernel::yield_now();
@@ -198,13 +206,22 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
         }
     }
     let rx = ring.rx();
-    // Before the bytes: an end holds for all that was published earlier.
-    let ending = ending::of(ring);
     let wanted = into.left().min(ring.size as usize) as u32;
-    let Ok(available) = rx.available(wanted.max(1)) else {
+    let known = rx.known();
+    // Before the bytes: an end holds for all that was published earlier. Where enough bytes are known of it does not matter yet,
+    // and the sender's words are left alone.
+    let looks = !known.is_ok_and(|known| known >= wanted.max(1));
+    let ending = looks.then(|| {
+        heels::fall_back(connection);
+        ending::of(ring)
+    });
+    let (Ok(known), Ok(available)) = (known, rx.available(wanted.max(1))) else {
         ring.set_flags(flag::BROKEN);
         return Step::Failed(libc::ECONNRESET);
     };
+    if looks {
+        heels::found(connection, ring, available.saturating_sub(known));
+    }
     let mut bytes = available.min(wanted).min(heard(ring));
     if bytes > 0 {
         if flags & libc::MSG_TRUNC != 0 {
@@ -221,7 +238,7 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
         }
         if flags & libc::MSG_PEEK == 0 {
             rx.consume(bytes);
-            if rx.worth_waking() {
+            if rx.worth_waking(bytes) {
                 sleep::wake_writer(connection, ring, rx.wake());
             }
         }
@@ -237,6 +254,7 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
         // The other end has gone back in between: the socket is next.
         return once(connection, ring, fd, into, flags);
     }
+    let ending = ending.unwrap_or_else(|| ending::of(ring));
     if ending.complete {
         return Step::End;
     }
@@ -298,6 +316,9 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
                     return if all { Tcp::Through } else { Tcp::Step(Step::Moved) };
                 }
                 ring.own.receiver.by_tcp.store(taken + bytes as u64, Ordering::Relaxed);
+                if ring.sends() {
+                    kernel::acknowledge(fd);
+                }
                 if into.left() == 0 || boundary.is_none_or(|boundary| boundary.at > taken + bytes as u64) {
                     return Tcp::Step(Step::Moved);
                 }

@@ -434,7 +434,7 @@ fn hear(socket: i32, brought: &mut [i32; BROUGHT]) -> Result<Option<Answer>, i32
     Ok(record.get(..bytes).and_then(Answer::decode))
 }
 
-mod environment {
+pub(crate) mod environment {
     //! What the process was told at its start.
 
     use core::ffi::CStr;
@@ -462,6 +462,11 @@ mod environment {
         // SAFETY: PR_GET_NAME writes 16 bytes; the C library's function is no hook.
         unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
         name
+    }
+
+    /// A variable's whole number, if it is one.
+    pub(crate) fn number(name: &CStr) -> Option<u32> {
+        core::str::from_utf8(variable(name)?).ok()?.parse().ok()
     }
 
     fn variable(name: &CStr) -> Option<&'static [u8]> {

@@ -12,10 +12,6 @@ use pogson_ring::{
     want::{self, Wake},
 };
 
-/// Longest time that a thread looks before it sleeps.
-const PATIENCE_NS: u32 = 50_000;
-/// How often a connection on which looking was in vain is looked at again, in waits.
-const RETRY_WAITS: u32 = 64;
 /// How long a thread sleeps before it asks whether the other end still lives.
 const SLICE_NS: u64 = 100_000_000;
 
@@ -28,14 +24,6 @@ pub(crate) enum Woken {
     Late,
     /// A handler ran.
     Interrupted,
-}
-
-/// Processors of this thread, and what of the environment bears on looking.
-static PROCESSORS: AtomicU32 = AtomicU32::new(1);
-
-/// Asks once how many processors there are.
-pub(crate) fn open() {
-    PROCESSORS.store(kernel::processors(), Ordering::Relaxed);
 }
 
 /// Wakes the other end's receivers.
@@ -104,7 +92,7 @@ pub(crate) fn wait(
     until_ns: Option<u64>,
     ready: impl Fn() -> bool,
 ) -> Woken {
-    if look(&connection.patience_ns, &connection.waits, PATIENCE_NS, &ready) {
+    if connection.patience.look(&ready) {
         return Woken::Look;
     }
     let (word, bell) = match which {
@@ -202,43 +190,6 @@ pub(crate) enum Which {
     Data,
     /// Room to send.
     Space,
-}
-
-/// Looks for a while, as long as that has paid. Whether it did.
-///
-/// - `patience_ns`, `waits`: what is remembered of earlier looks.
-/// - `longest_ns`: the longest time to look.
-pub(crate) fn look(patience_ns: &AtomicU32, waits: &AtomicU32, longest_ns: u32, ready: &impl Fn() -> bool) -> bool {
-    if PROCESSORS.load(Ordering::Relaxed) < 2 {
-        return false;
-    }
-    let mut patience = patience_ns.load(Ordering::Relaxed);
-    if patience == 0 {
-        if !waits.fetch_add(1, Ordering::Relaxed).is_multiple_of(RETRY_WAITS) {
-            return false;
-        }
-        patience = longest_ns / 4;
-    }
-    let start = kernel::now_ns();
-    let mut before = start;
-    loop {
-        for _ in 0..16 {
-            if ready() {
-                patience_ns.store(longest_ns, Ordering::Relaxed);
-                return true;
-            }
-            core::hint::spin_loop();
-        }
-        let now = kernel::now_ns();
-        // Somebody else needed the processor meanwhile: looking takes it from those that one waits for.
-        let pushed_aside = now - before > 20_000;
-        if pushed_aside || now - start > u64::from(patience) {
-            let less = if pushed_aside { 0 } else { patience / 2 };
-            patience_ns.store(if less < 3_000 { 0 } else { less }, Ordering::Relaxed);
-            return ready();
-        }
-        before = now;
-    }
 }
 
 /// Pages of the bells that this process may sleep by: its own and, after a fork, that of whom it comes from. None is ever removed.

@@ -12,14 +12,11 @@ use crate::{
 };
 use core::sync::atomic::Ordering;
 use pogson_ring::{
+    busy,
     layout::fin,
     switch::{self, Boundary},
 };
 
-/// Calls that moved bytes after which a connection counts as busy: rings cost about as much to set up as a few calls by TCP.
-const BUSY_MESSAGES: u32 = 32;
-/// Bytes after which it does.
-const BUSY_BYTES: u64 = 32 << 10;
 /// Bytes that go by TCP before the daemon's answer is waited for.
 const PATIENT_FOR: u64 = 192 << 10;
 /// Bytes not sent that the kernel takes of who may leave TCP soon: what lies in the socket then has to be read from it.
@@ -33,7 +30,7 @@ pub(crate) fn step(connection: &Connection, block: &Block, fd: i32) {
     match connection.phase.load(Ordering::Relaxed) {
         phase::WATCHED => {
             let messages = block.messages.load(Ordering::Relaxed);
-            if messages >= BUSY_MESSAGES || carried(block) >= BUSY_BYTES {
+            if messages >= busy::MESSAGES || carried(block) >= busy::BYTES {
                 ask(connection, block, fd, messages);
             }
         }
@@ -68,7 +65,7 @@ fn ask(connection: &Connection, block: &Block, fd: i32, messages: u32) {
         connection.phase.store(phase::ALONE, Ordering::Release);
         return;
     }
-    connection.asked_at.store(u64::from(messages.max(BUSY_MESSAGES / 2)), Ordering::Relaxed);
+    connection.asked_at.store(u64::from(messages.max(busy::MESSAGES / 2)), Ordering::Relaxed);
     // Answers for others, which would else fill the way from the daemon if those connections rest.
     if session::has_mail() {
         session::listen();
@@ -232,6 +229,7 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
     if back::is_wanted(ring) {
         back::go(connection, ring, fd);
     }
+    kernel::acknowledge(fd);
 }
 
 /// The last descriptor of this process is about to be closed: `fd`.

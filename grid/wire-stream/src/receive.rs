@@ -10,6 +10,7 @@ use rustix::net::RecvFlags;
 
 use crate::connection::{Connection, broken};
 use crate::memory::Ring;
+use crate::tcp;
 
 /// What becomes of bytes that a call was given.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,7 +132,7 @@ impl Connection {
                 return Ok(Now::Bytes(bytes as usize));
             }
             rx.consume(bytes);
-            (bytes as usize, rx.worth_waking().then(|| rx.wake()))
+            (bytes as usize, rx.worth_waking(bytes).then(|| rx.wake()))
         };
         if let Some(wake) = wake {
             ring.wake_writer(wake);
@@ -164,6 +165,9 @@ impl Connection {
                 Ok((_, bytes)) => {
                     if bytes > 0 && then == Then::Take {
                         self.has_received(bytes);
+                        if ring.sends() {
+                            tcp::acknowledge(&self.socket);
+                        }
                     }
                     return Ok(Some(Now::Bytes(bytes)));
                 }

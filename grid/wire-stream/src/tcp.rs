@@ -22,6 +22,13 @@ pub(crate) fn got_fin(state: u8) -> bool {
     matches!(state, TIME_WAIT | CLOSED | CLOSE_WAIT | LAST_ACK | CLOSING)
 }
 
+/// Has bytes that came acknowledged at once. The kernel waits 40 ms for an answer to acknowledge them with, and Nagle's algorithm at
+/// the other end for the acknowledgement; but the answer goes by the ring.
+pub(crate) fn acknowledge(socket: impl AsFd) {
+    // At worst it is acknowledged later.
+    let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
+}
+
 /// The kernel's struct tcp_info, up to tcpi_bytes_retrans.
 struct Info([u8; 216]);
 

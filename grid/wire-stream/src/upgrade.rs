@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
+use pogson_ring::busy;
 use pogson_ring::layout::fin;
 use pogson_ring::switch::{self, Boundary};
 use rustix::net::sockopt;
@@ -13,11 +14,6 @@ use crate::connection::{Connection, phase};
 use crate::memory::Ring;
 use crate::{session, tcp};
 
-/// Calls that moved bytes after which a connection counts as busy: rings cost about as much to set up as a few calls by TCP.
-const BUSY_MESSAGES: u32 = 32;
-/// Bytes after which it does.
-const BUSY_BYTES: u64 = 32 << 10;
-
 impl Connection {
     /// Looks whether a connection on TCP is worth asking the daemon about. Called by each call that moves its bytes.
     #[inline]
@@ -25,7 +21,7 @@ impl Connection {
         if self.phase.load(Ordering::Relaxed) == phase::WATCHED {
             let messages = self.messages.load(Ordering::Relaxed);
             let bytes = self.sent.load(Ordering::Relaxed) + self.received.load(Ordering::Relaxed);
-            if messages >= BUSY_MESSAGES || bytes >= BUSY_BYTES {
+            if messages >= busy::MESSAGES || bytes >= busy::BYTES {
                 self.ask(messages);
             }
         }
@@ -38,7 +34,7 @@ impl Connection {
         if messages / 2 < asked_at {
             return;
         }
-        self.asked_at.store(messages.max(BUSY_MESSAGES / 2), Ordering::Relaxed);
+        self.asked_at.store(messages.max(busy::MESSAGES / 2), Ordering::Relaxed);
         if self.stays.load(Ordering::Acquire) {
             self.phase.store(phase::ALONE, Ordering::Release);
             return;
@@ -88,6 +84,7 @@ impl Connection {
             ring.tx().wake()
         };
         ring.wake_reader(wake);
+        tcp::acknowledge(&self.socket);
     }
 
     fn leave(&self, ring: &Ring) {

@@ -145,7 +145,7 @@ impl Connection {
         if self.look(|| self.data_is_there(ring) || rustix::io::ioctl_fionread(&self.socket) != Ok(0)) {
             return true;
         }
-        want::want_bell(&ring.own().waiting.data);
+        want::want_bell_once(&ring.own().waiting.data);
         let Some(time) = slice(SLICES[0], until) else { return false };
         // Whatever came of it: the caller looks.
         let _ = ring.slab.home.sleep(&self.socket, &timespec(time), || self.data_is_there(ring));

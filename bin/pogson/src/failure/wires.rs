@@ -1,6 +1,7 @@
 //! Classes of the failures around shared memory.
 
 use pogson_wire::error::{ReportError, ServeError};
+use pogson_wire_bench::error::BenchError;
 use pogson_wire_library::UnpackError;
 
 use super::{Failure, class_of};
@@ -27,6 +28,16 @@ impl From<UnpackError> for Failure {
         match &error {
             UnpackError::File { source, .. } => Failure::new(class_of(source.kind()), error.to_string()),
             _ => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Failure {
+        match error {
+            BenchError::Interrupted => Failure::interrupted(),
+            BenchError::Report(error) => error.into(),
+            other => Failure::failed(other.to_string()),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     descriptors::{self, Kind},
     kernel,
     lock::lock,
+    patience::Patience,
     pool::{Item, Pool},
     sleep,
 };
@@ -38,9 +39,8 @@ pub(crate) struct Set {
     last: AtomicU32,
     /// Counters of the slabs as last seen.
     seen: AtomicPtr<queue::Seen>,
-    /// Nanoseconds that a thread looks before it sleeps, and waits since that was tried.
-    patience_ns: AtomicU32,
-    waits: AtomicU32,
+    /// What is known of looking before sleeping.
+    patience: Patience,
 }
 
 // SAFETY: atomics only, of which zeros are valid.
@@ -116,19 +116,10 @@ pub(crate) fn created(fd: i32) {
         return descriptors::is_other(fd);
     };
     set.fd.store(fd, Ordering::Relaxed);
-    for word in [
-        &set.lock,
-        &set.sleepers,
-        &set.managed,
-        &set.bells,
-        &set.nested,
-        &set.first,
-        &set.last,
-        &set.patience_ns,
-        &set.waits,
-    ] {
+    for word in [&set.lock, &set.sleepers, &set.managed, &set.bells, &set.nested, &set.first, &set.last] {
         word.store(0, Ordering::Relaxed);
     }
+    set.patience.forget();
     set.descriptors.store(1, Ordering::Release);
     descriptors::is_set(fd, number);
 }

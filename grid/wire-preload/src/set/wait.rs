@@ -5,8 +5,6 @@ use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, livene
 use core::sync::atomic::Ordering;
 use pogson_ring::layout::fin;
 
-/// Longest time that a thread looks before it sleeps.
-const PATIENCE_NS: u32 = 50_000;
 /// Events of a socket that tell of an end.
 const ENDS: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
 /// How long a thread sleeps before it asks whether ends that said they would send no more still live.
@@ -199,5 +197,5 @@ fn check_all(set: &Set) {
 
 /// Looks for a while, as long as that has paid on this set.
 fn look(set: &Set) -> bool {
-    sleep::look(&set.patience_ns, &set.waits, PATIENCE_NS, &|| queue::stirred(set))
+    set.patience.look(|| queue::stirred(set))
 }

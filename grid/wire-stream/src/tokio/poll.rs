@@ -65,10 +65,8 @@ impl Polled {
             none => *none = Some(context.waker().clone()),
         }
         drop(wakers);
-        match which {
-            READER => want::want_bell(&ring.own().waiting.data),
-            _ => want::want_bell_once(&ring.own().waiting.space),
-        }
+        let waiting = &ring.own().waiting;
+        want::want_bell_once(if which == READER { &waiting.data } else { &waiting.space });
         Ok(())
     }
 

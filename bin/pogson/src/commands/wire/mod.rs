@@ -1,5 +1,6 @@
 //! `pogson wire`: programs on one machine talk through shared memory.
 
+mod bench;
 mod check;
 mod guests;
 mod policy;
@@ -27,7 +28,8 @@ Examples:
   pogson wire run -- redis-server --save ''
   pogson wire run -- redis-benchmark -t get
   pogson wire top
-  pogson wire check -- nginx")]
+  pogson wire check -- nginx
+  pogson wire bench --quick")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -41,6 +43,9 @@ enum What {
     Stats(stats::Args),
     Top(top::Args),
     Check(check::Args),
+    Bench(bench::Args),
+    #[command(name = "bench-end", hide = true)]
+    BenchEnd(bench::EndArgs),
 }
 
 /// The daemon's socket.
@@ -75,5 +80,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         What::Stats(args) => stats::run(args, out),
         What::Top(args) => top::run(args, out),
         What::Check(args) => check::run(args, out),
+        What::Bench(args) => bench::run(args, out),
+        What::BenchEnd(args) => bench::end(args),
     }
 }

@@ -1,0 +1,47 @@
+//! A receiver that is as fast as the sender looks after each message whether there is one more. Each look takes the sender's words
+//! from its processor, so that both wait for each other's caches, and each message costs several times as much. Who finds few bytes
+//! time and again, and never none, falls back a little; then there are many.
+
+use crate::{
+    connection::{Connection, Ring},
+    kernel,
+};
+use core::sync::atomic::Ordering;
+
+/// Looks that found few bytes before the receiver falls back.
+const CLOSE: u32 = 16;
+/// Fewer bytes are few.
+const FEW: u32 = 2048;
+/// How far it falls back.
+const BEHIND_NS: u64 = 400;
+
+/// Before a look.
+#[inline]
+pub(crate) fn fall_back(connection: &Connection) {
+    if connection.heels.load(Ordering::Relaxed) >= CLOSE {
+        wait();
+    }
+}
+
+#[cold]
+fn wait() {
+    let start = kernel::now_ns();
+    while kernel::now_ns() - start < BEHIND_NS {
+        core::hint::spin_loop();
+    }
+}
+
+/// After a look that found `bytes` more.
+#[inline]
+pub(crate) fn found(connection: &Connection, ring: &Ring, bytes: u32) {
+    // Of one that answers, somebody waits for the answer.
+    let sent = ring.own.sending.tail.load(Ordering::Relaxed);
+    let heels = if bytes == 0 || sent != connection.heels_sent.load(Ordering::Relaxed) {
+        connection.heels_sent.store(sent, Ordering::Relaxed);
+        0
+    } else {
+        let heels = connection.heels.load(Ordering::Relaxed);
+        if bytes < FEW { (heels + 1).min(CLOSE) } else { heels }
+    };
+    connection.heels.store(heels, Ordering::Relaxed);
+}
