@@ -190,6 +190,38 @@ fn guests_that_share_no_host_are_not_joined_until_the_map_says_so() {
 }
 
 #[test]
+fn when_the_map_parts_two_guests_new_connections_stay_on_tcp_and_an_unused_region_is_let_go() {
+    let guests = Guests::new();
+    let [mut red, mut blue] = guests.clients();
+    let ends = between();
+    let [at_red, at_blue] = pair(&mut red, &mut blue, 1, &ends);
+    red.take_part(&at_red);
+    blue.take_part(&at_blue);
+    guests.map("here", "there");
+    std::thread::sleep(Duration::from_millis(2500));
+    let later = between();
+    red.register(2, &later.0);
+    blue.register(2, &later.1);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!((guests.red().report().waiting, guests.blue().report().waiting), (1, 1));
+    red.send(&at_red, &bytes(5, 10_000));
+    assert!(blue.receive(&at_blue, 10_000) == bytes(5, 10_000), "what was joined goes on");
+    drop((red, blue));
+    // Each daemon has let go of the region: its card says so.
+    let region = File::open(guests.file("region")).unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    let serves = |card: u64| {
+        let mut word = [0; 8];
+        std::os::unix::fs::FileExt::read_exact_at(&region, &mut word, card * 32_768 + 8).unwrap();
+        u64::from_ne_bytes(word) != 0
+    };
+    while serves(0) || serves(1) {
+        assert!(Instant::now() < end, "the region is kept");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn who_sleeps_is_woken_by_what_the_other_guest_stirs() {
     let guests = Guests::new();
     let [mut red, mut blue] = guests.clients();

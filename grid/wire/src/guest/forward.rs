@@ -107,6 +107,11 @@ impl Forwarder {
     pub(crate) fn hear(&self, cards: Arc<Mapping>, side: usize) {
         locked(&self.looked).controls.push(Control { cards, side, seen: [0; 3] });
     }
+
+    /// Hears it no more; the memory is not touched after this.
+    pub(crate) fn hear_no_more(&self, cards: &Arc<Mapping>) {
+        locked(&self.looked).controls.retain(|control| !Arc::ptr_eq(&control.cards, cards));
+    }
 }
 
 impl Drop for Forwarder {

@@ -46,6 +46,8 @@ pub(crate) struct Joint {
     /// The side that is here.
     pub(super) side: usize,
     pub(super) open: Option<Open>,
+    /// Whether the map has both guests on one node.
+    shares: bool,
     /// Why the region cannot be used.
     fault: Option<String>,
 }
@@ -83,6 +85,7 @@ impl Guests {
             peer: peer.clone(),
             path: path.clone(),
             open: None,
+            shares: false,
             fault: None,
         };
         let joints = settings.regions.iter().map(joint).collect();
@@ -93,7 +96,8 @@ impl Guests {
     /// The joint by which a connection may go whose end here is at `place`.
     pub(super) fn joint_of(&self, place: &Place) -> Option<usize> {
         let here = place.network == self.network && self.map.map.has(&self.settings.name, place.local.ip());
-        let there = |joint: &Joint| joint.open.is_some() && self.map.map.has(&joint.peer, place.remote.ip());
+        let there =
+            |joint: &Joint| joint.shares && joint.open.is_some() && self.map.map.has(&joint.peer, place.remote.ip());
         if here { self.joints.iter().position(there) } else { None }
     }
 
@@ -130,12 +134,20 @@ impl Desk {
         }
     }
 
-    /// Opens a region that the map lets be used.
+    /// Opens a region that the map lets be used, and lets go of one that it does not once nothing lies in it.
     fn tend(&mut self, number: usize) {
         let Some(guests) = self.guests.as_mut() else { return };
         let Some(joint) = guests.joints.get_mut(number) else { return };
-        let shares = guests.map.map.share(&guests.settings.name, &joint.peer);
-        if joint.open.is_none() && shares {
+        let shared = joint.shares;
+        joint.shares = guests.map.map.share(&guests.settings.name, &joint.peer);
+        let again = joint.shares && !shared && joint.open.is_some();
+        if !joint.shares
+            && let Some(open) = joint.open.take_if(|open| open.slabs.is_empty())
+        {
+            guests.forwarder.hear_no_more(&open.region.control);
+            open.channel.close();
+        }
+        if joint.open.is_none() && joint.shares {
             match Region::open(&joint.path) {
                 Ok(region) => {
                     let name = RandomState::new().build_hasher().finish() | 1;
@@ -146,6 +158,19 @@ impl Desk {
                 }
                 Err(error) => joint.fault = Some(format!("{}: {error}", joint.path.display())),
             }
+        }
+        if again {
+            self.look_again(number);
+        }
+    }
+
+    /// Looks for the other ends of all that wait.
+    fn look_again(&mut self, joint: usize) {
+        if let Some(open) = self.open(joint) {
+            open.offered.clear();
+        }
+        for end in self.ends.all_waiting() {
+            self.look_afar(end);
         }
     }
 
@@ -169,14 +194,11 @@ impl Desk {
         let Some(open) = self.open(joint) else { return };
         open.offers.clear();
         open.places.clear();
-        open.offered.clear();
         // What its predecessor did not answer is not answered any more.
         for seat in std::mem::take(&mut open.pending).into_keys() {
             self.decline_far(joint, seat);
         }
-        for end in self.ends.all_waiting() {
-            self.look_afar(end);
-        }
+        self.look_again(joint);
     }
 
     fn act(&mut self, joint: usize, message: Message) {

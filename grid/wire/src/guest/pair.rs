@@ -94,7 +94,8 @@ impl Desk {
             && open.offered.remove(&name);
         let known = open.slabs.get(&given.slab).copied();
         let end = self.ends.tagged(name.0, name.1).filter(|end| possible && end.paired.is_none())?;
-        if !self.still_has(&end) {
+        let joins = self.guests.as_ref().is_some_and(|guests| guests.joint_of(&end.stream.place) == Some(joint));
+        if !joins || !self.still_has(&end) {
             return None;
         }
         let peer = foreign(joint, peer);
