@@ -48,9 +48,15 @@ javac openjdk-17-jdk-headless
 node nodejs
 strace strace
 ss iproute2
+qemu-system-x86_64 qemu-system-x86
+busybox busybox-static
+cpio cpio
+strip binutils
 /usr/lib/python3.11/test/test_socket.py libpython3.11-testsuite
 /usr/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress postgresql-server-dev-15
 LIST
+compgen -G '/boot/vmlinuz-*' >/dev/null || tests/setup.sh apt linux-image-cloud-amd64 ||
+    echo "test-foreign: without a kernel in /boot, the tests of virtual machines are skipped"
 
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     python3 -m venv "$venv" 2>/dev/null || { tests/setup.sh apt python3-venv && python3 -m venv --clear "$venv"; } ||
