@@ -39,9 +39,30 @@ pub struct Report {
     pub wakes: u64,
     /// Slabs of shared memory.
     pub slabs: u64,
+    /// Other guests that this one has memory with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<Guest>,
     /// Each process that the asking user may see, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Vec<Process>>,
+}
+
+/// Another guest of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guest {
+    /// Its name.
+    pub name: String,
+    /// Whether the map has it on this node.
+    pub shares: bool,
+    /// Whether the daemon here has the memory in use.
+    pub open: bool,
+    /// Whether a daemon answers there.
+    pub answered: bool,
+    /// Slabs in that memory.
+    pub slabs: u64,
+    /// Why the memory or the map cannot be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 /// A connected process.

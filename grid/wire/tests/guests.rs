@@ -204,20 +204,13 @@ fn when_the_map_parts_two_guests_new_connections_stay_on_tcp_and_an_unused_regio
     blue.register(2, &later.1);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!((guests.red().report().waiting, guests.blue().report().waiting), (1, 1));
+    let seen = &guests.red().report().guests[0];
+    assert_eq!((seen.name.as_str(), seen.shares, seen.open, seen.slabs), ("blue", false, true, 1));
     red.send(&at_red, &bytes(5, 10_000));
     assert!(blue.receive(&at_blue, 10_000) == bytes(5, 10_000), "what was joined goes on");
     drop((red, blue));
-    // Each daemon has let go of the region: its card says so.
-    let region = File::open(guests.file("region")).unwrap();
-    let end = Instant::now() + Duration::from_secs(20);
-    let serves = |card: u64| {
-        let mut word = [0; 8];
-        std::os::unix::fs::FileExt::read_exact_at(&region, &mut word, card * 32_768 + 8).unwrap();
-        u64::from_ne_bytes(word) != 0
-    };
-    while serves(0) || serves(1) {
-        assert!(Instant::now() < end, "the region is kept");
-        std::thread::sleep(Duration::from_millis(20));
+    for served in [guests.red(), guests.blue()] {
+        served.report_when(|report| !report.guests[0].open);
     }
 }
 
@@ -272,6 +265,16 @@ fn a_daemon_that_begins_anew_pairs_again_and_spares_what_is_in_use() {
     red.send(&at_red, &old_bytes);
     new_red.send(&new[0], &new_bytes);
     assert!(blue.receive(&at_blue, 60_000) == old_bytes && new_blue.receive(&new[1], 60_000) == new_bytes);
+}
+
+#[test]
+fn why_a_region_cannot_be_used_is_told() {
+    let mut guests = Guests::new();
+    guests.red = None;
+    File::options().write(true).open(guests.file("region")).unwrap().set_len(100_000).unwrap();
+    guests.red = Some(guests.serve("red", "blue"));
+    let seen = &guests.red().report().guests[0];
+    assert!(!seen.open && seen.fault.as_ref().is_some_and(|fault| fault.contains("region")), "{seen:?}");
 }
 
 #[test]

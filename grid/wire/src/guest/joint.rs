@@ -19,6 +19,7 @@ use crate::desk::Desk;
 use crate::error::ServeError;
 use crate::identify::Place;
 use crate::options;
+use crate::report::Guest;
 use crate::slab::Seat;
 
 /// Messages that are heard before others have their turn.
@@ -99,6 +100,19 @@ impl Guests {
         let there =
             |joint: &Joint| joint.shares && joint.open.is_some() && self.map.map.has(&joint.peer, place.remote.ip());
         if here { self.joints.iter().position(there) } else { None }
+    }
+
+    /// The other guests, for those who look.
+    pub(crate) fn figures(&self) -> Vec<Guest> {
+        let figures = |joint: &Joint| Guest {
+            name: joint.peer.clone(),
+            shares: joint.shares,
+            open: joint.open.is_some(),
+            answered: joint.open.as_ref().is_some_and(|open| open.channel.is_answered()),
+            slabs: joint.open.as_ref().map_or(0, |open| open.slabs.len() as u64),
+            fault: joint.fault.clone().or_else(|| self.map.fault.clone()),
+        };
+        self.joints.iter().map(figures).collect()
     }
 
     /// The place here of the other end of what was offered.
