@@ -54,6 +54,9 @@ pub(crate) struct Connection {
     pub(crate) sent: AtomicU64,
     /// Bytes received by TCP.
     pub(crate) received: AtomicU64,
+    /// Whether it was begun to go back to TCP, and how many bytes of the ring went there again.
+    pub(crate) goes_back: AtomicBool,
+    pub(crate) sent_again: AtomicU32,
     /// Calls that moved bytes by TCP.
     pub(crate) messages: AtomicU32,
     /// How many those were when the daemon was asked in vain.
@@ -99,6 +102,8 @@ impl Connection {
             receiving: Gate::default(),
             sent: AtomicU64::new(counted.map_or(0, |(sent, _)| sent)),
             received: AtomicU64::new(counted.map_or(0, |(_, received)| received)),
+            goes_back: AtomicBool::new(false),
+            sent_again: AtomicU32::new(0),
             messages: AtomicU32::new(0),
             asked_at: AtomicU32::new(0),
             nonblocking: AtomicBool::new(nonblocking),
@@ -170,10 +175,12 @@ impl Connection {
     /// Shuts one side or both, as shutdown of a TCP socket does.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         let ends = matches!(how, Shutdown::Write | Shutdown::Both);
+        let goes_back = || self.ring().filter(|_| ends).is_none_or(|ring| self.finish_going_back(ring));
+        goes_back();
         let told = {
             let _sender = self.lock_sender();
             match self.ring() {
-                Some(ring) if ends => {
+                Some(ring) if ends && !ring.has_gone_back() => {
                     let both = how == Shutdown::Both;
                     if both {
                         let tail = ring.peer().sending.tail.load(Ordering::Acquire);
@@ -193,6 +200,8 @@ impl Connection {
         if let Some((ring, wake)) = told {
             ring.wake_reader(wake);
         }
+        // It may have been asked for meanwhile; the socket is not shut yet.
+        goes_back();
         if let Some(ring) = self.ring().filter(|_| how != Shutdown::Write) {
             ring.set_flags(flag::NO_RECEIVING);
             self.rouse(ring);

@@ -39,6 +39,7 @@
 //! In a program that `pogson wire run` began, that command's library does the work, and streams are plain sockets to it.
 
 mod address;
+mod back;
 mod connection;
 mod gate;
 mod home;

@@ -145,6 +145,20 @@ impl Ring {
         unsafe { ptr::copy_nonoverlapping(other.as_ptr(), self.own_bytes.as_ptr(), other.len()) };
     }
 
+    /// Copies the bytes that end at `position` of the stream out of the ring again, which nobody has written over: the other side
+    /// has not taken them.
+    pub(crate) fn written_before(&self, position: u64, into: &mut [u8]) {
+        let length = self.length(into.len());
+        let Stretches { offset, first, .. } = Stretches::at(position.wrapping_sub(length.into()), length, self.size);
+        let (one, other) = into.split_at_mut(first);
+        // SAFETY: both stretches lie within the ring.
+        let place = unsafe { self.own_bytes.add(offset) };
+        // SAFETY: the ring is mapped, and only this side writes there.
+        unsafe { ptr::copy_nonoverlapping(place.as_ptr(), one.as_mut_ptr(), one.len()) };
+        // SAFETY: as above.
+        unsafe { ptr::copy_nonoverlapping(self.own_bytes.as_ptr(), other.as_mut_ptr(), other.len()) };
+    }
+
     /// Copies the stream's next bytes out of the ring. The caller holds the receiver's lock and has seen that they are there.
     pub(crate) fn take(&self, into: &mut [u8]) {
         let Stretches { offset, first, second } = self.rx().next(self.length(into.len()));

@@ -62,6 +62,10 @@ impl Connection {
                     None => continue,
                 }
             };
+            if self.is_to_go_back(ring) {
+                // Who sends hears what came of it.
+                let _ = self.go_back(ring);
+            }
             match self.receive_now(ring, into, then)? {
                 Now::Bytes(bytes) => return Ok(bytes),
                 Now::LookAgain => {}

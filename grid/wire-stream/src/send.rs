@@ -38,16 +38,34 @@ impl Connection {
         let total: usize = from.iter().map(|part| part.len()).sum();
         loop {
             let Some(ring) = self.sends() else {
+                if sent > 0 {
+                    return Ok(sent);
+                }
                 match self.send_by_tcp(from) {
                     Some(outcome) => return outcome,
                     None => continue,
                 }
             };
+            if ring.is_recalled() {
+                if sent > 0 {
+                    return Ok(sent);
+                }
+                if !self.go_back(ring)? {
+                    if self.nonblocking.load(Ordering::Relaxed) {
+                        return Err(would_block());
+                    }
+                    until = until.or_else(|| end_of_wait(self.send_timeout_us.load(Ordering::Relaxed)));
+                    if !self.wait_for_socket(until) {
+                        return Err(would_block());
+                    }
+                }
+                continue;
+            }
             match self.send_now(ring, from, sent) {
                 Ok(bytes) => sent += bytes,
                 Err(error) if error.kind() == ErrorKind::WouldBlock && !self.nonblocking.load(Ordering::Relaxed) => {
                     until = until.or_else(|| end_of_wait(self.send_timeout_us.load(Ordering::Relaxed)));
-                    if !self.wait(ring, Which::Space, until, || ring.has_room()) {
+                    if !self.wait(ring, Which::Space, until, || self.room_is_there(ring)) {
                         return if sent > 0 { Ok(sent) } else { Err(error) };
                     }
                 }
@@ -103,6 +121,9 @@ impl Connection {
         let tx = ring.tx();
         let (bytes, wake) = {
             let _sender = self.lock_sender();
+            if ring.is_recalled() || !ring.sends() {
+                return Err(would_block());
+            }
             let ending = ring.ending();
             if ending.shut || ending.reset {
                 return Err(ending
@@ -128,6 +149,10 @@ impl Connection {
             }
         };
         ring.wake_reader(wake);
+        if ring.is_recalled() {
+            // It may have come before the bytes. What becomes of it is seen by the next call.
+            let _ = self.go_back(ring);
+        }
         Ok(bytes)
     }
 }

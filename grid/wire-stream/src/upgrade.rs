@@ -85,17 +85,25 @@ impl Connection {
         };
         ring.wake_reader(wake);
         tcp::acknowledge(&self.socket);
+        if ring.is_recalled() {
+            // What came of it is seen by who sends.
+            let _ = self.go_back(ring);
+        }
     }
 
     fn leave(&self, ring: &Ring) {
         let unread = switch::by_ring(ring.entered()) && ring.rx().look().is_ok_and(|bytes| bytes > 0);
         let resets = matches!(sockopt::socket_linger(&self.socket), Ok(Some(time)) if time.is_zero());
-        let abrupt = unread || resets;
-        if abrupt && !ring.sends() {
+        let returned = self.finish_going_back(ring);
+        let abrupt = unread || resets || !returned;
+        if abrupt && (!ring.sends() || !returned) {
             // What the other end still gets comes by TCP, so that the reset must too.
             let _ = sockopt::set_socket_linger(&self.socket, Some(std::time::Duration::ZERO));
         }
-        ring.tx().end(if abrupt { fin::CLOSED | fin::RESET } else { fin::END | fin::CLOSED });
+        // One that has gone back ends by TCP.
+        if !ring.has_gone_back() {
+            ring.tx().end(if abrupt { fin::CLOSED | fin::RESET } else { fin::END | fin::CLOSED });
+        }
         ring.wake_reader(ring.tx().wake());
         ring.wake_writer(ring.rx().wake());
         let counters = &ring.slab.home.page().counters;

@@ -116,7 +116,11 @@ impl Ring {
     /// Whether a sender that waits for room may go on, or has to know of an end.
     pub(crate) fn has_room(&self) -> bool {
         let ending = self.ending();
-        self.tx().unread().map_or(true, |unread| unread < self.size()) || ending.unheard || ending.shut || ending.reset
+        self.tx().unread().map_or(true, |unread| unread < self.size())
+            || !self.sends()
+            || ending.unheard
+            || ending.shut
+            || ending.reset
     }
 }
 
@@ -128,11 +132,18 @@ fn rouse_all(bell: &AtomicU32) {
 impl Connection {
     /// Whether a receiver has something new in the ring, of a connection that looks there.
     pub(crate) fn data_is_there(&self, ring: &Ring) -> bool {
-        if switch::by_ring(ring.entered()) {
+        if self.is_to_go_back(ring) {
+            true
+        } else if switch::by_ring(ring.entered()) {
             ring.has_bytes()
         } else {
             ring.may_enter(self.received.load(Ordering::Acquire)) || ring.flags() & flag::NO_RECEIVING != 0
         }
+    }
+
+    /// Whether a sender that waits for room in the ring may go on.
+    pub(crate) fn room_is_there(&self, ring: &Ring) -> bool {
+        ring.has_room() || self.is_to_go_back(ring)
     }
 
     /// Waits for bytes, by the ring or both ways; whether there may be some, and not only the time is over.
@@ -140,7 +151,7 @@ impl Connection {
     /// - `until`: end of the wait, `None` for never.
     pub(crate) fn wait_for_data(&self, ring: &Ring, until: Option<Instant>) -> bool {
         if switch::by_ring(ring.entered()) {
-            return self.wait(ring, Which::Data, until, || ring.has_bytes());
+            return self.wait(ring, Which::Data, until, || self.data_is_there(ring));
         }
         if self.look(|| self.data_is_there(ring) || rustix::io::ioctl_fionread(&self.socket) != Ok(0)) {
             return true;
@@ -243,7 +254,7 @@ impl Connection {
     /// that, and if the socket got its FIN then, only the process itself can tell.
     pub(crate) fn check_life(&self, ring: &Ring) -> bool {
         let said = ring.rx().ended();
-        if ring.flags() & flag::GONE != 0 || said & (fin::CLOSED | fin::RESET) != 0 {
+        if ring.peer_has_gone_back() || ring.flags() & flag::GONE != 0 || said & (fin::CLOSED | fin::RESET) != 0 {
             return false;
         }
         let over = ring.own().sending.fin.load(Ordering::Acquire) & fin::END != 0;
@@ -270,6 +281,7 @@ fn slice(longest: Duration, until: Option<Instant>) -> Option<Duration> {
     (!left.is_zero()).then_some(left)
 }
 
-fn timespec(time: Duration) -> Timespec {
+/// As the system takes it.
+pub(crate) fn timespec(time: Duration) -> Timespec {
     Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() }
 }

@@ -110,7 +110,7 @@ impl Connection {
         let woken = {
             let mut wakers = lock(&self.wakers);
             let reader = wakers[READER].take_if(|_| self.data_is_there(ring));
-            let writer = wakers[WRITER].take_if(|_| ring.has_room());
+            let writer = wakers[WRITER].take_if(|_| self.room_is_there(ring));
             [reader, writer]
         };
         for waker in woken.into_iter().flatten() {

@@ -79,6 +79,10 @@ impl Polled {
         let connection = self.connection();
         loop {
             if let Some(ring) = connection.looks() {
+                if connection.is_to_go_back(ring) {
+                    // Who sends hears what came of it.
+                    let _ = connection.go_back(ring);
+                }
                 match connection.receive_now(ring, into, then)? {
                     Now::Bytes(bytes) => {
                         lock(&self.looks).end(connection);
@@ -118,13 +122,24 @@ impl Polled {
     pub(super) fn poll_send(&self, context: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let connection = self.connection();
         loop {
+            if let Some(ring) = connection.sends()
+                && ring.is_recalled()
+            {
+                if !connection.go_back(ring)? {
+                    let mut guard = ready!(self.io.poll_write_ready(context))?;
+                    if !connection.go_back(ring)? {
+                        guard.clear_ready();
+                    }
+                }
+                continue;
+            }
             if let Some(ring) = connection.sends() {
                 let outcome = connection.send_now(ring, from, 0);
                 if !is_none_yet(&outcome) {
                     return Poll::Ready(outcome);
                 }
                 self.wants(ring, WRITER, context)?;
-                if ring.has_room() {
+                if connection.room_is_there(ring) {
                     continue;
                 }
                 return Poll::Pending;
