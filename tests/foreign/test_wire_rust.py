@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -47,6 +48,28 @@ def test_a_rust_server_answers_a_benchmark_under_the_wire(wire, linked, speaker,
     run = wire.run(program("redis-benchmark"), *benchmark, timeout=300)
     assert len(re.findall(r'^"', run.out.decode(), re.MULTILINE)) >= 4, run.out
     wire.used(bytes_ring=count * size // 2, upgraded=2 * clients)
+
+
+def test_a_rust_client_goes_on_by_tcp_with_a_program_that_gets_the_descriptor_by_exec(wire, linked, speaker):
+    port = free_port()
+    echo = f"""if True:
+        import os, socket
+        listener = socket.create_server(("127.0.0.1", {port}))
+        # The first one is the test's, which looks whether somebody listens.
+        listener.accept()
+        one, _ = listener.accept()
+        echoed = 0
+        while echoed < 20_000_000:
+            some = one.recv(100_000)
+            one.sendall(some)
+            echoed += len(some)
+        os.dup2(one.fileno(), 0)
+        os.dup2(one.fileno(), 1)
+        os.execv("/bin/cat", ["cat"])
+    """
+    wire.serve(sys.executable, "-c", echo, port=port)
+    assert linked.run(speaker, "echo", port, 60_000_000).out == b"memory, then tcp\n"
+    wire.used(bytes_ring=5_000_000, upgraded=1)
 
 
 @pytest.mark.parametrize("server", ["serve", "serve-tasks"])

@@ -1,5 +1,6 @@
 //! Speaks as much of redis's protocol as its benchmark does: `redis serve PORT` answers, `redis serve-tasks PORT` does so with tokio,
-//! `redis ask PORT ROUNDS` sets a key and gets it back. The daemon is that of the environment.
+//! `redis ask PORT ROUNDS` sets a key and gets it back. `redis echo PORT BYTES` compares what comes back with what it sends to any
+//! server that echoes. The daemon is that of the environment.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
@@ -16,7 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .build()?
             .block_on(serve_tasks(address(port)?))?,
         ["ask", port, rounds] => ask(address(port)?, rounds.parse()?)?,
-        _ => return Err("usage: redis serve|serve-tasks PORT, redis ask PORT ROUNDS".into()),
+        ["echo", port, bytes] => echo(address(port)?, bytes.parse()?)?,
+        _ => return Err("usage: redis serve|serve-tasks PORT, redis ask PORT ROUNDS, redis echo PORT BYTES".into()),
     }
     Ok(())
 }
@@ -130,5 +132,28 @@ fn ask(address: (std::net::Ipv4Addr, u16), rounds: u32) -> Result<(), Box<dyn st
         }
     }
     println!("{}", if writer.writes_to_memory() { "memory" } else { "tcp" });
+    Ok(())
+}
+
+fn echo(address: (std::net::Ipv4Addr, u16), bytes: u32) -> Result<(), Box<dyn std::error::Error>> {
+    let mut stream = wire::Stream::connect(address)?;
+    let sent: Vec<u8> = (0..bytes).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let (mut writer, to_send) = (stream.try_clone()?, sent.clone());
+    let writes = std::thread::spawn(move || {
+        let mut by_memory = 0;
+        for piece in to_send.chunks(3000) {
+            writer.write_all(piece)?;
+            by_memory += u32::from(writer.writes_to_memory());
+        }
+        writer.shutdown(std::net::Shutdown::Write)?;
+        Ok::<_, io::Error>((by_memory > 0, writer.writes_to_memory()))
+    });
+    let mut got = Vec::new();
+    stream.read_to_end(&mut got)?;
+    let ways = writes.join().map_err(|_| "the thread that writes ended")??;
+    if got != sent {
+        return Err("other bytes came back".into());
+    }
+    println!("{}", if ways == (true, false) { "memory, then tcp" } else { "one way" });
     Ok(())
 }
