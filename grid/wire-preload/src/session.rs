@@ -113,7 +113,10 @@ pub(crate) fn register(connection: &Connection, fd: i32) -> bool {
     let Some(_guard) = lock::try_lock(&LOCK) else { return false };
     let Some(socket) = connected() else { return false };
     let tag = tag(connection);
-    connection.phase.store(phase::ASKED, Ordering::Release);
+    // Another thread, or a handler that came in between, may have asked, and the answer have come since.
+    if connection.phase.compare_exchange(phase::WATCHED, phase::ASKED, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return false;
+    }
     match tell(socket, &Ask::Register { tag, ring_bytes: 0 }.encode(), Some(fd)) {
         Ok(_) => true,
         Err(errno) => {
