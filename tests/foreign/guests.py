@@ -96,6 +96,14 @@ class Guest:
              "-serial", f"unix:{serial},server=on,wait=off", "-qmp", f"unix:{monitor},server=on,wait=off", *options],
             stdin=subprocess.DEVNULL, stdout=(folder / f"{name}.log").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
         )
+        try:
+            self.greet(serial, monitor)
+        except BaseException:
+            self.close()
+            raise
+
+    def greet(self, serial, monitor):
+        """Waits for the monitor and for the shell."""
         self.serial, self.monitor = self.connected(serial), self.connected(monitor).makefile("rw")
         self.monitor.readline()
         self.qmp("qmp_capabilities", {})
