@@ -7,7 +7,6 @@ from wire import Tcp, Wire, cases, without_wire
 # What is known to differ still.
 NOT_YET = {
     "sending_times_out": "what it counts as sent is not steady on a busy machine, over TCP either",
-    "epoll_within_epoll": "the outer set is told of the inner one once too often",
 }
 
 ALL = [(name, case) for name in ("calls", "waits", "ends", "holders", "handed", "signals") for case in cases(name)]

@@ -9,7 +9,7 @@ use crate::{
     connection::{CONNECTIONS, Connection, Ring, flag},
     kernel,
     lock::lock,
-    sleep,
+    set, sleep,
 };
 use core::sync::atomic::{Ordering, fence};
 use pogson_ring::{
@@ -105,6 +105,7 @@ fn send_again(connection: &Connection, ring: &Ring, fd: i32) -> bool {
 
 fn latch(connection: &Connection, ring: &Ring, at: u64) {
     switch::latch(ring.own, Boundary { epoch: BACK, at });
+    set::hear_socket(connection);
     if let Some(block) = connection.block() {
         block.sending.open();
     }
@@ -164,6 +165,7 @@ pub(crate) fn finish_all() {
 /// The other end has left the ring, and this side has read all that lay there: it reads TCP from here on.
 pub(crate) fn enter(connection: &Connection, ring: &Ring) {
     switch::enter(ring.own, BACK);
+    set::hear_socket(connection);
     if let Some(block) = connection.block() {
         block.receiving.open();
     }
@@ -186,6 +188,7 @@ fn receive_by_tcp(connection: &Connection, ring: &Ring) {
             return;
         }
         switch::recall(ring.own, RING);
+        set::hear_socket(connection);
         if let Some(block) = connection.block() {
             block.receiving.open();
         }

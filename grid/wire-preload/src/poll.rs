@@ -123,7 +123,13 @@ fn mixed(
         for (one, place) in fds.iter_mut().zip(places.iter_mut()) {
             *place = libc::pollfd { fd: one.fd, events: one.events, revents: 0 };
             one.revents = 0;
-            let Some((connection, ring)) = left_tcp(one.fd) else { continue };
+            let Some((connection, ring)) = left_tcp(one.fd) else {
+                if let Some(revents) = of_set(one) {
+                    one.revents = revents;
+                    ready += usize::from(revents != 0);
+                }
+                continue;
+            };
             let goes_back = back::is_wanted(&ring) && !back::go(connection, &ring, one.fd);
             one.revents = readiness::of(&ring, one.fd, one.events);
             ready += usize::from(one.revents != 0);
@@ -182,13 +188,24 @@ fn mixed(
                     }
                     one.revents = readiness::of(&ring, one.fd, one.events);
                 }
-                None => one.revents = place.revents,
+                None => one.revents = of_set(one).unwrap_or(place.revents),
             }
             total += usize::from(one.revents != 0);
         }
         if total > 0 || left == Some(0) {
             return Ok(total);
         }
+    }
+}
+
+/// What an epoll set is ready for of which connections left TCP.
+fn of_set(one: &libc::pollfd) -> Option<i16> {
+    match descriptors::kind(one.fd) {
+        descriptors::Kind::Set(number) if crate::set::is_polled(number) => {
+            let ready = if crate::set::is_ready(number) { libc::POLLIN | libc::POLLRDNORM } else { 0 };
+            Some(ready & one.events)
+        }
+        _ => None,
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) fn make_way(fd: i32) {
     crate::slab::renumber(fd, other);
     crate::sleep::renumber(fd, other);
     crate::waiter::renumber(fd, other);
+    crate::set::renumber(fd, other);
     kernel::close(fd);
     descriptors::is_free(fd);
 }

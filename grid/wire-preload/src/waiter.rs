@@ -56,6 +56,12 @@ impl Waiter {
         let _ = unsafe { kernel::epoll_wait(self.fd, events.as_mut_ptr(), 8, Some(0), core::ptr::null()) };
     }
 
+    /// Its set alone, which the caller closes.
+    pub(crate) fn into_set(mut self) -> Option<i32> {
+        let fd = core::mem::replace(&mut self.fd, -1);
+        (fd >= 0).then_some(fd)
+    }
+
     /// What to poll it for.
     pub(crate) fn entry(&self) -> libc::pollfd {
         libc::pollfd { fd: self.fd, events: libc::POLLIN, revents: 0 }

@@ -340,6 +340,47 @@ CASE(epoll_within_epoll) {
     step(me);
 }
 
+CASE(epoll_within_epoll_many_times) {
+    enum { ROUNDS = 2000 };
+    if (me->near) {
+        for (int i = 0; i < ROUNDS; i++) { if (i % 100 == 7) nap(0.002); put(me, 100); take(me, 1); }
+        step(me);
+        return;
+    }
+    int inner = epoll_create1(0), outer = epoll_create1(0), other[2];
+    if (pipe(other)) fail(me, "pipe");
+    struct epoll_event e = {EPOLLIN, {.u64 = 7}};
+    epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e);
+    e.data.u64 = 8;
+    epoll_ctl(inner, EPOLL_CTL_ADD, other[0], &e);
+    add(me, inner, EPOLLIN, EPOLL_CTL_ADD);
+    int late = 0, wrong = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        if (i == ROUNDS / 2) add(me, inner, EPOLLIN | EPOLLET, EPOLL_CTL_MOD);
+        struct pollfd p = {inner, POLLIN, 0};
+        if (i % 3 == 2) late += poll(&p, 1, 20000) != 1;
+        else late += epoll_wait(outer, &e, 1, 20000) != 1, wrong += e.data.u64 != 7;
+        late += epoll_wait(inner, &e, 1, 20000) != 1;
+        take(me, 100), put(me, 1);
+    }
+    say(me, "late %d wrong %d", late, wrong);
+    if (write(other[1], "x", 1) != 1) fail(me, "write");
+    result(me, "outer for a pipe within", epoll_wait(outer, &e, 1, 20000));
+    result(me, "inner for a pipe", epoll_wait(inner, &e, 1, 0));
+    say(me, "data %llu", (unsigned long long)e.data.u64);
+    if (read(other[0], &e, 1) != 1) fail(me, "read");
+    result(me, "outer afterwards", epoll_wait(outer, &e, 1, 0));
+    e.events = 0, e.data.u64 = 9;
+    result(me, "change", epoll_ctl(outer, EPOLL_CTL_MOD, inner, &e));
+    result(me, "add again", epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e));
+    result(me, "take out", epoll_ctl(outer, EPOLL_CTL_DEL, inner, NULL));
+    result(me, "take out again", epoll_ctl(outer, EPOLL_CTL_DEL, inner, NULL));
+    result(me, "put in", epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e));
+    close(inner);
+    result(me, "outer when the inner is closed", epoll_wait(outer, &e, 1, 0));
+    step(me);
+}
+
 static struct { struct end *me; int ep, handled; pthread_mutex_t lock; } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 enum { MESSAGES = 2000, MESSAGE = 100 };
 

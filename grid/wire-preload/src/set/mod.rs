@@ -2,14 +2,16 @@
 //! edge-triggered and with a token in place of the program's data, so that its end is heard; beside it the set holds the bells of
 //! this process. What such connections are ready for is worked out here, from a queue of those that something happened to.
 
+mod nested;
 mod queue;
 mod wait;
 
+pub(crate) use nested::{is_ready, renumber};
 pub(crate) use wait::wait;
 
 use crate::{
     block::stays,
-    connection::{Connection, REGISTRATIONS},
+    connection::{Connection, REGISTRATIONS, Ring},
     descriptors::{self, Kind},
     kernel,
     lock::lock,
@@ -18,7 +20,7 @@ use crate::{
     sleep,
 };
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
-use pogson_ring::want;
+use pogson_ring::{switch, want};
 
 /// An epoll set of the program.
 #[repr(C, align(64))]
@@ -35,6 +37,12 @@ pub(crate) struct Set {
     bells: AtomicU32,
     /// Whether other sets or polls look at it.
     nested: AtomicU32,
+    /// Then the set that holds the bells in place of the kernel's set, which holds it; 0 for none.
+    between: AtomicI32,
+    /// Then its registrations in other sets, 0 for none.
+    outer: [AtomicU32; REGISTRATIONS],
+    /// Whether sets are in it.
+    holds_sets: AtomicU32,
     first: AtomicU32,
     last: AtomicU32,
     /// Counters of the slabs as last seen.
@@ -60,6 +68,8 @@ pub(crate) struct Registration {
     set: AtomicU32,
     fd: AtomicI32,
     connection: AtomicU32,
+    /// In place of a connection: number of a set.
+    inner: AtomicU32,
     events: AtomicU32,
     /// [`state`] bits.
     state: AtomicU32,
@@ -83,6 +93,8 @@ mod state {
     pub(super) const QUEUED: u32 = 8;
     /// Something that makes an edge happened which cannot be told from its words.
     pub(super) const FRESH: u32 = 16;
+    /// It is of a set, not of a connection.
+    pub(super) const NESTED: u32 = 32;
 }
 
 // SAFETY: atomics only, of which zeros are valid.
@@ -99,6 +111,13 @@ pub(crate) static ENTRIES: Pool<Registration> = Pool::private(1 << 17);
 static BELL_TOKEN: AtomicU32 = AtomicU32::new(0);
 
 /// What the kernel tells of a managed connection.
+fn heard(ring: Option<Ring>) -> u32 {
+    // What comes by rings only shows no more at the socket but ends.
+    let by_rings = ring.is_some_and(|ring| ring.sends() && switch::by_ring(ring.entered()));
+    if by_rings { HEARD & !(libc::EPOLLIN | libc::EPOLLOUT) as u32 } else { HEARD }
+}
+
+/// All of it.
 const HEARD: u32 = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLPRI | libc::EPOLLET) as u32;
 
 fn bell_token() -> u64 {
@@ -116,7 +135,9 @@ pub(crate) fn created(fd: i32) {
         return descriptors::is_other(fd);
     };
     set.fd.store(fd, Ordering::Relaxed);
-    for word in [&set.lock, &set.sleepers, &set.managed, &set.bells, &set.nested, &set.first, &set.last] {
+    for word in
+        [&set.lock, &set.sleepers, &set.managed, &set.bells, &set.nested, &set.holds_sets, &set.first, &set.last]
+    {
         word.store(0, Ordering::Relaxed);
     }
     set.patience.forget();
@@ -136,6 +157,7 @@ pub(crate) fn closed(number: u32, fd: i32) {
     let Some(set) = SETS.get(number) else { return };
     if set.descriptors.fetch_sub(1, Ordering::AcqRel) == 1 {
         queue::clear(set);
+        nested::closed(set, number);
         set.fd.store(-1, Ordering::Release);
         SETS.give_back(number);
     } else if set.fd.load(Ordering::Relaxed) == fd {
@@ -155,11 +177,12 @@ pub(crate) fn control(
     fd: i32,
     event: Option<libc::epoll_event>,
 ) -> Option<Result<usize, i32>> {
-    if let Kind::Set(inner) = descriptors::kind(fd)
-        && let Some(inner) = SETS.get(inner)
+    if let Kind::Set(inner_number) = descriptors::kind(fd)
+        && let Some(inner) = SETS.get(inner_number)
     {
-        inner.nested.store(1, Ordering::Release);
-        return None;
+        nested::begin(inner);
+        let Kind::Set(number) = descriptors::kind(set_fd) else { return None };
+        return nested::control((SETS.get(number)?, number), operation, (inner, inner_number), fd, event);
     }
     let connection = descriptors::registered(fd)?;
     let Kind::Set(number) = descriptors::kind(set_fd) else {
@@ -225,7 +248,8 @@ fn add(set: &Set, number: u32, connection: &Connection, fd: i32, event: libc::ep
     entry.state.store(0, Ordering::Relaxed);
     let added = if left {
         hold_bells(set);
-        kernel::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, Some(libc::epoll_event { events: HEARD, u64: token(entry) }))
+        let events = heard(connection.ring());
+        kernel::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, Some(libc::epoll_event { events, u64: token(entry) }))
     } else if event.events & libc::EPOLLONESHOT as u32 != 0 {
         entry.state.store(state::TOKEN, Ordering::Relaxed);
         kernel::epoll_ctl(
@@ -296,9 +320,11 @@ fn remove(set: &Set, connection: &Connection, place: usize) {
 /// The bells of this process into the kernel's set, as far as they are not there.
 fn hold_bells(set: &Set) {
     let held = set.bells.load(Ordering::Acquire) as usize;
+    let between = set.between.load(Ordering::Acquire);
+    let epoll = if between > 0 { between } else { set.fd.load(Ordering::Relaxed) };
     for bell in sleep::bells().skip(held) {
         let event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: bell_token() };
-        let _ = kernel::epoll_ctl(set.fd.load(Ordering::Relaxed), libc::EPOLL_CTL_ADD, bell, Some(event));
+        let _ = kernel::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, bell, Some(event));
         set.bells.fetch_add(1, Ordering::AcqRel);
     }
 }
@@ -362,9 +388,23 @@ pub(crate) fn forget_connection(connection: &Connection) {
 /// Somebody polls the set; whether connections are in it that left TCP.
 pub(crate) fn is_polled(number: u32) -> bool {
     SETS.get(number).is_some_and(|set| {
-        set.nested.store(1, Ordering::Release);
+        nested::begin(set);
         set.managed.load(Ordering::Acquire) > 0
     })
+}
+
+/// What the connection receives or sends goes by TCP again: the kernel's sets tell of that, too. Callers may hold any lock.
+pub(crate) fn hear_socket(connection: &Connection) {
+    for entry in connection.registrations.iter().filter_map(|number| ENTRIES.get(number.load(Ordering::Acquire))) {
+        if entry.state.load(Ordering::Acquire) & state::MANAGED != 0
+            && let Some(set) = SETS.get(entry.set.load(Ordering::Relaxed))
+        {
+            let event = libc::epoll_event { events: HEARD, u64: token(entry) };
+            let fd = entry.fd.load(Ordering::Relaxed);
+            // It fails if the program takes the descriptor out of the set just now.
+            let _ = kernel::epoll_ctl(set.fd.load(Ordering::Relaxed), libc::EPOLL_CTL_MOD, fd, Some(event));
+        }
+    }
 }
 
 /// Something happened to the connection on this side.

@@ -163,6 +163,26 @@ pub(super) unsafe fn harvest(set: &Set, events: *mut libc::epoll_event, room: us
     told
 }
 
+/// Whether a queued entry is ready.
+pub(super) fn any_ready(set: &Set) -> bool {
+    let mut next = ENTRIES.get(set.first.load(Ordering::Relaxed));
+    while let Some(entry) = next {
+        let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
+        if entry.state.load(Ordering::Acquire) & state::DISABLED == 0
+            && let Some(ring) = connection.and_then(crate::connection::Connection::ring)
+            && readiness::of(
+                &ring,
+                entry.fd.load(Ordering::Relaxed),
+                entry.events.load(Ordering::Relaxed) as u16 as i16,
+            ) != 0
+        {
+            return true;
+        }
+        next = ENTRIES.get(entry.next.load(Ordering::Relaxed));
+    }
+    false
+}
+
 /// What the entry is ready for, 0 where an edge-triggered program knows all of it already.
 fn ready(entry: &Registration, wanted: u32) -> u32 {
     let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));

@@ -1,6 +1,6 @@
 //! Waiting on a set.
 
-use super::{ENTRIES, SETS, Set, bell_token, queue, rouse, state};
+use super::{ENTRIES, SETS, Set, bell_token, nested, queue, rouse, state};
 use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
 use pogson_ring::layout::fin;
@@ -52,6 +52,7 @@ pub(crate) unsafe fn wait(
         }
         set.sleepers.fetch_add(1, Ordering::SeqCst);
         let armed = sleep::arm_bells();
+        nested::ring_for_inner(set, number);
         let news = sleeps && managed && (queue::stirred(set) || !queue::is_empty(set));
         let half_closed = managed && liveness::some_half_closed();
         let sliced = half_closed || (managed && crate::slab::some_far());
@@ -158,6 +159,10 @@ unsafe fn translate(set: &Set, events: *mut libc::epoll_event, heard: usize) -> 
                 continue;
             }
             if now & state::TOKEN == 0 {
+                continue;
+            }
+            let once = entry.events.load(Ordering::Relaxed) & libc::EPOLLONESHOT as u32 != 0;
+            if now & state::NESTED != 0 && !once && !nested::is_ready(entry.inner.load(Ordering::Relaxed)) {
                 continue;
             }
             if entry.events.load(Ordering::Relaxed) & libc::EPOLLONESHOT as u32 != 0 {
