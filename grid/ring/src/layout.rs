@@ -3,7 +3,7 @@
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// Version of all that is said here and in [`crate::protocol`]; sides of different versions stay on TCP.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Connections of a slab whose stirs are counted together.
 pub const GROUP: u32 = 64;

@@ -62,7 +62,8 @@ fn ask(connection: &Connection, block: &Block, fd: i32, messages: u32) {
         return;
     }
     if block.stays.load(Ordering::Acquire) != 0 {
-        connection.phase.store(phase::ALONE, Ordering::Release);
+        // Not where another thread or a handler has asked meanwhile, and got a slot.
+        let _ = connection.phase.compare_exchange(phase::WATCHED, phase::ALONE, Ordering::AcqRel, Ordering::Relaxed);
         return;
     }
     connection.asked_at.store(u64::from(messages.max(busy::MESSAGES / 2)), Ordering::Relaxed);
