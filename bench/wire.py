@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-POGSON = os.environ.get("POGSON_BIN", "target/release/pogson")
+POGSON = os.path.abspath(os.environ.get("POGSON_BIN", "target/release/pogson"))
 
 
 def free_port():

@@ -160,7 +160,7 @@ impl End {
                     return Ok(byte - 1);
                 }
                 let (own, peer) = (&self.own().slot, &self.peer().slot);
-                self.go_back(&mut by_tcp)?;
+                self.go_back(&mut by_tcp, false)?;
                 if let Some(next) = switch::next_epoch(own, peer)
                     && (switch::by_ring(next) || thread_rng().gen_bool(0.2))
                 {
@@ -169,7 +169,7 @@ impl End {
                     switch::latch(own, Boundary { epoch: next, at });
                     self.step()?;
                     self.wake_reader();
-                    self.go_back(&mut by_tcp)?;
+                    self.go_back(&mut by_tcp, !switch::by_ring(next))?;
                 }
                 if !switch::by_ring(own.switching.epoch.load(Ordering::SeqCst)) {
                     self.own().tcp.lock().unwrap().bytes.push_back(byte);
@@ -185,7 +185,7 @@ impl End {
                     by_ring += 1;
                     self.step()?;
                     self.wake_reader();
-                    self.go_back(&mut by_tcp)?;
+                    self.go_back(&mut by_tcp, false)?;
                     break;
                 }
                 let bell = &self.peer().slot.receiving.bell_space;
@@ -206,10 +206,12 @@ impl End {
     }
 
     /// Sends again what a receiver that has recalled the ring left there.
-    fn go_back(&self, by_tcp: &mut u64) -> Result<(), Dead> {
+    ///
+    /// - `left`: this side has just left the ring unasked. What it sends by TCP later would come before what it sent again then.
+    fn go_back(&self, by_tcp: &mut u64, left: bool) -> Result<(), Dead> {
         let (own, peer) = (&self.own().slot, &self.peer().slot);
         let epoch = own.switching.epoch.load(Ordering::SeqCst);
-        if !(1..3).contains(&epoch) || !switch::was_recalled(peer, 1) {
+        if !(epoch == 1 || left && epoch == 2) || !switch::was_recalled(peer, 1) {
             return Ok(());
         }
         let tx = self.tx();
@@ -230,7 +232,7 @@ impl End {
         self.tx().end(bits);
         self.step()?;
         self.wake_reader();
-        self.go_back(&mut 0)?;
+        self.go_back(&mut 0, false)?;
         self.wake_reader();
         self.wake_writer();
         self.own().tcp.lock().unwrap().ended = true;
@@ -255,6 +257,16 @@ impl End {
                 switch::recall(own, 1);
                 self.step()?;
                 let lost = !switch::is_back(peer, 1, by_ring) && self.rx().look().unwrap() > 0;
+                if lost && peer.switching.epoch.load(Ordering::SeqCst) == 2 {
+                    // Both left at once. The sender has seen the recall and sends again, or has not and never will.
+                    for _ in 0..100 {
+                        thread::yield_now();
+                    }
+                    if !switch::is_back(peer, 1, by_ring) {
+                        self.own().cut.store(true, Ordering::SeqCst);
+                        return Ok(got);
+                    }
+                }
                 if lost && self.rx().ended() & fin::END != 0 {
                     // Who has ended its stream may be past sending anything again.
                     self.own().cut.store(true, Ordering::SeqCst);

@@ -105,13 +105,14 @@ fn a_task_that_waits_hears_of_the_end_and_timers_go_on_meanwhile() {
         runtime.block_on(async {
             let listener = Listener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
+            let (close, may_close) = tokio::sync::oneshot::channel::<()>();
             let other = tokio::spawn(async move {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut byte = [0];
                 while stream.read_exact(&mut byte).await.is_ok() && &byte == b"?" {
                     stream.write_all(&byte).await.unwrap();
                 }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                let _ = may_close.await;
                 drop(stream);
             });
             let mut stream = Stream::connect(address).await.unwrap();
@@ -119,6 +120,7 @@ fn a_task_that_waits_hears_of_the_end_and_timers_go_on_meanwhile() {
             stream.write_all(b".").await.unwrap();
             let waits = tokio::time::timeout(Duration::from_millis(5), stream.read(&mut [0; 8])).await;
             assert!(waits.is_err());
+            close.send(()).unwrap();
             assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
             other.await.unwrap();
         });

@@ -8,7 +8,9 @@ import contextlib
 import ctypes
 import mmap
 import os
+import pathlib
 import random
+import re
 import select
 import socket
 import struct
@@ -17,7 +19,8 @@ import time
 
 manner, daemon, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 FIRST = 40000
-VERSION = 2 if manner == "another version" else 1
+LAYOUT = pathlib.Path(__file__).resolve().parents[3] / "grid/ring/src/layout.rs"
+VERSION = int(re.search(r"pub const VERSION: u32 = (\d+);", LAYOUT.read_text())[1]) + (manner == "another version")
 # Words of a slot, by where they lie in it.
 TAIL, FIN, HEAD, GENERATION, OFFER, ENTERED, EPOCH, BEGINS_AT = 0, 8, 64, 192, 196, 200, 204, 208
 
