@@ -77,8 +77,10 @@ pub(crate) fn go_by_set(connection: &Connection, ring: &Ring, fd: i32) -> bool {
 fn send_again(connection: &Connection, ring: &Ring, fd: i32) -> bool {
     let tx = ring.tx();
     if ring.flags() & flag::RETURNING == 0 {
-        make_room(fd, ring.size);
+        make_room(connection, fd, ring.size);
         ring.set_flags(flag::RETURNING);
+        // Sets have to tell of room in the socket.
+        set::hear_socket(connection);
     }
     while let Ok((from, left)) = tx.to_resend()
         && left > 0
@@ -92,9 +94,11 @@ fn send_again(connection: &Connection, ring: &Ring, fd: i32) -> bool {
             }
             Err(libc::EINTR) => {}
             Err(libc::EAGAIN) => return false,
-            Err(_) => {
-                // Nothing can be sent any more, by any way.
-                ring.set_flags(flag::LOST);
+            Err(errno) => {
+                // Nothing can be sent any more, by any way. The kernel has told this call, not the program.
+                let ended = errno == libc::EPIPE && ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0;
+                ring.set_flags(if ended { flag::LOST } else { flag::LOST | flag::DISSOLVED });
+                sleep::wake_own_sleepers(ring);
                 return false;
             }
         }
@@ -127,7 +131,10 @@ fn send(ring: &Ring, fd: i32, stretches: Stretches) -> kernel::Outcome {
 }
 
 /// Lets the socket take a ring's worth at once, as far as the system allows, so that nobody has to wait for its reader.
-fn make_room(fd: i32, bytes: u32) {
+fn make_room(connection: &Connection, fd: i32, bytes: u32) {
+    if connection.held_for.swap(0, Ordering::Relaxed) != 0 {
+        kernel::set_socket_option(fd, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, &0_u32);
+    }
     let wanted = i32::try_from(bytes).unwrap_or(i32::MAX / 2);
     let now: i32 = kernel::socket_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 0).unwrap_or(i32::MAX);
     // The kernel doubles what it is told, for its own needs.
@@ -138,8 +145,11 @@ fn make_room(fd: i32, bytes: u32) {
 
 /// Goes back before this side ends its stream, waiting for room if it has to. Whether nothing is left in the ring.
 pub(crate) fn finish(connection: &Connection, ring: &Ring, fd: i32) -> bool {
+    finish_until(connection, ring, fd, kernel::now_ns() + CLOSING_NS)
+}
+
+fn finish_until(connection: &Connection, ring: &Ring, fd: i32, until: u64) -> bool {
     fence(Ordering::SeqCst);
-    let until = kernel::now_ns() + CLOSING_NS;
     while is_wanted(ring) && !go(connection, ring, fd) {
         let left = until.saturating_sub(kernel::now_ns());
         let mut one = [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }];
@@ -147,17 +157,19 @@ pub(crate) fn finish(connection: &Connection, ring: &Ring, fd: i32) -> bool {
             return false;
         }
     }
-    true
+    !switch::recalled(ring.own, ring.peer)
 }
 
 /// All connections, when the process is about to end.
 pub(crate) fn finish_all() {
+    let until = kernel::now_ns() + CLOSING_NS;
     crate::descriptors::for_each(0, u32::MAX, |fd, kind| {
         if let crate::descriptors::Kind::Connection(connection) = kind
             && let Some(ring) = connection.ring()
             && is_wanted(&ring)
+            && !finish_until(connection, &ring, fd, until)
         {
-            finish(connection, &ring, fd);
+            reset(&ring, fd);
         }
     });
 }
@@ -256,7 +268,8 @@ fn settle(connection: &Connection, fd: i32, begun_ns: u64) {
     }
 }
 
-fn reset(ring: &Ring, fd: i32) {
+/// Nobody takes it for a stream that has ended.
+pub(crate) fn reset(ring: &Ring, fd: i32) {
     ring.set_flags(flag::DISSOLVED);
     kernel::dissolve(fd);
 }

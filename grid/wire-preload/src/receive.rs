@@ -120,7 +120,7 @@ pub(crate) fn by_ring(
     let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     let mut until_ns = None;
     loop {
-        if back::is_wanted(ring) {
+        if back::is_wanted(ring) && connection.serial.load(Ordering::Relaxed) == serial {
             back::go(connection, ring, fd);
         }
         let step = {

@@ -114,6 +114,9 @@ pub(crate) fn by_ring(
     let mut until_ns = None;
     loop {
         let sent = total - from.left();
+        if connection.serial.load(Ordering::Relaxed) != serial {
+            return ended_by(sent, libc::EBADF);
+        }
         if !ring.sends() {
             return rest_by_tcp(connection, fd, from, flags, sent);
         }
@@ -297,7 +300,9 @@ pub(crate) fn end(connection: &Connection, ring: &Ring, fd: i32, both: bool) {
     };
     sleep::wake_reader(connection, ring, wake);
     // It may have been recalled meanwhile; the socket is not shut yet.
-    back::finish(connection, ring, fd);
+    if !back::finish(connection, ring, fd) {
+        back::reset(ring, fd);
+    }
 }
 
 /// connect(AF_UNSPEC): both ends are reset.

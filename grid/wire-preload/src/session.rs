@@ -221,7 +221,9 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
             let Some(home) = Party::open(session, brought[0], eventfd, -1, true) else { return lost() };
             let page = PARTIES.get(home).and_then(Party::page).filter(|page| crate::sleep::add_home(page, eventfd));
             if page.is_none() {
-                return lost();
+                lost();
+                // There is no place for one more home: it stays as it is.
+                return NOT_BEFORE_NS.store(u64::MAX, Ordering::Relaxed);
             }
             HOME.store(home, Ordering::Release);
             if let Some(page) = page {

@@ -99,6 +99,8 @@ pub(crate) fn wait(
         Which::Data => (&ring.own.waiting.data, &ring.peer.sending.bell_data),
         Which::Space => (&ring.own.waiting.space, &ring.peer.receiving.bell_space),
     };
+    let serial = connection.serial.load(Ordering::Relaxed);
+    let is_another = || connection.serial.load(Ordering::Relaxed) != serial;
     let slab = SLABS.get(connection.slab.load(Ordering::Relaxed));
     pin(slab);
     // In memory of another guest nobody can sleep: there the daemon rings for all that sleep in such.
@@ -134,6 +136,8 @@ pub(crate) fn wait(
         disarm();
         match slept {
             Err(libc::ETIMEDOUT) if until_ns.is_some_and(|until| kernel::now_ns() >= until) => break Woken::Late,
+            // Closed by another thread: the caller finds out.
+            Err(libc::ETIMEDOUT) if is_another() => break Woken::Look,
             Err(libc::ETIMEDOUT) => {
                 if back::is_wanted(ring) {
                     back::go(connection, ring, fd);
@@ -141,7 +145,7 @@ pub(crate) fn wait(
                 unpin(slab);
                 cancel::here();
                 pin(slab);
-                if liveness::check(connection, ring, fd) {
+                if is_another() || liveness::check(connection, ring, fd) {
                     break Woken::Look;
                 }
             }

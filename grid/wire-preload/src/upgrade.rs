@@ -146,7 +146,9 @@ pub(crate) fn offer(connection: &Connection, ring: &Ring, fd: i32) {
         return;
     }
     let Some(_guard) = lock::try_lock(&ring.own.receiver.lock) else { return };
+    // Who is about to be handed on says so, and then takes the lock.
     if ring.has_offered()
+        || block.stays.load(Ordering::Acquire) != 0
         || !switch::takes_part(ring.peer, connection.generation.load(Ordering::Relaxed))
         || !block.receiving.shut()
     {
@@ -205,7 +207,7 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
     }
     let wake = {
         let _guard = lock(&ring.own.sender.lock);
-        if ring.sends() || !block.sending.shut() {
+        if ring.sends() || block.stays.load(Ordering::Acquire) != 0 || !block.sending.shut() {
             return;
         }
         let sent = block.sent.load(Ordering::Acquire);

@@ -4,11 +4,13 @@ use crate::{descriptors, kernel, session, sleep};
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 struct Place {
-    /// The set, -1 while a thread has it or there is none.
+    /// The set, -1 while a thread has it or there is none, [`FILLED`] while it is put there.
     fd: AtomicI32,
     /// Bells that it holds.
     bells: AtomicU32,
 }
+
+const FILLED: i32 = -2;
 
 static PLACES: [Place; 64] = [const { Place { fd: AtomicI32::new(-1), bells: AtomicU32::new(0) } }; 64];
 
@@ -25,8 +27,9 @@ impl Waiter {
     /// Takes one.
     pub(crate) fn take() -> Self {
         let free = PLACES.iter().find_map(|place| {
-            let fd = place.fd.swap(-1, Ordering::AcqRel);
-            (fd >= 0).then(|| Self { fd, bells: place.bells.load(Ordering::Relaxed) })
+            let fd = place.fd.load(Ordering::Acquire);
+            let taken = fd >= 0 && place.fd.compare_exchange(fd, -1, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            taken.then(|| Self { fd, bells: place.bells.load(Ordering::Relaxed) })
         });
         let mut waiter = match free {
             Some(waiter) => waiter,
@@ -56,12 +59,6 @@ impl Waiter {
         let _ = unsafe { kernel::epoll_wait(self.fd, events.as_mut_ptr(), 8, Some(0), core::ptr::null()) };
     }
 
-    /// Its set alone, which the caller closes.
-    pub(crate) fn into_set(mut self) -> Option<i32> {
-        let fd = core::mem::replace(&mut self.fd, -1);
-        (fd >= 0).then_some(fd)
-    }
-
     /// What to poll it for.
     pub(crate) fn entry(&self) -> libc::pollfd {
         libc::pollfd { fd: self.fd, events: libc::POLLIN, revents: 0 }
@@ -80,12 +77,15 @@ impl Waiter {
         if self.fd < 0 {
             return;
         }
-        let free = PLACES.iter().find(|place| {
-            place.bells.store(self.bells, Ordering::Relaxed);
-            place.fd.compare_exchange(-1, self.fd, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-        });
-        if free.is_none() {
-            session::close_own(self.fd);
+        let free = PLACES
+            .iter()
+            .find(|place| place.fd.compare_exchange(-1, FILLED, Ordering::AcqRel, Ordering::Relaxed).is_ok());
+        match free {
+            Some(place) => {
+                place.bells.store(self.bells, Ordering::Relaxed);
+                place.fd.store(self.fd, Ordering::Release);
+            }
+            None => session::close_own(self.fd),
         }
     }
 }

@@ -401,6 +401,36 @@ static void *worker(void *unused) {
     }
 }
 
+CASE(epoll_within_epoll_is_told_of_changes_in_the_inner_set) {
+    if (me->near) { step(me); step(me); return; }
+    int inner = epoll_create1(0), outer = epoll_create1(0);
+    struct epoll_event e = {EPOLLIN, {.u64 = 7}};
+    epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e);
+    add(me, inner, EPOLLIN, EPOLL_CTL_ADD);
+    result(me, "quiet", epoll_wait(outer, &e, 1, 50));
+    result(me, "quiet within", epoll_wait(inner, &e, 1, 0));
+    step(me);
+    add(me, inner, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+    result(me, "outer", epoll_wait(outer, &e, 1, 2000));
+    events(me, "inner", inner, 0);
+    step(me);
+}
+
+CASE(a_set_that_is_closed_is_forgotten) {
+    if (me->near) { for (int i = 0; i < 8; i++) { step(me); nap(0.02); put(me, 100); } step(me); return; }
+    for (int i = 0; i < 8; i++) {
+        // The library gives the new set the place of the old one.
+        int set = epoll_create1(0);
+        add(me, set, i % 2 ? EPOLLIN | EPOLLET : EPOLLIN, EPOLL_CTL_ADD);
+        step(me);
+        struct epoll_event e;
+        result(me, "told", epoll_wait(set, &e, 1, 2000));
+        take(me, 100);
+        close(set);
+    }
+    step(me);
+}
+
 CASE(epoll_shared_by_threads) {
     if (me->near) {
         for (int i = 0; i < MESSAGES; i++) put(me, MESSAGE);

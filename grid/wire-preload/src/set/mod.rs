@@ -11,7 +11,7 @@ pub(crate) use wait::wait;
 
 use crate::{
     block::stays,
-    connection::{Connection, REGISTRATIONS, Ring},
+    connection::{CONNECTIONS, Connection, REGISTRATIONS, Ring},
     descriptors::{self, Kind},
     kernel,
     lock::lock,
@@ -156,6 +156,7 @@ pub(crate) fn copied(number: u32) {
 pub(crate) fn closed(number: u32, fd: i32) {
     let Some(set) = SETS.get(number) else { return };
     if set.descriptors.fetch_sub(1, Ordering::AcqRel) == 1 {
+        forget_entries(set, number);
         queue::clear(set);
         nested::closed(set, number);
         set.fd.store(-1, Ordering::Release);
@@ -167,6 +168,22 @@ pub(crate) fn closed(number: u32, fd: i32) {
                 set.fd.store(other, Ordering::Release);
             }
         });
+    }
+}
+
+/// The set is no more: its connections know nothing of it.
+fn forget_entries(set: &Set, number: u32) {
+    for entry_number in 1..=ENTRIES.reach() {
+        let connection = ENTRIES
+            .get(entry_number)
+            .filter(|entry| entry.set.load(Ordering::Relaxed) == number)
+            .and_then(|entry| CONNECTIONS.get(entry.connection.load(Ordering::Relaxed)));
+        let Some(connection) = connection else { continue };
+        let _guard = lock(&connection.registering);
+        let is_this = |place: &usize| connection.registrations[*place].load(Ordering::Acquire) == entry_number;
+        if let Some(place) = (0..REGISTRATIONS).find(is_this) {
+            remove(set, connection, place);
+        }
     }
 }
 
@@ -346,7 +363,8 @@ fn manage(set: &Set, connection: &Connection, entry: &Registration) {
 fn rouse(set: &Set) {
     // Between what was put into the queue and the look at who sleeps; they do it the other way round.
     fence(Ordering::SeqCst);
-    if set.sleepers.load(Ordering::SeqCst) > 0
+    // Who looks from outside is not counted among the sleepers.
+    if (set.sleepers.load(Ordering::SeqCst) > 0 || set.nested.load(Ordering::SeqCst) != 0)
         && let Some(bell) = sleep::bells().next()
     {
         kernel::ring(bell);

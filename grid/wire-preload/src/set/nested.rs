@@ -5,7 +5,7 @@
 //! An outer set is asked by a registration of its own, with a token in place of the program's data.
 
 use super::{ENTRIES, Registration, SETS, Set, bell_token, queue, state, token};
-use crate::{kernel, lock::lock, session, sleep, waiter::Waiter};
+use crate::{kernel, lock::lock, session, sleep};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Others look at the set from now on.
@@ -14,10 +14,16 @@ pub(super) fn begin(set: &Set) {
         return;
     }
     let held = set.bells.load(Ordering::Acquire) as usize;
-    let Some(between) = Waiter::take().into_set() else { return };
+    let between = kernel::epoll_create().map_or(-1, |fd| session::keep(fd as i32));
+    if between < 0 {
+        return;
+    }
+    let ring = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: bell_token() };
+    for bell in sleep::bells().take(held) {
+        let _ = kernel::epoll_ctl(between, libc::EPOLL_CTL_ADD, bell, Some(ring));
+    }
     let epoll = set.fd.load(Ordering::Relaxed);
-    let event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: bell_token() };
-    if kernel::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, between, Some(event)).is_err() {
+    if kernel::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, between, Some(ring)).is_err() {
         return session::close_own(between);
     }
     set.between.store(between, Ordering::Release);
@@ -33,12 +39,14 @@ pub(super) fn begin(set: &Set) {
 pub(crate) fn is_ready(number: u32) -> bool {
     let Some(set) = SETS.get(number) else { return true };
     let between = set.between.load(Ordering::Acquire);
+    if between > 0 {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 8];
+        // SAFETY: the array has room for as many events.
+        let _ = unsafe { kernel::epoll_wait(between, events.as_mut_ptr(), 8, Some(0), core::ptr::null()) };
+    }
     if between <= 0 || set.managed.load(Ordering::Acquire) == 0 {
         return kernel::poll_now(set.fd.load(Ordering::Relaxed), libc::POLLIN) != 0;
     }
-    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 8];
-    // SAFETY: the array has room for as many events.
-    let _ = unsafe { kernel::epoll_wait(between, events.as_mut_ptr(), 8, Some(0), core::ptr::null()) };
     let ready = {
         let _guard = lock(&set.lock);
         queue::scan(set, number);
@@ -135,7 +143,8 @@ pub(super) fn ring_for_inner(outer: &Set, number: u32) {
         each_outer(inner, |_, entry| {
             let hears = entry.events.load(Ordering::Relaxed) & IN != 0
                 && entry.state.load(Ordering::Relaxed) & state::DISABLED == 0;
-            if entry.set.load(Ordering::Relaxed) == number && hears && queue::stirred(inner) {
+            let managed = inner.managed.load(Ordering::Acquire) > 0;
+            if entry.set.load(Ordering::Relaxed) == number && hears && managed && queue::stirred(inner) {
                 show(inner);
             }
         });

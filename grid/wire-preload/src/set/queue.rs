@@ -168,15 +168,16 @@ pub(super) fn any_ready(set: &Set) -> bool {
     let mut next = ENTRIES.get(set.first.load(Ordering::Relaxed));
     while let Some(entry) = next {
         let connection = CONNECTIONS.get(entry.connection.load(Ordering::Relaxed));
-        if entry.state.load(Ordering::Acquire) & state::DISABLED == 0
-            && let Some(ring) = connection.and_then(crate::connection::Connection::ring)
-            && readiness::of(
-                &ring,
-                entry.fd.load(Ordering::Relaxed),
-                entry.events.load(Ordering::Relaxed) as u16 as i16,
-            ) != 0
-        {
-            return true;
+        if let Some((connection, ring)) = connection.and_then(|connection| Some((connection, connection.ring()?))) {
+            let fd = entry.fd.load(Ordering::Relaxed);
+            if back::is_wanted(&ring) && back::go_by_set(connection, &ring, fd) {
+                entry.state.fetch_or(state::FRESH, Ordering::AcqRel);
+            }
+            if entry.state.load(Ordering::Acquire) & state::DISABLED == 0
+                && readiness::of(&ring, fd, entry.events.load(Ordering::Relaxed) as u16 as i16) != 0
+            {
+                return true;
+            }
         }
         next = ENTRIES.get(entry.next.load(Ordering::Relaxed));
     }
