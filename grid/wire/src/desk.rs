@@ -3,8 +3,9 @@
 mod figures;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pogson_ring::layout::VERSION;
 use pogson_ring::protocol::{Answer, Refusal};
@@ -48,6 +49,8 @@ pub(crate) struct Desk {
     pub(crate) later: VecDeque<u64>,
     /// Sessions to which something is left of slabs that are no more.
     pub(crate) remaining: HashSet<u64>,
+    /// When that was looked at.
+    cleared: Instant,
     pub(crate) next_slab: u64,
     pub(crate) totals: Totals,
     /// Other guests of the host.
@@ -82,10 +85,12 @@ impl Desk {
             closing: Closing::default(),
             later: VecDeque::new(),
             remaining: HashSet::new(),
+            cleared: Instant::now(),
             next_slab: 0,
             totals: Totals::default(),
             guests: None,
-            next_session: 0,
+            // Not from the beginning: other guests, and what they share with this one, outlive a daemon.
+            next_session: RandomState::new().build_hasher().finish() >> 17,
             unknown_user: users::unknown_user(),
         }
     }
@@ -136,7 +141,8 @@ impl Desk {
 
     /// Gives those a turn whose inboxes were filled on behalf of others.
     pub(crate) fn go_on(&mut self) {
-        if !self.remaining.is_empty() {
+        if !self.remaining.is_empty() && self.cleared.elapsed() >= CLEARING {
+            self.cleared = Instant::now();
             self.clear_away();
         }
         for id in std::mem::take(&mut self.later) {

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use pogson_ring::layout;
+
 use super::card::{Card, RECORDS, WORDS};
 use super::message::{Message, SAID};
 use crate::mapping::Mapping;
 
 /// Version of all that lies in a region. Daemons of different versions leave connections on TCP.
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1 << 32 | layout::VERSION as u64;
 
 /// Messages that wait for room; a daemon that reads so slowly is taken for one that does not serve.
 const WAITING: usize = 1 << 16;

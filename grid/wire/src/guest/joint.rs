@@ -194,7 +194,11 @@ impl Desk {
             open.channel.go_on();
             match open.channel.hear() {
                 Heard::Nothing => return,
-                Heard::Anew => self.met_anew(joint),
+                // Once a turn: all that waits here is looked at.
+                Heard::Anew => {
+                    self.met_anew(joint);
+                    break;
+                }
                 Heard::Said(message) => self.act(joint, message),
             }
         }
@@ -225,7 +229,9 @@ impl Desk {
                 let bound = self.policy.bounds.ends;
                 let Some(open) = self.open(joint).filter(|open| open.offers.len() < bound) else { return };
                 open.forget((session, tag));
-                open.offers.insert(place, (session, tag));
+                if let Some(earlier) = open.offers.insert(place, (session, tag)) {
+                    open.places.remove(&earlier);
+                }
                 open.places.insert((session, tag), place);
                 if let Some(end) = self.ends.at(&place) {
                     self.look_afar(end);
