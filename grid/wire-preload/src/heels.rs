@@ -11,9 +11,9 @@ use core::sync::atomic::Ordering;
 /// Looks that found few bytes before the receiver falls back.
 const CLOSE: u32 = 16;
 /// Fewer bytes are few.
-const FEW: u32 = 2048;
+const FEW: u32 = 16_384;
 /// How far it falls back.
-const BEHIND_NS: u64 = 400;
+const BEHIND_NS: u64 = 600;
 
 /// Before a look.
 #[inline]
