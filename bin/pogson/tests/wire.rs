@@ -214,3 +214,24 @@ fn check_tells_what_a_program_is() {
     let found = json(&place.output("check", &["--json", "--", name]));
     assert_eq!(found["usable"], false, "{found}");
 }
+
+#[test]
+fn bench_measures_rings_that_were_joined() {
+    let place = Place::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pogson"));
+    command.args(["wire", "bench", "--quick", "--only", "latency", "--rounds", "1", "--ms", "20", "--json"]);
+    let output =
+        command.env("XDG_CACHE_HOME", place.0.path()).env_remove("LD_PRELOAD").output().expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    let report = json(&output);
+    let rows = report["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 4, "{report}");
+    for row in rows {
+        assert!(row["joined"].as_f64() > Some(0.5), "{row}");
+        for means in ["tcp", "unix", "ring", "sleeping"] {
+            assert!(row["by"][means]["value"]["median"].as_f64() > Some(0.0), "{means} in {row}");
+        }
+        let ratio = &row["ratios"][0];
+        assert_eq!((&ratio["of"], &ratio["to"]), (&"ring".into(), &"tcp".into()), "{row}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What is measured.
 
+use rustix::thread::{CpuSet, sched_getaffinity};
 use serde::Serialize;
 
 use crate::job::Work;
@@ -73,6 +74,15 @@ pub struct Plan {
     pub ms: u64,
     /// The two processors.
     pub cpus: (usize, usize),
+}
+
+/// The first two processors that this process may use; twice the same if it is one.
+#[must_use]
+pub fn processors() -> (usize, usize) {
+    let mut all =
+        sched_getaffinity(None).into_iter().flat_map(|set| (0..CpuSet::MAX_CPU).filter(move |cpu| set.is_set(*cpu)));
+    let first = all.next().unwrap_or(0);
+    (first, all.next().unwrap_or(first))
 }
 
 /// Buffers that no cache holds.

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use pogson_wire::policy::Policy;
 use pogson_wire::serve::Daemon;
 use pogson_wire_bench::end;
-use pogson_wire_bench::plan::{Plan, What};
+use pogson_wire_bench::plan::{self, Plan, What};
 use pogson_wire_bench::run::{self as measure, Launch};
 
 use crate::failure::Failure;
@@ -47,9 +47,9 @@ pub struct Args {
     /// Milliseconds of each measurement [default: 150; 60 with --quick]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(5..=60_000))]
     ms: Option<u64>,
-    /// The two processors for the ends
-    #[arg(long, value_name = "A,B", default_value = "0,1", value_parser = processors)]
-    cpus: (usize, usize),
+    /// The two processors for the ends [default: the first two that this process may use]
+    #[arg(long, value_name = "A,B", value_parser = processors)]
+    cpus: Option<(usize, usize)>,
     /// Write a page with figures of latency, throughput, cold buffers and pairs by size
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -84,7 +84,7 @@ fn processors(text: &str) -> Result<(usize, usize), String> {
 /// # Errors
 /// Ends or a daemon that cannot be begun, processors that are not there, Ctrl-C.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
-    let mut plan = Plan::new(args.quick, args.cpus);
+    let mut plan = Plan::new(args.quick, args.cpus.unwrap_or_else(plan::processors));
     plan.rounds = args.rounds.unwrap_or(plan.rounds);
     plan.ms = args.ms.unwrap_or(plan.ms);
     if !args.only.is_empty() {
