@@ -22,6 +22,7 @@ fpack libcfitsio-bin
 h5dump hdf5-tools
 qemu-aarch64 qemu-user
 arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
+/usr/arm-linux-gnueabihf/lib/libc.a libc6-dev-armhf-cross
 x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64-posix
 /usr/lib/wine/wine64 wine64
 boinc boinc-client
