@@ -62,6 +62,14 @@ pub fn want_bell_once(word: &AtomicU64) {
     fence(Ordering::SeqCst);
 }
 
+/// Whether the other side has woken all who wait by now, as it says: the bell is rung once for them and was. For who looks after a
+/// stir of the slot, and lets others sleep on.
+///
+/// - `rung`: the other side's note of what it has woken.
+pub fn was_rung(word: &AtomicU64, rung: &AtomicU64) -> bool {
+    wishes(word) + 1 == rung.load(Ordering::Relaxed)
+}
+
 /// Grows with each thread that says that it waits.
 pub fn wishes(word: &AtomicU64) -> u64 {
     word.load(Ordering::Relaxed) / STEP

@@ -83,6 +83,8 @@ mutant bell src/want.rs 1 ' && rung.swap(sequence, Ordering::Relaxed) != sequenc
 mutant bell src/want.rs 1 'word & BELL_SLEEPERS != 0 &&' ''
 mutant bell src/want.rs 1 $'word.fetch_add(STEP, Ordering::Relaxed);\n    fence(Ordering::SeqCst);' 'word.fetch_add(STEP, Ordering::SeqCst);'
 mutant bell src/want.rs 1 'word.fetch_add(STEP, Ordering::Relaxed);' ''
+mutant bell src/want.rs 1 'wishes(word) + 1 == rung.load(Ordering::Relaxed)' 'false'
+mutant bell src/want.rs 1 'wishes(word) + 1 == rung.load(Ordering::Relaxed)' 'wishes(word) == rung.load(Ordering::Relaxed)'
 mutant bell src/want.rs 1 'sleeps || once {' 'sleeps {'
 mutant bell src/want.rs 1 'bell: once || word & BELL != 0' 'bell: once'
 mutant bell tests/model/bell.rs 1 'stir.fetch_add(1, Ordering::Release)' 'stir.fetch_add(0, Ordering::Release)'

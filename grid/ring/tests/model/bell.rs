@@ -265,6 +265,52 @@ fn a_bell_that_is_wanted_once_is_rung_once() {
 }
 
 #[test]
+fn a_task_that_was_rung_late_for_what_it_had_taken_hears_of_what_comes_next() {
+    explore(3, || {
+        let world = Arc::new(World::new(1));
+        let (own, peer) = &world.slots[1];
+        // The bell is wanted once, not always.
+        peer.waiting.data.store(0, Ordering::Relaxed);
+        let writing = world.clone();
+        let writer = thread::spawn(move || {
+            let (own, peer) = &writing.slots[1];
+            let tx = Tx { own, peer, size: 4 };
+            let rung = AtomicU64::new(0);
+            for _ in 0..2 {
+                tx.publish(1);
+                if tx.wake().bell {
+                    writing.head.stir.fetch_add(1, Ordering::Release);
+                    if writing.bell.must_ring(&rung) {
+                        writing.eventfd.write();
+                    }
+                }
+            }
+        });
+        let rx = Rx { own: peer, peer: own, size: 4 };
+        let there = || rx.look() != Ok(0);
+        let mut stirs = 0;
+        for _ in 0..2 {
+            if !there() {
+                want::want_bell_once(&peer.waiting.data);
+                while !there() {
+                    world.bell.arm();
+                    let now = world.head.stir.load(Ordering::Acquire);
+                    if now == stirs {
+                        world.eventfd.wait(0);
+                    } else if !there() && want::was_rung(&peer.waiting.data, &own.sender.rung) {
+                        want::want_bell_once(&peer.waiting.data);
+                    }
+                    stirs = now;
+                    world.bell.disarm();
+                }
+            }
+            rx.consume(1);
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
 fn a_bell_that_is_wanted_always_is_rung_again_after_a_sleeper_was_woken() {
     explore(1, || {
         let (own, peer) = (Slot::default(), Slot::default());

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::{Handle, Id};
 use pogson_ring::layout::{GROUP, GROUPS};
+use pogson_ring::want;
 
 use crate::connection::{Connection, lock};
 use crate::home::Home;
@@ -56,6 +57,8 @@ impl Drop for Listening {
 /// Counters of a slab as seen last.
 #[derive(Default)]
 struct Seen {
+    /// Keeps others from the slab's place as long as it is known by that.
+    _slab: Weak<Slab>,
     stir: u32,
     group: [u32; GROUPS],
 }
@@ -83,7 +86,9 @@ fn wake(home: &Home, seen: &mut BTreeMap<usize, Seen>) {
     let slabs: Vec<Arc<Slab>> = lock(&home.slabs).iter().filter_map(Weak::upgrade).collect();
     seen.retain(|place, _| slabs.iter().any(|slab| Arc::as_ptr(slab).addr() == *place));
     for slab in &slabs {
-        let seen = seen.entry(Arc::as_ptr(slab).addr()).or_default();
+        let seen = seen
+            .entry(Arc::as_ptr(slab).addr())
+            .or_insert_with(|| Seen { _slab: Arc::downgrade(slab), ..Seen::default() });
         let head = slab.peer.head();
         let stir = head.stir.load(Ordering::Acquire);
         if stir == seen.stir {
@@ -103,14 +108,27 @@ fn wake(home: &Home, seen: &mut BTreeMap<usize, Seen>) {
     }
 }
 
+/// Whether a task has what it waits for. If it does not but the bell was rung for it, the other side was slow to ring for what
+/// the task has taken already, and rings no more unless it is asked anew.
+fn is_there(word: &AtomicU64, rung: &AtomicU64, there: impl Fn() -> bool) -> bool {
+    there()
+        || want::was_rung(word, rung) && {
+            want::want_bell_once(word);
+            there()
+        }
+}
+
 impl Connection {
     /// Wakes those of the tasks that have what they wait for.
     fn wake_tasks(&self) {
         let Some(ring) = self.ring() else { return };
         let woken = {
             let mut wakers = lock(&self.wakers);
-            let reader = wakers[READER].take_if(|_| self.data_is_there(ring));
-            let writer = wakers[WRITER].take_if(|_| self.room_is_there(ring));
+            let (waiting, peer) = (&ring.own().waiting, ring.peer());
+            let reader =
+                wakers[READER].take_if(|_| is_there(&waiting.data, &peer.sender.rung, || self.data_is_there(ring)));
+            let writer =
+                wakers[WRITER].take_if(|_| is_there(&waiting.space, &peer.receiver.rung, || self.room_is_there(ring)));
             [reader, writer]
         };
         for waker in woken.into_iter().flatten() {
