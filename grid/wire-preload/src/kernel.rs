@@ -253,6 +253,21 @@ pub(crate) fn map_part(length: usize, protection: i32, flags: i32, fd: i32, offs
     call!(SYS_mmap, 0, length, protection, flags, fd as isize, offset).ok().map(|address| address as *mut u8)
 }
 
+/// Maps `length` bytes of `fd` from `offset` on in place of what is mapped at `address`; whether it did.
+///
+/// # Safety
+/// Whoever uses what is mapped there takes what comes.
+pub(crate) unsafe fn map_over(
+    address: *mut u8,
+    length: usize,
+    protection: i32,
+    flags: i32,
+    fd: i32,
+    offset: u64,
+) -> bool {
+    call!(SYS_mmap, address, length, protection, flags | libc::MAP_FIXED, fd as isize, offset).is_ok()
+}
+
 /// # Safety
 /// Nobody uses the mapping any more.
 pub(crate) unsafe fn unmap(address: *mut u8, length: usize) {

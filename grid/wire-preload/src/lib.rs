@@ -19,6 +19,7 @@ mod descriptors;
 mod ending;
 mod gather;
 mod guard;
+mod heads;
 mod heels;
 mod hooks;
 mod kernel;

@@ -2,7 +2,7 @@
 
 use crate::{
     connection::{CONNECTIONS, Connection, Ring},
-    kernel,
+    heads, kernel,
     pool::{Item, Pool},
 };
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -127,6 +127,8 @@ pub(crate) struct Slab {
     files: [AtomicI32; 2],
     /// Connections that have a slot, and threads that sleep in it.
     users: AtomicU32,
+    /// How many had been opened at this place when this one was.
+    opened: AtomicU32,
     /// Connections by slot.
     connections: [AtomicU32; SLOTS],
 }
@@ -148,7 +150,7 @@ pub(crate) fn some_far() -> bool {
 }
 
 /// All slabs.
-pub(crate) static SLABS: Pool<Slab> = Pool::private(1 << 12);
+pub(crate) static SLABS: Pool<Slab> = Pool::private(heads::SLABS_AT_MOST);
 
 impl Slab {
     /// Maps the two halves.
@@ -169,8 +171,20 @@ impl Slab {
             unsafe { kernel::unmap(own, bytes) };
             return None;
         };
-        let number = SLABS.take()?;
-        let slab = SLABS.get(number)?;
+        let number = SLABS.take();
+        let Some((number, slab)) = number
+            .and_then(|number| SLABS.get(number).map(|slab| (number, slab)))
+            .filter(|(number, _)| heads::show(*number, files[1], offsets[1]))
+        else {
+            if let Some(number) = number {
+                SLABS.give_back(number);
+            }
+            for half in [own, peer] {
+                // SAFETY: mapped above and known to nobody.
+                unsafe { kernel::unmap(half, bytes) };
+            }
+            return None;
+        };
         slab.side.store(side, Ordering::Relaxed);
         slab.own.store(own, Ordering::Relaxed);
         slab.peer.store(peer, Ordering::Relaxed);
@@ -186,6 +200,7 @@ impl Slab {
             known.store(file, Ordering::Relaxed);
         }
         slab.users.store(0, Ordering::Relaxed);
+        slab.opened.fetch_add(1, Ordering::Relaxed);
         for connection in &slab.connections {
             connection.store(0, Ordering::Relaxed);
         }
@@ -240,14 +255,6 @@ impl Slab {
         let own = self.own.load(Ordering::Relaxed);
         // SAFETY: mapped, and the half begins with it.
         (!own.is_null()).then(|| unsafe { &*own.cast::<Head>() })
-    }
-
-    /// The beginning of the other side's half.
-    #[inline]
-    pub(crate) fn peer_head(&self) -> Option<&'static Head> {
-        let peer = self.peer.load(Ordering::Relaxed);
-        // SAFETY: mapped, and the half begins with it.
-        (!peer.is_null()).then(|| unsafe { &*peer.cast::<Head>() })
     }
 
     /// Tells the other process, which waits by its bell, that `slot` changed.
@@ -318,8 +325,15 @@ impl Slab {
         self.name.load(Ordering::Acquire) != 0
     }
 
+    /// Which slab of all that were ever opened this is.
+    #[inline]
+    pub(crate) fn opened(&self) -> u32 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
     fn close(&self, number: u32) {
         self.name.store(0, Ordering::Release);
+        heads::hide(number);
         let bytes = self.geometry().map_or(0, Geometry::half_bytes);
         for half in [&self.own, &self.peer] {
             let half = half.swap(core::ptr::null_mut(), Ordering::AcqRel);

@@ -199,6 +199,25 @@ CASE(epoll_level) {
     step(me);
 }
 
+CASE(epoll_room_for_one_tells_of_all) {
+    if (me->near) { step(me); put(me, 100); step(me), step(me); return; }
+    int ep = epoll_create1(0), others[2];
+    if (pipe(others) || write(others[1], "x", 1) != 1) fail(me, "pipe");
+    struct epoll_event other = {EPOLLIN, {.u64 = 1}}, one;
+    result(me, "add", add(me, ep, EPOLLIN, EPOLL_CTL_ADD));
+    result(me, "add a pipe", epoll_ctl(ep, EPOLL_CTL_ADD, others[0], &other));
+    step(me), step(me);
+    queued(me, 100);
+    int seen[2] = {0, 0};
+    for (int i = 0; i < 8; i++) {
+        if (epoll_wait(ep, &one, 1, 1000) != 1) fail(me, "epoll_wait");
+        seen[one.data.u64 == 1]++;
+    }
+    say(me, "the connection %s, the pipe %s", seen[0] > 1 ? "again and again" : "rarely", seen[1] > 1 ? "again and again" : "rarely");
+    take(me, 100);
+    step(me);
+}
+
 CASE(epoll_edge) {
     if (me->near) {
         for (int i = 0; i < 3; i++) { step(me); put(me, 100); step(me); }

@@ -33,6 +33,8 @@ pub(crate) struct Set {
     sleepers: AtomicU32,
     /// Connections whose readiness is worked out here.
     managed: AtomicU32,
+    /// Whether rings alone took all the room that the program gave last.
+    passed_over: AtomicU32,
     /// Bells that the kernel's set holds.
     bells: AtomicU32,
     /// Whether other sets or polls look at it.

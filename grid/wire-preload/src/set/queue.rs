@@ -1,12 +1,7 @@
 //! Connections of a set that something happened to, in the order of that. All under the set's lock.
 
 use super::{ENTRIES, Registration, Set, state};
-use crate::{
-    back,
-    connection::CONNECTIONS,
-    kernel, readiness,
-    slab::{SLABS, Slab},
-};
+use crate::{back, connection::CONNECTIONS, heads, kernel, readiness, slab::SLABS};
 use core::sync::atomic::{AtomicU32, Ordering};
 use pogson_ring::{
     layout::{GROUP, GROUPS},
@@ -16,32 +11,32 @@ use pogson_ring::{
 /// Counters of a slab as a set saw them last.
 #[repr(C)]
 pub(super) struct Seen {
+    /// [`Slab::opened`] of the slab that was seen.
+    opened: AtomicU32,
     stir: AtomicU32,
     group: [AtomicU32; GROUPS],
 }
 
-/// Slabs that there can be.
-const SLABS_AT_MOST: usize = 1 << 12;
-
 fn seen(set: &Set, slab: u32) -> Option<&'static Seen> {
     let mut start = set.seen.load(Ordering::Acquire);
     if start.is_null() {
-        let bytes = (SLABS_AT_MOST + 1) * size_of::<Seen>();
+        let bytes = (heads::SLABS_AT_MOST as usize + 1) * size_of::<Seen>();
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         start = kernel::map(bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1)?.cast();
         set.seen.store(start, Ordering::Release);
     }
     // SAFETY: mapped for as many, zeros are valid, and it stays mapped as long as the set's place.
-    (slab as usize <= SLABS_AT_MOST).then(|| unsafe { &*start.add(slab as usize) })
+    (slab <= heads::SLABS_AT_MOST).then(|| unsafe { &*start.add(slab as usize) })
 }
 
 /// Whether any slab has changed since the last [`scan`].
 #[inline]
 pub(super) fn stirred(set: &Set) -> bool {
     (1..=SLABS.reach()).any(|number| {
-        let head = SLABS.get(number).filter(|slab| slab.is_open()).and_then(Slab::peer_head);
-        let (Some(head), Some(seen)) = (head, seen(set, number)) else { return false };
+        let Some(slab) = SLABS.get(number).filter(|slab| slab.is_open()) else { return false };
+        let (Some(head), Some(seen)) = (heads::of(number), seen(set, number)) else { return false };
         head.stir.load(Ordering::Acquire) != seen.stir.load(Ordering::Relaxed)
+            || slab.opened() != seen.opened.load(Ordering::Relaxed)
     })
 }
 
@@ -49,15 +44,17 @@ pub(super) fn stirred(set: &Set) -> bool {
 pub(super) fn scan(set: &Set, number: u32) {
     for slab_number in 1..=SLABS.reach() {
         let Some(slab) = SLABS.get(slab_number).filter(|slab| slab.is_open()) else { continue };
-        let (Some(head), Some(seen)) = (slab.peer_head(), seen(set, slab_number)) else { continue };
+        let (Some(head), Some(seen)) = (heads::of(slab_number), seen(set, slab_number)) else { continue };
+        let new = slab.opened() != seen.opened.load(Ordering::Relaxed);
+        seen.opened.store(slab.opened(), Ordering::Relaxed);
         let stir = head.stir.load(Ordering::Acquire);
-        if stir == seen.stir.load(Ordering::Relaxed) {
+        if !new && stir == seen.stir.load(Ordering::Relaxed) {
             continue;
         }
         seen.stir.store(stir, Ordering::Relaxed);
         for (group, (now, before)) in head.group.iter().zip(&seen.group).enumerate() {
             let now = now.load(Ordering::Acquire);
-            if now == before.load(Ordering::Relaxed) {
+            if !new && now == before.load(Ordering::Relaxed) {
                 continue;
             }
             before.store(now, Ordering::Relaxed);

@@ -30,8 +30,10 @@ pub(crate) unsafe fn wait(
     loop {
         let managed = set.managed.load(Ordering::Acquire) > 0;
         let mut told = 0;
-        if managed && set.nested.load(Ordering::Relaxed) != 0 {
+        let passed_over = set.passed_over.load(Ordering::Relaxed) != 0;
+        if managed && (passed_over || set.nested.load(Ordering::Relaxed) != 0) {
             // Bells that rang go first: whoever looks at the set from outside would see them.
+            set.passed_over.store(0, Ordering::Relaxed);
             // SAFETY: the caller's promise.
             told = unsafe { kernel_part(set, events, room as usize) };
         }
@@ -48,6 +50,8 @@ pub(crate) unsafe fn wait(
         let left = until_ns.map(|until| until.saturating_sub(kernel::now_ns()));
         let sleeps = told == 0 && timeout_ns != Some(0);
         if told == room as usize {
+            // Where busy rings take all the room there is, what the kernel has is told every other time.
+            set.passed_over.store(u32::from(!passed_over), Ordering::Relaxed);
             return Ok(told);
         }
         set.sleepers.fetch_add(1, Ordering::SeqCst);
