@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 #[cfg(feature = "tokio")]
 use std::task::Waker;
+use std::time::Duration;
 
 use pogson_ring::ending::{Broken, Ending, flag};
 use pogson_ring::layout::fin;
 use pogson_ring::switch;
+use rustix::net::sockopt;
 
 use crate::gate::Gate;
 use crate::memory::Ring;
@@ -84,7 +86,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Connection {
     /// Takes over a connected socket that has no other users.
     pub(crate) fn new(socket: TcpStream) -> Arc<Self> {
-        let micros = |time: io::Result<Option<std::time::Duration>>| {
+        let micros = |time: io::Result<Option<Duration>>| {
             time.ok().flatten().map_or(0, |time| time.as_micros().min(u128::from(u64::MAX)) as u64)
         };
         let counted = if session::defers() { None } else { tcp::written(&socket).zip(tcp::read(&socket)) };
@@ -175,8 +177,15 @@ impl Connection {
     /// Shuts one side or both, as shutdown of a TCP socket does.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         let ends = matches!(how, Shutdown::Write | Shutdown::Both);
-        let goes_back = || self.ring().filter(|_| ends).is_none_or(|ring| self.finish_going_back(ring));
-        goes_back();
+        let goes_back = || match self.ring().filter(|_| ends) {
+            Some(ring) if !self.finish_going_back(ring) => {
+                // The other end must not take what it got for all there was.
+                sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO))?;
+                Err(io::Error::from_raw_os_error(libc::ECONNRESET))
+            }
+            _ => Ok(()),
+        };
+        goes_back()?;
         let told = {
             let _sender = self.lock_sender();
             match self.ring() {
@@ -201,7 +210,7 @@ impl Connection {
             ring.wake_reader(wake);
         }
         // It may have been asked for meanwhile; the socket is not shut yet.
-        goes_back();
+        goes_back()?;
         if let Some(ring) = self.ring().filter(|_| how != Shutdown::Write) {
             ring.set_flags(flag::NO_RECEIVING);
             self.rouse(ring);

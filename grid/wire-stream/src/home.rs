@@ -11,6 +11,9 @@ use rustix::io::Errno;
 use crate::memory::Mapping;
 use crate::slab::Slab;
 
+/// How long a thread without an epoll set sleeps before it looks, nanoseconds.
+const LOOKS_NS: i64 = 5_000_000;
+
 /// Of one session with the daemon.
 pub(crate) struct Home {
     page: Mapping,
@@ -42,6 +45,12 @@ impl Home {
         self.page.page()
     }
 
+    fn new_set(&self) -> Result<OwnedFd, Errno> {
+        let set = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&set, &self.bell, EventData::new_u64(0), EventFlags::IN | EventFlags::ET)?;
+        Ok(set)
+    }
+
     /// Sleeps until `socket` has news or the bell rings, not longer than `time`; not at all if `ready` after others were told to
     /// ring.
     pub(crate) fn sleep(
@@ -53,11 +62,19 @@ impl Home {
         let set = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let set = match set {
             Some(set) => set,
-            None => {
-                let set = epoll::create(CreateFlags::CLOEXEC)?;
-                epoll::add(&set, &self.bell, EventData::new_u64(0), EventFlags::IN | EventFlags::ET)?;
-                set
-            }
+            None => match self.new_set() {
+                Ok(set) => set,
+                Err(_) => {
+                    // Without a descriptor left it looks again and again, at the socket all the time.
+                    let time = if (time.tv_sec, time.tv_nsec) < (0, LOOKS_NS) {
+                        *time
+                    } else {
+                        Timespec { tv_sec: 0, tv_nsec: LOOKS_NS }
+                    };
+                    let ends = PollFlags::IN | PollFlags::RDHUP;
+                    return rustix::event::poll(&mut [PollFd::new(&socket, ends)], Some(&time)).map(drop);
+                }
+            },
         };
         // Rings of earlier times.
         let mut events: Vec<Event> = Vec::with_capacity(1);

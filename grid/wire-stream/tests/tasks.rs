@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::Numbers;
@@ -147,4 +149,33 @@ fn a_stream_of_a_runtime_talks_with_one_whose_calls_wait() {
         });
     }
     assert!(echoes.join().unwrap() > 3_000_000);
+}
+
+#[test]
+fn a_task_that_always_has_bytes_lets_others_run() {
+    common::daemon();
+    let [runtime, _] = runtimes();
+    runtime.block_on(async {
+        const BYTES: usize = 20_000;
+        let mut stream = Stream::connect(echoes().await).await.unwrap();
+        join(&mut stream).await;
+        stream.write_all(&[b'!'; BYTES]).await.unwrap();
+        while stream.peek(&mut [0; BYTES]).await.unwrap() < BYTES {
+            tokio::task::yield_now().await;
+        }
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        for _ in 0..BYTES {
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 1);
+        }
+        other.abort();
+        // As with tokio's own streams: after some hundred reads.
+        assert!(turns.load(Ordering::Relaxed) >= BYTES / 1000);
+    });
 }

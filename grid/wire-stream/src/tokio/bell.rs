@@ -34,6 +34,8 @@ pub(super) fn listen(home: &Arc<Home>, runtime: &Handle) -> io::Result<()> {
     // SAFETY: the descriptor is owned, and stays.
     let bell = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) }?;
     runtimes.push(runtime.id());
+    // A runtime that ends drops the task at once, which takes the lock.
+    drop(runtimes);
     home.page().bell.arm();
     runtime.spawn(wait(Listening { home: Arc::downgrade(home), runtime: runtime.id() }, bell));
     Ok(())

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::Handle;
+use ::tokio::task::coop::poll_proceed;
 use pogson_ring::want;
 
 use super::bell::{self, READER, WRITER};
@@ -76,6 +77,13 @@ impl Polled {
         into: &mut [u8],
         then: Then,
     ) -> Poll<io::Result<usize>> {
+        let budget = ready!(poll_proceed(context));
+        let outcome = ready!(self.poll_receive_freely(context, into, then));
+        budget.made_progress();
+        Poll::Ready(outcome)
+    }
+
+    fn poll_receive_freely(&self, context: &mut Context<'_>, into: &mut [u8], then: Then) -> Poll<io::Result<usize>> {
         let connection = self.connection();
         loop {
             if let Some(ring) = connection.looks() {
@@ -120,6 +128,13 @@ impl Polled {
     }
 
     pub(super) fn poll_send(&self, context: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let budget = ready!(poll_proceed(context));
+        let outcome = ready!(self.poll_send_freely(context, from));
+        budget.made_progress();
+        Poll::Ready(outcome)
+    }
+
+    fn poll_send_freely(&self, context: &mut Context<'_>, from: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let connection = self.connection();
         loop {
             if let Some(ring) = connection.sends()
