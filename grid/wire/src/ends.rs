@@ -118,10 +118,17 @@ impl Ends {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+    use crate::identify::Address;
+
+    fn address(port: u16) -> Address {
+        SocketAddr::from(([127, 0, 0, 1], port)).into()
+    }
 
     fn end(session: u64, tag: u64, cookie: u64, port: u16) -> End {
-        let place = Place { network: 1, local: ([127, 0, 0, 1], port).into(), remote: ([127, 0, 0, 1], 80).into() };
+        let place = Place { network: 1, local: address(port), remote: address(80) };
         End { session, tag, stream: Stream { cookie, place }, ring_bytes: 0, paired: None }
     }
 

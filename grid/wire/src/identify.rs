@@ -1,12 +1,52 @@
 //! What a socket is, by what the kernel says of it.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 use pogson_ring::protocol::Refusal;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 
-use crate::options;
+use crate::{options, vsock};
+
+/// Where an end is within its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Address {
+    /// Of TCP.
+    Ip(SocketAddr),
+    /// Port of a vsock of this machine.
+    Vsock(u32),
+}
+
+impl Address {
+    /// Its port.
+    pub(crate) fn port(self) -> u32 {
+        match self {
+            Address::Ip(address) => address.port().into(),
+            Address::Vsock(port) => port,
+        }
+    }
+
+    /// That of TCP.
+    pub(crate) fn ip(self) -> Option<SocketAddr> {
+        if let Address::Ip(address) = self { Some(address) } else { None }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Address::Ip(address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Ip(address) => address.fmt(f),
+            Address::Vsock(port) => write!(f, "vsock:{port}"),
+        }
+    }
+}
 
 /// One end of a connection between two places of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,9 +54,9 @@ pub(crate) struct Place {
     /// The network namespace.
     pub(crate) network: u64,
     /// Address of this end.
-    pub(crate) local: SocketAddr,
+    pub(crate) local: Address,
     /// Address of the other.
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: Address,
 }
 
 impl Place {
@@ -41,12 +81,16 @@ const OPEN: [u8; 4] = [1, 4, 5, 8];
 /// What `socket` is.
 ///
 /// # Errors
-/// [`Refusal::NoStream`] for all that is no connected TCP socket; [`Refusal::Unproved`] where addresses do not name the
-/// connection: a socket that is bound to an interface, or a kernel that does not tell namespaces apart.
+/// [`Refusal::NoStream`] for all that is no connected stream of TCP or vsock; [`Refusal::Unproved`] where addresses do not name the
+/// connection: a socket that is bound to an interface, a vsock to another machine, or a kernel that does not tell namespaces apart.
 pub(crate) fn identify(socket: BorrowedFd<'_>) -> Result<Stream, Refusal> {
     let no_stream = |_| Refusal::NoStream;
     let family = sockopt::socket_domain(socket).map_err(no_stream)?;
     let stream = sockopt::socket_type(socket).map_err(no_stream)? == SocketType::STREAM;
+    if stream && family == AddressFamily::VSOCK {
+        let cookie = sockopt::socket_cookie(socket).map_err(no_stream)?;
+        return vsock::place(socket).map(|place| Stream { cookie, place });
+    }
     let tcp = sockopt::socket_protocol(socket).map_err(no_stream)? == Some(ipproto::TCP);
     if !stream || !tcp || !(family == AddressFamily::INET || family == AddressFamily::INET6) {
         return Err(Refusal::NoStream);
@@ -65,15 +109,17 @@ pub(crate) fn identify(socket: BorrowedFd<'_>) -> Result<Stream, Refusal> {
     if scope(local) == 0 && options::bound_interface(socket).map_err(|_| Refusal::Unproved)? != 0 {
         return Err(Refusal::Unproved);
     }
-    Ok(Stream { cookie, place: Place { network, local, remote } })
+    Ok(Stream { cookie, place: Place { network, local: local.into(), remote: remote.into() } })
 }
 
 /// Whether closing `socket` takes no time. A socket with SO_LINGER may wait for its bytes to be acknowledged, and a file may ask
 /// a server, which may be anybody's.
 pub(crate) fn closes_at_once(socket: BorrowedFd<'_>) -> bool {
-    let inet = sockopt::socket_domain(socket).is_ok_and(|f| f == AddressFamily::INET || f == AddressFamily::INET6);
-    let tcp = sockopt::socket_protocol(socket).is_ok_and(|protocol| protocol == Some(ipproto::TCP));
-    inet && tcp && sockopt::socket_linger(socket).is_ok_and(|linger| linger.is_none())
+    let family = sockopt::socket_domain(socket);
+    let inet = family.is_ok_and(|family| family == AddressFamily::INET || family == AddressFamily::INET6);
+    let tcp = inet && sockopt::socket_protocol(socket).is_ok_and(|protocol| protocol == Some(ipproto::TCP));
+    let vsock = family.is_ok_and(|family| family == AddressFamily::VSOCK);
+    (tcp || vsock) && sockopt::socket_linger(socket).is_ok_and(|linger| linger.is_none())
 }
 
 /// IPv4 as IPv4, also where a socket of IPv6 speaks it; without flow labels, which are no part of an address.

@@ -1,4 +1,4 @@
-//! Joins the two ends of TCP connections within a node by shared memory: the daemon that pairs them.
+//! Joins the two ends of TCP and vsock connections within a node by shared memory: the daemon that pairs them.
 //!
 //! A process that wants its connections joined connects to the daemon's Unix socket and speaks [`pogson_ring::protocol`]. It passes
 //! each socket that proved busy; the daemon reads from the kernel what the socket is, closes it, and pairs the two ends of one
@@ -47,4 +47,5 @@ pub mod serve;
 mod session;
 mod slab;
 mod users;
+mod vsock;
 mod watch;

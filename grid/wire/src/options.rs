@@ -1,6 +1,6 @@
-//! Socket options that rustix does not know.
+//! What the kernel says of sockets that rustix does not know.
 
-#![allow(unsafe_code, reason = "getsockopt with options of other types")]
+#![allow(unsafe_code, reason = "calls with types that rustix does not know")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -40,4 +40,39 @@ pub(crate) fn peer_process(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let (value, _) = read::<4>(socket, libc::SOL_SOCKET, libc::SO_PEERPIDFD)?;
     // SAFETY: the kernel has just made this descriptor for the caller, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(i32::from_ne_bytes(value)) })
+}
+
+/// Context and port of a vsock's own end.
+pub(crate) fn vsock_name(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    vsock_address(socket, libc::getsockname)
+}
+
+/// Context and port of a vsock's other end; an error if it is not connected.
+pub(crate) fn vsock_peer(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    vsock_address(socket, libc::getpeername)
+}
+
+fn vsock_address(
+    socket: BorrowedFd<'_>,
+    ask: unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int,
+) -> io::Result<(u32, u32)> {
+    // SAFETY: a sockaddr_vm of zeros is valid.
+    let mut address: libc::sockaddr_vm = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes, which is what `address` has.
+    let status = unsafe { ask(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
+    match status {
+        0 if i32::from(address.svm_family) == libc::AF_VSOCK => Ok((address.svm_cid, address.svm_port)),
+        0 => Err(io::ErrorKind::InvalidData.into()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The context that vsock gives this machine, by the device `/dev/vsock`; the largest number for none.
+pub(crate) fn vsock_context(device: BorrowedFd<'_>) -> io::Result<u32> {
+    const GET_LOCAL_CID: libc::c_ulong = 0x07b9;
+    let mut context = 0_u32;
+    // SAFETY: the kernel writes a number of 32 bits.
+    let status = unsafe { libc::ioctl(device.as_raw_fd(), GET_LOCAL_CID as _, &raw mut context) };
+    if status == 0 { Ok(context) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,11 +1,10 @@
 //! Whose connections are joined, which, and with how much memory.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use pogson_ring::layout::{Geometry, RING_BYTES};
 
-use crate::identify::Place;
+use crate::identify::{Address, Place};
 
 /// One user or any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,10 @@ impl Policy {
     /// Whether a connection with these ports may be joined.
     pub(crate) fn joins_ports(&self, place: &Place) -> bool {
         let in_any = |ports: &[RangeInclusive<u16>]| {
-            let has = |address: SocketAddr| ports.iter().any(|range| range.contains(&address.port()));
+            // Those of vsock may be larger than any that can be named.
+            let has = |address: Address| {
+                u16::try_from(address.port()).is_ok_and(|port| ports.iter().any(|range| range.contains(&port)))
+            };
             has(place.local) || has(place.remote)
         };
         !in_any(&self.without) && (self.only.is_empty() || in_any(&self.only))
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     fn place(local: u16, remote: u16) -> Place {
-        Place { network: 1, local: ([127, 0, 0, 1], local).into(), remote: ([127, 0, 0, 1], remote).into() }
+        Place { network: 1, local: Address::Vsock(local.into()), remote: Address::Vsock(remote.into()) }
     }
 
     #[test]

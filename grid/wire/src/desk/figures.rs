@@ -123,7 +123,7 @@ fn process(session: &Session, by_ring: u64) -> Process {
 }
 
 fn refused(refused: &Refused) -> Connection {
-    let place = |address: fn(&crate::identify::Place) -> std::net::SocketAddr| {
+    let place = |address: fn(&crate::identify::Place) -> crate::identify::Address| {
         refused.place.as_ref().map(|place| address(place).to_string()).unwrap_or_default()
     };
     Connection {

@@ -96,9 +96,9 @@ impl Guests {
 
     /// The joint by which a connection may go whose end here is at `place`.
     pub(super) fn joint_of(&self, place: &Place) -> Option<usize> {
-        let here = place.network == self.network && self.map.map.has(&self.settings.name, place.local.ip());
-        let there =
-            |joint: &Joint| joint.shares && joint.open.is_some() && self.map.map.has(&joint.peer, place.remote.ip());
+        let (local, remote) = (place.local.ip()?.ip(), place.remote.ip()?.ip());
+        let here = place.network == self.network && self.map.map.has(&self.settings.name, local);
+        let there = |joint: &Joint| joint.shares && joint.open.is_some() && self.map.map.has(&joint.peer, remote);
         if here { self.joints.iter().position(there) } else { None }
     }
 
@@ -117,7 +117,7 @@ impl Guests {
 
     /// The place here of the other end of what was offered.
     fn place_here(&self, local: SocketAddr, remote: SocketAddr) -> Place {
-        Place { network: self.network, local: remote, remote: local }
+        Place { network: self.network, local: remote.into(), remote: local.into() }
     }
 }
 

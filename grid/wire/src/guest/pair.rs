@@ -43,12 +43,8 @@ impl Desk {
             }
         } else if open.channel.is_answered() && open.offered.insert(name) {
             let place = end.stream.place;
-            open.channel.say(Message::Offer {
-                session: end.session,
-                tag: end.tag,
-                local: place.local,
-                remote: place.remote,
-            });
+            let (Some(local), Some(remote)) = (place.local.ip(), place.remote.ip()) else { return };
+            open.channel.say(Message::Offer { session: end.session, tag: end.tag, local, remote });
         }
     }
 
