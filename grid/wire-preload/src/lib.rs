@@ -9,6 +9,7 @@
 #![cfg_attr(panic = "abort", no_std)]
 #![allow(clippy::unnecessary_cast, reason = "lengths have other types with other C libraries")]
 
+mod alone;
 mod back;
 mod block;
 mod caller;
@@ -61,6 +62,7 @@ extern "C" fn open() {
     set::SETS.open();
     set::ENTRIES.open();
     patience::open();
+    alone::open();
     session::open();
     descriptors::open();
 }

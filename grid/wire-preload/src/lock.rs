@@ -1,8 +1,8 @@
 //! A lock in memory that several processes may share, for a few instructions at a time. It names its holder, so that who waits can
 //! tell that the holder is dead and take it over; what it guards is written so that a holder may stop at any instruction.
 
-use crate::{caller, critical::Critical, kernel};
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::{alone, caller, critical::Critical, kernel};
+use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// Held until dropped; no handler of the program runs meanwhile.
 pub(crate) struct Guard<'a> {
@@ -15,7 +15,11 @@ pub(crate) struct Guard<'a> {
 pub(crate) fn lock(word: &AtomicU32) -> Guard<'_> {
     let critical = Critical::enter();
     let me = caller::id();
-    if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
+    if alone::is_alone() && word.load(Ordering::Relaxed) == 0 {
+        word.store(me, Ordering::Relaxed);
+        // What the holder does is not done before; handlers do not run meanwhile.
+        compiler_fence(Ordering::SeqCst);
+    } else if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
         wait(word, me);
     }
     Guard { word, _critical: critical }

@@ -1,7 +1,7 @@
 //! fork and its kin.
 
 use crate::{
-    caller,
+    alone, caller,
     connection::{CONNECTIONS, Connection, flag},
     kernel,
     next::next,
@@ -28,6 +28,7 @@ fn connections() -> impl Iterator<Item = &'static Connection> {
 }
 
 fn fork_by(plain: impl FnOnce() -> pid_t) -> pid_t {
+    alone::forks();
     // Before the child can run, so that neither leaves TCP while the other holds it.
     for block in connections().filter_map(Connection::block) {
         block.holders.fetch_add(1, Ordering::AcqRel);
