@@ -12,21 +12,22 @@ use core::sync::atomic::Ordering;
 const CLOSE: u32 = 16;
 /// Fewer bytes are few.
 const FEW: u32 = 16_384;
-/// How far it falls back.
-const BEHIND_NS: u64 = 600;
+/// How far it falls back, at first and at most: further each time that this was not far enough.
+const BEHIND_NS: core::ops::RangeInclusive<u32> = 600..=10_000;
 
 /// Before a look.
 #[inline]
 pub(crate) fn fall_back(connection: &Connection) {
-    if connection.heels.load(Ordering::Relaxed) >= CLOSE {
-        wait();
+    let heels = connection.heels.load(Ordering::Relaxed);
+    if heels >= CLOSE {
+        wait(heels);
     }
 }
 
 #[cold]
-fn wait() {
+fn wait(behind_ns: u32) {
     let start = kernel::now_ns();
-    while kernel::now_ns() - start < BEHIND_NS {
+    while kernel::now_ns() - start < behind_ns.into() {
         core::hint::spin_loop();
     }
 }
@@ -41,7 +42,12 @@ pub(crate) fn found(connection: &Connection, ring: &Ring, bytes: u32) {
         0
     } else {
         let heels = connection.heels.load(Ordering::Relaxed);
-        if bytes < FEW { (heels + 1).min(CLOSE) } else { heels }
+        match heels {
+            0..CLOSE if bytes < FEW => heels + 1,
+            CLOSE => *BEHIND_NS.start(),
+            further if further > CLOSE && bytes < FEW => (further * 2).min(*BEHIND_NS.end()),
+            enough => enough,
+        }
     };
     connection.heels.store(heels, Ordering::Relaxed);
 }
