@@ -70,8 +70,10 @@ impl Ending {
         let spoken_to = mine & fin::DEAF != 0
             && peer.sending.tail.load(Ordering::Acquire) != own.side.deaf_from.load(Ordering::Relaxed);
         let in_vain = flags & flag::SENT_IN_VAIN != 0;
-        let reset =
-            said & fin::RESET != 0 || unread || spoken_to || in_vain || flags & (flag::DISSOLVED | flag::BROKEN) != 0;
+        // Who closes says how. One that does not never came from this library, and would leave readers waiting for ever.
+        let odd = said & (fin::CLOSED | fin::END) == fin::CLOSED;
+        let broken = flags & (flag::DISSOLVED | flag::BROKEN) != 0;
+        let reset = said & fin::RESET != 0 || odd || unread || spoken_to || in_vain || broken;
         let complete = said & fin::END != 0 || (gone && !unread);
         let error = match reset && flags & flag::RESET_TOLD == 0 {
             false => None,
@@ -106,4 +108,24 @@ pub fn heard(own: &Slot) -> u32 {
     }
     let left = own.side.deaf_from.load(Ordering::Relaxed).wrapping_sub(own.receiving.head.load(Ordering::Relaxed));
     u32::try_from(left).unwrap_or(0)
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    fn seen(said: u32) -> Ending {
+        let (own, peer) = (Slot::default(), Slot::default());
+        peer.sending.fin.store(said, Ordering::Relaxed);
+        Ending::of(&own, &peer, 1 << 16)
+    }
+
+    #[test]
+    fn who_closes_without_saying_how_has_reset_the_connection() {
+        let ending = seen(fin::CLOSED);
+        assert!(ending.reset && ending.error == Some(Broken::Reset) && ending.unheard);
+        assert!(!seen(fin::CLOSED | fin::END).reset);
+        assert_eq!(seen(fin::CLOSED | fin::RESET).error, Some(Broken::Reset));
+        assert_eq!(seen(fin::CLOSED | fin::RESET | fin::END).error, Some(Broken::Pipe));
+    }
 }

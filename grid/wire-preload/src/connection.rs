@@ -173,22 +173,8 @@ impl Ring {
 
 /// Bits of a slot's `side.flags`.
 pub(crate) mod flag {
-    /// Calls do not block.
-    pub(crate) const NONBLOCK: u32 = 1;
-    /// The other end is gone without having said so: it was killed, or closed past the hooks.
-    pub(crate) const GONE: u32 = 2;
-    /// A reset was told to the program.
-    pub(crate) const RESET_TOLD: u32 = 4;
-    /// Bytes were sent to an end that had closed: TCP would have answered with a reset.
-    pub(crate) const SENT_IN_VAIN: u32 = 8;
-    /// The program shut the receiving side.
-    pub(crate) const NO_RECEIVING: u32 = 16;
-    /// Closing is to reset.
-    pub(crate) const LINGER_ZERO: u32 = 32;
-    /// The other end wrote what cannot be.
-    pub(crate) const BROKEN: u32 = 64;
-    /// The program dissolved the connection.
-    pub(crate) const DISSOLVED: u32 = 128;
+    pub(crate) use pogson_ring::ending::flag::*;
+
     /// A child by fork has it, too.
     pub(crate) const BY_CHILDREN: u32 = pogson_ring::layout::held::BY_CHILDREN;
     /// What lay unread in a recalled ring is being sent by TCP.

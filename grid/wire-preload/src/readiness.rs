@@ -69,7 +69,7 @@ fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
     if ending.reset {
         events |= libc::POLLHUP | IN | libc::POLLRDHUP | OUT;
     }
-    if ending.error != 0 {
+    if ending.error.is_some() {
         events |= libc::POLLERR;
     }
     let reads_no_more = ending.complete || flags & flag::NO_RECEIVING != 0;

@@ -14,7 +14,7 @@ use crate::{
     upgrade,
 };
 use core::sync::atomic::Ordering;
-use pogson_ring::{layout::fin, switch};
+use pogson_ring::switch;
 
 /// Bytes that are received together or not at all.
 const PIECE: u32 = 64 << 10;
@@ -222,7 +222,7 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
     if looks {
         heels::found(connection, ring, available.saturating_sub(known));
     }
-    let mut bytes = available.min(wanted).min(heard(ring));
+    let mut bytes = available.min(wanted).min(pogson_ring::ending::heard(ring.own));
     if bytes > 0 {
         if flags & libc::MSG_TRUNC != 0 {
             into.skip(bytes as usize);
@@ -262,16 +262,6 @@ fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags:
         return Step::Failed(errno);
     }
     if ending.reset || ring.flags() & flag::NO_RECEIVING != 0 { Step::End } else { Step::Nothing }
-}
-
-/// Bytes that this side still hears: of one that has shut both ways, those that had come before.
-fn heard(ring: &Ring) -> u32 {
-    if ring.own.sending.fin.load(Ordering::Acquire) & fin::DEAF == 0 {
-        return u32::MAX;
-    }
-    let left =
-        ring.own.side.deaf_from.load(Ordering::Relaxed).wrapping_sub(ring.own.receiving.head.load(Ordering::Relaxed));
-    u32::try_from(left).unwrap_or(0)
 }
 
 enum Tcp {
