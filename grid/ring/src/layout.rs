@@ -79,6 +79,8 @@ pub struct Head {
     pub stir: AtomicU32,
     /// Changes by [`GROUP`] slots.
     pub group: [AtomicU32; GROUPS],
+    /// Of a slab in memory that two guests share: not 0 if the half's owner is to leave it. The daemon of its guest writes it.
+    pub leave: AtomicU32,
 }
 
 /// Words of one connection in one half, by who writes them when; a cache line each. All are written by the half's owner alone.

@@ -215,8 +215,8 @@ fn receive_by_tcp(connection: &Connection, ring: &Ring) {
     sleep::wake_reader(connection, ring, wake);
 }
 
-/// Whether this side sends by TCP, or nothing any more.
-fn send_by_tcp(connection: &Connection, ring: &Ring, fd: i32) -> bool {
+/// Leaves the ring, if the other end reads it by now. Whether this side sends by TCP, or nothing any more.
+pub(crate) fn send_by_tcp(connection: &Connection, ring: &Ring, fd: i32) -> bool {
     let wake = {
         let _guard = lock(&ring.own.sender.lock);
         if !ring.sends() || ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0 {

@@ -31,6 +31,8 @@ pub(crate) mod stays {
     pub(crate) const REFUSED: u32 = 2;
     /// Bytes went past the hooks.
     pub(crate) const UNSEEN: u32 = 4;
+    /// The memory that its rings lie in is to be left.
+    pub(crate) const LEAVES: u32 = 8;
 }
 
 // SAFETY: atomics only.

@@ -181,6 +181,8 @@ pub(crate) mod flag {
     pub(crate) const RETURNING: u32 = 1 << 16;
     /// It could not be: the stream, or the connection, was over.
     pub(crate) const LOST: u32 = 1 << 17;
+    /// Its bytes by the ring are counted already.
+    pub(crate) const COUNTED: u32 = 1 << 18;
 }
 
 impl Connection {

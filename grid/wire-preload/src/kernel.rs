@@ -274,6 +274,14 @@ pub(crate) unsafe fn unmap(address: *mut u8, length: usize) {
     let _ = call!(SYS_munmap, address, length);
 }
 
+/// Moves a mapping to where another one of the same length is, which is no more; whether it could be. Nobody sees a gap between.
+///
+/// # Safety
+/// Nobody uses the mapping at `from`, and what uses the one at `to` finds the same there.
+pub(crate) unsafe fn put_in_place(from: *mut u8, length: usize, to: *mut u8) -> bool {
+    call!(SYS_mremap, from, length, length, libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED, to).is_ok()
+}
+
 /// Reads `length` bytes of a file into the memory of the caller.
 ///
 /// # Safety

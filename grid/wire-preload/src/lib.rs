@@ -24,6 +24,7 @@ mod heads;
 mod heels;
 mod hooks;
 mod kernel;
+mod leave;
 mod liveness;
 mod lock;
 mod next;

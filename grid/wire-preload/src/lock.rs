@@ -32,6 +32,16 @@ pub(crate) fn try_lock(word: &AtomicU32) -> Option<Guard<'_>> {
     Some(Guard { word, _critical: critical })
 }
 
+/// Takes the lock if nobody has it, for a caller that gives it back by [`give_back`] and is in a critical section.
+pub(crate) fn take_if_free(word: &AtomicU32) -> bool {
+    word.compare_exchange(0, caller::id(), Ordering::Acquire, Ordering::Relaxed).is_ok()
+}
+
+/// Gives back what the thread has by [`take_if_free`]; a lock of others stays theirs.
+pub(crate) fn give_back(word: &AtomicU32) {
+    let _ = word.compare_exchange(caller::id(), 0, Ordering::Release, Ordering::Relaxed);
+}
+
 #[cold]
 fn wait(word: &AtomicU32, me: u32) {
     for turn in 0_u32.. {

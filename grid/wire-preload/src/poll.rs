@@ -6,7 +6,7 @@ use crate::{
     connection::{Connection, Ring, flag},
     descriptors,
     hooks::wait::sleep_by_poll,
-    kernel, liveness, readiness, receive,
+    kernel, leave, liveness, readiness, receive,
     sleep::{self, Woken},
     upgrade,
     waiter::Waiter,
@@ -29,7 +29,7 @@ pub(crate) fn poll(
     timeout_ns: Option<u64>,
     mask: Option<&libc::sigset_t>,
 ) -> Option<Result<usize, i32>> {
-    let mut rings = false;
+    let mut rings = leave::look();
     for one in fds.iter() {
         if let descriptors::Kind::Set(number) = descriptors::kind(one.fd) {
             rings |= crate::set::is_polled(number);
@@ -117,6 +117,7 @@ fn mixed(
     let until_ns = timeout_ns.map(|timeout| kernel::now_ns().saturating_add(timeout));
     let waiter = Waiter::take();
     loop {
+        leave::look();
         let armed = sleep::arm_bells();
         let mut ready = 0;
         let mut half_closed = false;

@@ -7,7 +7,7 @@ use crate::{
     connection::{Connection, Ring, flag},
     descriptors, ending,
     gather::Gather,
-    heels, kernel, liveness,
+    heels, kernel, leave, liveness,
     lock::lock,
     poll,
     sleep::{self, Which, Woken},
@@ -82,6 +82,9 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
     loop {
         match connection.ring() {
             Some(ring) => {
+                if leave::is_wanted(connection) {
+                    leave::step(connection, &ring, fd);
+                }
                 upgrade::offer(connection, &ring, fd);
                 if ring.looks() {
                     return Way::Ring(connection, ring);
@@ -122,6 +125,9 @@ pub(crate) fn by_ring(
     loop {
         if back::is_wanted(ring) && connection.serial.load(Ordering::Relaxed) == serial {
             back::go(connection, ring, fd);
+        }
+        if leave::is_wanted(connection) && connection.serial.load(Ordering::Relaxed) == serial {
+            leave::step(connection, ring, fd);
         }
         let step = {
             let _guard = lock(&ring.own.receiver.lock);

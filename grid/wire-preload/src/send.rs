@@ -7,7 +7,7 @@ use crate::{
     connection::{Connection, Ring, flag},
     descriptors, ending,
     gather::Gather,
-    kernel, liveness,
+    kernel, leave, liveness,
     lock::lock,
     session,
     sleep::{self, Which, Woken},
@@ -76,6 +76,9 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
     loop {
         match connection.ring() {
             Some(ring) => {
+                if leave::is_wanted(connection) {
+                    leave::step(connection, &ring, fd);
+                }
                 upgrade::latch(connection, &ring, fd);
                 if ring.sends() {
                     return Way::Ring(connection, ring);
@@ -119,6 +122,9 @@ pub(crate) fn by_ring(
         }
         if !ring.sends() {
             return rest_by_tcp(connection, fd, from, flags, sent);
+        }
+        if leave::is_wanted(connection) {
+            leave::step(connection, ring, fd);
         }
         if back::is_wanted(ring) && !back::go(connection, ring, fd) && back::is_wanted(ring) {
             if flags & libc::MSG_DONTWAIT != 0 || ring.flags() & flag::NONBLOCK != 0 {

@@ -211,6 +211,11 @@ pub(crate) fn tidy(slab: &Slab) {
     }
 }
 
+/// As long as the guard lives, no slab and no party comes or goes; `None` if another thread sees to them now.
+pub(crate) fn hold() -> Option<lock::Guard<'static>> {
+    lock::try_lock(&LOCK)
+}
+
 fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
     match answer {
         Answer::Welcome { version, session } => {

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64,
 use pogson_ring::{
     layout::{GROUP, Geometry, Head, Slot},
     protocol::{PAGE_BYTES, Page},
+    stream::Stretches,
 };
 
 /// In place of the name that a daemon gave which is gone.
@@ -123,6 +124,10 @@ pub(crate) struct Slab {
     pub(crate) home: AtomicU32,
     /// 1 if the other side is in another guest: the daemons carry the wakes.
     far: AtomicU32,
+    /// 1 if it was left: both halves are this process's own memory.
+    left: AtomicU32,
+    /// Where this side's half begins in its file.
+    own_at: AtomicU64,
     /// Descriptors of the two halves.
     files: [AtomicI32; 2],
     /// Connections that have a slot, and threads that sleep in it.
@@ -140,7 +145,7 @@ unsafe impl Item for Slab {
     }
 }
 
-/// Whether there was ever a slab that is far.
+/// Whether there may be a slab that is far.
 static FAR: AtomicBool = AtomicBool::new(false);
 
 /// Whether some other sides may be in another guest: if the daemon there or here is dead, nobody carries their wakes.
@@ -193,6 +198,8 @@ impl Slab {
         slab.party.store(party, Ordering::Relaxed);
         slab.home.store(home, Ordering::Relaxed);
         slab.far.store(u32::from(far), Ordering::Relaxed);
+        slab.left.store(0, Ordering::Relaxed);
+        slab.own_at.store(offsets[0], Ordering::Relaxed);
         if far {
             FAR.store(true, Ordering::Relaxed);
         }
@@ -215,6 +222,105 @@ impl Slab {
     #[inline]
     pub(crate) fn is_far(&self) -> bool {
         self.far.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the daemon wants this memory to be left, and it was not yet.
+    #[inline]
+    pub(crate) fn is_to_be_left(&self) -> bool {
+        self.is_far()
+            && self.is_open()
+            && self.left.load(Ordering::Acquire) == 0
+            && self.own_head().is_some_and(|head| head.leave.load(Ordering::Acquire) != 0)
+    }
+
+    /// Connections by slot.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = (u32, &'static Connection)> {
+        (0..self.slots()).filter_map(|slot| Some((slot, self.connection(slot)?)))
+    }
+
+    /// Puts memory of this process's own in the place of both halves. What lies in the words, and what `unread` names of the other
+    /// side's ring of a slot, is found there again; `mend` changes the copies. What this process has of the slab's files is closed.
+    /// Whether that could be done. The caller holds the session's lock, and those of all slots that have connections; `unlock`
+    /// gives them back in the memory that is left, where it gets all slots.
+    pub(crate) fn leave(
+        &self,
+        number: u32,
+        unread: impl Fn(u32) -> Stretches,
+        mend: impl Fn(&Slot, &Slot),
+        unlock: impl Fn(&Slot),
+    ) -> bool {
+        let Some(geometry) = self.geometry() else { return false };
+        let (bytes, words) = (geometry.half_bytes(), geometry.ring_offset(0));
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        // Shared with children that are made later, as the halves were.
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let file = self.files[0].load(Ordering::Relaxed);
+        let left = kernel::map_part(words, writable, libc::MAP_SHARED, file, self.own_at.load(Ordering::Relaxed));
+        let copies = [kernel::map(bytes, writable, flags, -1), kernel::map(bytes, writable, flags, -1)];
+        let halves = [self.own.load(Ordering::Relaxed), self.peer.load(Ordering::Relaxed)];
+        let mut moved = [false; 2];
+        if let (Some(left), [Some(own), Some(peer)]) = (left, copies) {
+            for (half, copy) in halves.into_iter().zip([own, peer]) {
+                // SAFETY: both are mapped for so many bytes, and aligned to a page.
+                unsafe { copy_words(half, copy, words) };
+            }
+            for (slot, _) in self.connections() {
+                let Stretches { offset, first, second } = unread(slot);
+                let ring = geometry.ring_offset(slot);
+                for (at, length) in [(ring + offset, first), (ring, second)] {
+                    // SAFETY: the stretches lie within the ring, and nobody writes there any more.
+                    unsafe { core::ptr::copy_nonoverlapping(halves[1].add(at), peer.add(at), length) };
+                }
+                let at = geometry.slot_offset(slot);
+                // SAFETY: slots lie within and are made of atomics.
+                mend(unsafe { &*own.add(at).cast::<Slot>() }, unsafe { &*peer.add(at).cast::<Slot>() });
+            }
+            // The other side's first: as long as this side's own is there, it can be tried again.
+            for which in [1, 0] {
+                let copy = if which == 0 { own } else { peer };
+                // SAFETY: nobody else knows the copies, in which all lies that will be looked for.
+                moved[which] = unsafe { kernel::put_in_place(copy, bytes, halves[which]) };
+                if !moved[which] {
+                    break;
+                }
+            }
+            if moved[0] {
+                for slot in 0..geometry.slots() {
+                    // SAFETY: as above.
+                    unlock(unsafe { &*left.add(geometry.slot_offset(slot)).cast::<Slot>() });
+                }
+            }
+        }
+        if let Some(left) = left {
+            // SAFETY: mapped above, and used no more.
+            unsafe { kernel::unmap(left, words) };
+        }
+        for (copy, moved) in copies.into_iter().zip(moved) {
+            if let Some(copy) = copy.filter(|_| !moved) {
+                // SAFETY: mapped above, and known to nobody.
+                unsafe { kernel::unmap(copy, bytes) };
+            }
+        }
+        if moved[0] {
+            self.forget_file(number);
+        }
+        moved[0]
+    }
+
+    /// No connection gets a slot here any more, and nothing of the slab's files is open. The caller holds the session's lock.
+    pub(crate) fn forget_file(&self, number: u32) {
+        heads::hide(number);
+        self.left.store(1, Ordering::Release);
+        self.name.store(FORMER, Ordering::Release);
+        if let Some(party) = PARTIES.get(self.party.load(Ordering::Relaxed)) {
+            party.session.store(FORMER, Ordering::Release);
+        }
+        for file in &self.files {
+            crate::session::close_own(file.swap(-1, Ordering::AcqRel));
+        }
+        let others = (1..=SLABS.reach()).filter_map(|number| SLABS.get(number));
+        let far = others.filter(|slab| slab.is_open() && slab.is_far() && slab.left.load(Ordering::Acquire) == 0);
+        FAR.store(far.count() > 0, Ordering::Relaxed);
     }
 
     /// The page by which the daemon wakes this process for a slab that is far.
@@ -352,6 +458,18 @@ impl Slab {
         {
             known.close(party);
         }
+    }
+}
+
+/// Copies words that others may write meanwhile.
+///
+/// # Safety
+/// Both places are valid for `bytes`, and aligned.
+unsafe fn copy_words(from: *const u8, to: *mut u8, bytes: usize) {
+    for word in 0..bytes / size_of::<u64>() {
+        // SAFETY: the caller's promise.
+        let (from, to) = unsafe { (&*from.cast::<AtomicU64>().add(word), &*to.cast::<AtomicU64>().add(word)) };
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     back, caller, cancel,
     connection::{Connection, Ring},
-    kernel, liveness, session,
+    kernel, leave, liveness, session,
     slab::{SLABS, Slab},
 };
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
@@ -141,6 +141,9 @@ pub(crate) fn wait(
             Err(libc::ETIMEDOUT) => {
                 if back::is_wanted(ring) {
                     back::go(connection, ring, fd);
+                }
+                if leave::is_wanted(connection) {
+                    leave::step(connection, ring, fd);
                 }
                 unpin(slab);
                 cancel::here();

@@ -286,7 +286,13 @@ fn leave(connection: &Connection, ring: &Ring, fd: i32, last: bool) {
         };
         crate::sleep::wake_reader(connection, ring, to_reader);
         crate::sleep::wake_writer(connection, ring, to_writer);
-        session::count(|counters| &counters.bytes_ring, ring.own.sending.tail.load(Ordering::Relaxed));
+        // It may have been recalled meanwhile; the socket is open still.
+        if returned && !abrupt && !back::finish(connection, ring, fd) {
+            reset_on_close(fd);
+        }
+        if ring.flags() & flag::COUNTED == 0 {
+            session::count(|counters| &counters.bytes_ring, ring.own.sending.tail.load(Ordering::Relaxed));
+        }
         switch::release(ring.own, connection.generation.load(Ordering::Relaxed));
     }
     if let Some(slab) = SLABS.get(slab) {

@@ -41,6 +41,11 @@ impl Mapping {
         Ok(Self { start, length })
     }
 
+    /// Where it is in this process.
+    pub(crate) fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+
     /// As a process's page.
     pub(crate) fn page(&self) -> &Page {
         assert!(self.length >= PAGE_BYTES && size_of::<Page>() <= PAGE_BYTES);

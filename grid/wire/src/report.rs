@@ -60,6 +60,15 @@ pub struct Guest {
     pub answered: bool,
     /// Slabs in that memory.
     pub slabs: u64,
+    /// Ends of connections here that go by that memory.
+    #[serde(default)]
+    pub connections: u64,
+    /// Whether they are to leave it.
+    #[serde(default)]
+    pub leaving: bool,
+    /// Then the processes here that still have it, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<u32>,
     /// Why the memory or the map cannot be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,

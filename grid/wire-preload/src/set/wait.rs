@@ -1,7 +1,7 @@
 //! Waiting on a set.
 
 use super::{ENTRIES, SETS, Set, bell_token, nested, queue, rouse, state};
-use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, liveness, lock::lock, sleep};
+use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, leave, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
 use pogson_ring::layout::fin;
 
@@ -28,6 +28,7 @@ pub(crate) unsafe fn wait(
     let until_ns = timeout_ns.filter(|timeout| *timeout > 0).map(|timeout| kernel::now_ns().saturating_add(timeout));
     let mut looked = false;
     loop {
+        leave::look();
         let managed = set.managed.load(Ordering::Acquire) > 0;
         let mut told = 0;
         let passed_over = set.passed_over.load(Ordering::Relaxed) != 0;

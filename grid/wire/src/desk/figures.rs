@@ -6,7 +6,6 @@ use rustix::process::geteuid;
 
 use super::{Desk, Totals};
 use crate::ends::End;
-use crate::guest::Guests;
 use crate::remains::Remains;
 use crate::report::{Connection, Direction, Process, Report, State};
 use crate::session::{Refused, Session};
@@ -39,7 +38,11 @@ impl Desk {
             bytes_ring: totals.bytes_ring,
             wakes: totals.wakes,
             slabs: self.slabs.len() as u64,
-            guests: self.guests.as_ref().map(Guests::figures).unwrap_or_default(),
+            guests: self
+                .guests
+                .as_ref()
+                .map(|guests| guests.figures(|joint| self.connections_by(joint)))
+                .unwrap_or_default(),
             ..Report::default()
         };
         let mut processes = Vec::new();

@@ -196,6 +196,6 @@ mod tests {
         control.card(0).tail.store(u64::MAX / 2, Relaxed);
         assert_eq!(other.hear(), Heard::Nothing);
         control.card(1).head.store(u64::MAX, Relaxed);
-        one.say(Message::Left);
+        one.say(Message::Leave(true));
     }
 }

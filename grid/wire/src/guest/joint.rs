@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::Settings;
 use super::channel::{Channel, Heard};
 use super::forward::Forwarder;
+use super::leave::Stage;
 use super::map::Watched;
 use super::message::Message;
 use super::region::Region;
@@ -48,7 +49,11 @@ pub(crate) struct Joint {
     pub(super) side: usize,
     pub(super) open: Option<Open>,
     /// Whether the map has both guests on one node.
-    shares: bool,
+    pub(super) shares: bool,
+    /// Whether that guest's daemon says that connections are to leave it.
+    pub(super) parted_there: bool,
+    /// Whether it was seen to, when the daemon began, that nobody uses it against the map.
+    seen_to: bool,
     /// Why the region cannot be used.
     fault: Option<String>,
 }
@@ -72,6 +77,15 @@ pub(super) struct Open {
     pub(super) slabs: HashMap<u64, u64>,
     /// What becomes readable when a process there is dead, by the session here that has it and the one there.
     pub(super) deaths: HashMap<(u64, u64), OwnedFd>,
+    /// How it is used.
+    pub(super) stage: Stage,
+}
+
+impl Joint {
+    /// Whether connections are joined by it.
+    fn joins(&self) -> bool {
+        self.shares && !self.parted_there && self.open.as_ref().is_some_and(|open| matches!(open.stage, Stage::Joins))
+    }
 }
 
 impl Guests {
@@ -87,6 +101,8 @@ impl Guests {
             path: path.clone(),
             open: None,
             shares: false,
+            parted_there: false,
+            seen_to: false,
             fault: None,
         };
         let joints = settings.regions.iter().map(joint).collect();
@@ -98,21 +114,26 @@ impl Guests {
     pub(super) fn joint_of(&self, place: &Place) -> Option<usize> {
         let (local, remote) = (place.local.ip()?.ip(), place.remote.ip()?.ip());
         let here = place.network == self.network && self.map.map.has(&self.settings.name, local);
-        let there = |joint: &Joint| joint.shares && joint.open.is_some() && self.map.map.has(&joint.peer, remote);
+        let there = |joint: &Joint| joint.joins() && self.map.map.has(&joint.peer, remote);
         if here { self.joints.iter().position(there) } else { None }
     }
 
     /// The other guests, for those who look.
-    pub(crate) fn figures(&self) -> Vec<Guest> {
-        let figures = |joint: &Joint| Guest {
+    ///
+    /// - `connections`: those by each of the regions.
+    pub(crate) fn figures(&self, connections: impl Fn(usize) -> u64) -> Vec<Guest> {
+        let figures = |(number, joint): (usize, &Joint)| Guest {
             name: joint.peer.clone(),
             shares: joint.shares,
             open: joint.open.is_some(),
             answered: joint.open.as_ref().is_some_and(|open| open.channel.is_answered()),
             slabs: joint.open.as_ref().map_or(0, |open| open.slabs.len() as u64),
+            connections: connections(number),
+            leaving: joint.open.as_ref().is_some_and(|open| matches!(open.stage, Stage::Leaves { .. })),
+            users: joint.open.as_ref().map(Open::users).unwrap_or_default(),
             fault: joint.fault.clone().or_else(|| self.map.fault.clone()),
         };
-        self.joints.iter().map(figures).collect()
+        self.joints.iter().enumerate().map(figures).collect()
     }
 
     /// The place here of the other end of what was offered.
@@ -144,24 +165,20 @@ impl Desk {
         }
         for joint in 0..guests.joints.len() {
             self.tend(joint);
+            self.leave(joint);
+            self.let_go(joint);
             self.hear_guest(joint);
         }
     }
 
-    /// Opens a region that the map lets be used, and lets go of one that it does not once nothing lies in it.
+    /// Opens a region that the map lets be used, or that somebody uses who began when it did.
     fn tend(&mut self, number: usize) {
         let Some(guests) = self.guests.as_mut() else { return };
         let Some(joint) = guests.joints.get_mut(number) else { return };
         let shared = joint.shares;
         joint.shares = guests.map.map.share(&guests.settings.name, &joint.peer);
-        let again = joint.shares && !shared && joint.open.is_some();
-        if !joint.shares
-            && let Some(open) = joint.open.take_if(|open| open.slabs.is_empty())
-        {
-            guests.forwarder.hear_no_more(&open.region.control);
-            open.channel.close();
-        }
-        if joint.open.is_none() && joint.shares {
+        let changed = joint.shares != shared && joint.open.is_some();
+        if joint.open.is_none() && (joint.shares || !joint.seen_to) {
             match Region::open(&joint.path) {
                 Ok(region) => {
                     let name = RandomState::new().build_hasher().finish() | 1;
@@ -170,16 +187,29 @@ impl Desk {
                     joint.fault = None;
                     joint.open = Some(Open::new(region, channel));
                 }
-                Err(error) => joint.fault = Some(format!("{}: {error}", joint.path.display())),
+                Err(error) if joint.shares => joint.fault = Some(format!("{}: {error}", joint.path.display())),
+                Err(_) => {}
             }
         }
-        if again {
-            self.look_again(number);
+        joint.seen_to = true;
+        if changed {
+            self.say_whether_to_leave(number);
+        }
+    }
+
+    /// Lets go of a region that the map does not let be used, once nobody does.
+    fn let_go(&mut self, number: usize) {
+        let Some(guests) = self.guests.as_mut() else { return };
+        let Some(joint) = guests.joints.get_mut(number).filter(|joint| !joint.shares) else { return };
+        if let Some(open) = joint.open.take_if(|open| open.is_left()) {
+            guests.forwarder.hear_no_more(&open.region.control);
+            open.channel.close();
+            joint.parted_there = false;
         }
     }
 
     /// Looks for the other ends of all that wait.
-    fn look_again(&mut self, joint: usize) {
+    pub(super) fn look_again(&mut self, joint: usize) {
         if let Some(open) = self.open(joint) {
             open.offered.clear();
         }
@@ -209,9 +239,16 @@ impl Desk {
 
     /// Another daemon serves there than before.
     fn met_anew(&mut self, joint: usize) {
-        let Some(open) = self.open(joint) else { return };
+        let Some(known) = self.guests.as_mut().and_then(|guests| guests.joints.get_mut(joint)) else { return };
+        known.parted_there = false;
+        let parted = !known.shares;
+        let Some(open) = known.open.as_mut() else { return };
         open.offers.clear();
         open.places.clear();
+        if parted {
+            self.say_whether_to_leave(joint);
+        }
+        let Some(open) = self.open(joint) else { return };
         // What its predecessor did not answer is not answered any more.
         for seat in std::mem::take(&mut open.pending).into_keys() {
             self.decline_far(joint, seat);
@@ -246,7 +283,11 @@ impl Desk {
             Message::Taken(seat) => self.taken_far(joint, seat),
             Message::Declined(seat) => self.declined_far(joint, seat),
             Message::Gone { session } => self.gone_there(joint, session),
-            Message::Leave(_) | Message::Left => {}
+            Message::Leave(leave) => {
+                if let Some(joint) = self.guests.as_mut().and_then(|guests| guests.joints.get_mut(joint)) {
+                    joint.parted_there = leave;
+                }
+            }
         }
     }
 }
@@ -270,6 +311,7 @@ impl Open {
             pending: HashMap::new(),
             slabs: HashMap::new(),
             deaths: HashMap::new(),
+            stage: Stage::Joins,
         }
     }
 

@@ -51,8 +51,6 @@ pub(crate) enum Message {
     },
     /// Whether connections are to leave the region.
     Leave(bool),
-    /// None of this side's processes uses the region any more.
-    Left,
 }
 
 impl Message {
@@ -73,7 +71,6 @@ impl Message {
             Self::Declined(seat) => put(&[5, seat.slab, seat.slot.into(), seat.generation.into()]),
             Self::Gone { session } => put(&[6, session]),
             Self::Leave(on) => put(&[7, on.into()]),
-            Self::Left => put(&[8]),
         }
         words
     }
@@ -97,7 +94,6 @@ impl Message {
             5 => Some(Self::Declined(seat(1)?)),
             6 => Some(Self::Gone { session }),
             7 => Some(Self::Leave(words[1] != 0)),
-            8 => Some(Self::Left),
             _ => None,
         }
     }
@@ -136,7 +132,6 @@ mod tests {
             Message::Gone { session: 8 },
             Message::Leave(true),
             Message::Leave(false),
-            Message::Left,
         ];
         for message in messages {
             assert_eq!(Message::decode(&message.encode()), Some(message));

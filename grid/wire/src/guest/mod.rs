@@ -19,10 +19,12 @@ pub(crate) mod card;
 mod channel;
 mod forward;
 mod joint;
+mod leave;
 pub mod map;
 mod message;
 mod pair;
 pub(crate) mod region;
+mod users;
 
 pub(crate) use joint::Guests;
 

@@ -266,6 +266,8 @@ impl Desk {
         }
         let open = self.open(joint)?;
         let halves = open.region.words(area).ok()?;
+        // Who had the area before may have been told to leave it.
+        halves[side].head().leave.store(0, Release);
         let far = Far { joint, area, side, told: false };
         let slab = Slab::far(id, sessions, user, open.region.geometry, halves, far);
         open.slabs.insert(area, id);

@@ -59,11 +59,12 @@ impl Region {
 
     /// The words of both halves of an area.
     pub(crate) fn words(&self, area: u64) -> io::Result<[Mapping; 2]> {
-        let half = |side| {
-            let length = self.geometry.ring_offset(0);
-            Mapping::part(self.file.as_fd(), self.offset(area, side), length, true)
-        };
-        Ok([half(0)?, half(1)?])
+        Ok([self.half(area, 0)?, self.half(area, 1)?])
+    }
+
+    /// The words of one half of an area.
+    pub(crate) fn half(&self, area: u64, side: usize) -> io::Result<Mapping> {
+        Mapping::part(self.file.as_fd(), self.offset(area, side), self.geometry.ring_offset(0), true)
     }
 
     /// The beginning of one half of an area.

@@ -1,6 +1,6 @@
 //! Figures as people read them.
 
-use pogson_wire::report::{Connection, Process, Report, State};
+use pogson_wire::report::{Connection, Guest, Process, Report, State};
 
 /// Totals, a line each.
 pub fn totals(report: &Report) -> Vec<String> {
@@ -13,7 +13,22 @@ pub fn totals(report: &Report) -> Vec<String> {
         format!("wake-ups     {}", report.wakes),
     ];
     lines.extend(report.refused.iter().map(|(reason, count)| format!("refused      {count}: {reason}")));
+    lines.extend(report.guests.iter().map(guest));
     lines
+}
+
+/// Another guest in one line.
+fn guest(guest: &Guest) -> String {
+    let numbers: Vec<String> = guest.users.iter().map(u32::to_string).collect();
+    let state = match (guest.open, guest.leaving) {
+        _ if guest.fault.is_some() => guest.fault.clone().unwrap_or_default(),
+        (_, true) if numbers.is_empty() => "leaving the memory".into(),
+        (_, true) => format!("leaving the memory, which these processes have: {}", numbers.join(", ")),
+        (false, false) => "not on this node; the memory is not used here".into(),
+        (true, false) if !guest.answered => "no daemon there".into(),
+        (true, false) => "by memory".into(),
+    };
+    format!("guest        {}: {} ends of connections; {state}", guest.name, guest.connections)
 }
 
 /// A connection in one line.
