@@ -49,6 +49,7 @@ javac openjdk-17-jdk-headless
 node nodejs
 strace strace
 ss iproute2
+nft nftables
 qemu-system-x86_64 qemu-system-x86
 busybox busybox-static
 cpio cpio

@@ -124,6 +124,8 @@ class Wire(Tcp):
     """Programs under `pogson wire run`, with a daemon of their own."""
 
     carries = True
+    #: What begins the daemon.
+    prefix = ()
 
     def __init__(self, pogson, folder, *options):
         super().__init__(folder)
@@ -140,7 +142,7 @@ class Wire(Tcp):
         """Starts the daemon and waits until it answers."""
         with (self.folder / "daemon.log").open("ab") as out:
             self.daemon = subprocess.Popen(
-                [self.pogson.path, "wire", "serve", "--socket", str(self.socket), *self.options],
+                [*self.prefix, self.pogson.path, "wire", "serve", "--socket", str(self.socket), *self.options],
                 stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
             )
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::identify::{Place, Stream};
+use crate::numbers::Numbers;
 use crate::slab::Seat;
 
 /// A registered end.
@@ -27,6 +28,7 @@ pub(crate) struct Ends {
     sessions: HashMap<u64, HashMap<u64, u64>>,
     cookies: HashMap<u64, u64>,
     places: HashMap<Place, u64>,
+    numbers: HashMap<Numbers, u64>,
     next: u64,
 }
 
@@ -45,6 +47,9 @@ impl Ends {
         self.sessions.entry(end.session).or_default().insert(end.tag, self.next);
         self.cookies.insert(end.stream.cookie, self.next);
         self.places.insert(end.stream.place, self.next);
+        if let Ok(proof) = end.stream.proof {
+            self.numbers.insert(proof.numbers, self.next);
+        }
         gone
     }
 
@@ -69,6 +74,15 @@ impl Ends {
     /// The end at this place.
     pub(crate) fn at(&self, place: &Place) -> Option<End> {
         self.ends.get(self.places.get(place)?).copied()
+    }
+
+    /// The other end of `stream` that is not paired: by addresses in one network namespace, else by what both counted from.
+    pub(crate) fn mirror(&self, stream: &Stream) -> Option<End> {
+        let by_place = self.at(&stream.place.mirror());
+        let by_numbers = stream.proof.into_iter().flat_map(|proof| proof.numbers.mirrors());
+        let by_numbers = by_numbers.filter_map(|numbers| self.ends.get(self.numbers.get(&numbers)?)).copied();
+        // A socket that is connected to itself is its own mirror.
+        by_place.into_iter().chain(by_numbers).find(|end| end.paired.is_none() && end.stream.cookie != stream.cookie)
     }
 
     /// The end that `session` calls `tag`.
@@ -112,6 +126,11 @@ impl Ends {
         }
         self.cookies.remove(&end.stream.cookie);
         self.places.remove(&end.stream.place);
+        if let Ok(proof) = end.stream.proof
+            && self.numbers.get(&proof.numbers) == Some(&id)
+        {
+            self.numbers.remove(&proof.numbers);
+        }
         Some(end)
     }
 }
@@ -122,6 +141,7 @@ mod tests {
 
     use super::*;
     use crate::identify::Address;
+    use crate::numbers::{Owner, Proof, Unread};
 
     fn address(port: u16) -> Address {
         SocketAddr::from(([127, 0, 0, 1], port)).into()
@@ -129,7 +149,35 @@ mod tests {
 
     fn end(session: u64, tag: u64, cookie: u64, port: u16) -> End {
         let place = Place { network: 1, local: address(port), remote: address(80) };
-        End { session, tag, stream: Stream { cookie, place }, ring_bytes: 0, paired: None }
+        let stream = Stream { cookie, place, proof: Err(Unread::Needless) };
+        End { session, tag, stream, ring_bytes: 0, paired: None }
+    }
+
+    #[test]
+    fn an_end_elsewhere_is_found_by_its_numbers_and_not_by_its_addresses() {
+        let known = |sends, receives| Ok(Proof { numbers: Numbers { sends, receives }, owner: Owner::System });
+        let elsewhere = |network, session, proof| {
+            let mut end = end(session, 1, session, 80);
+            end.stream.place.network = network;
+            end.stream.proof = proof;
+            end
+        };
+        let mut ends = Ends::default();
+        let unknown = elsewhere(2, 1, Err(Unread::Forbidden));
+        let other = elsewhere(3, 2, known(70, 81));
+        // It was connected to: the byte before its first one is no longer its SYN.
+        let right = elsewhere(4, 3, known(8, 7));
+        for end in [unknown, other, right] {
+            assert!(ends.insert(end).is_empty());
+        }
+        let looks = |ends: &Ends, proof| ends.mirror(&elsewhere(5, 4, proof).stream);
+        assert_eq!(looks(&ends, known(6, 8)), Some(right));
+        assert_eq!(looks(&ends, known(8, 7)), None);
+        assert_eq!(looks(&ends, known(70, 81)), None);
+        assert_eq!(looks(&ends, Err(Unread::Forbidden)), None);
+        ends.remove(3, 1);
+        assert_eq!(looks(&ends, known(6, 8)), None);
+        assert_eq!(ends.numbers.len(), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 use pogson_ring::protocol::Refusal;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 
+use crate::numbers::{self, Proof, Unread};
 use crate::{options, vsock};
 
 /// Where an end is within its network.
@@ -73,6 +74,8 @@ pub(crate) struct Stream {
     pub(crate) cookie: u64,
     /// Where it is.
     pub(crate) place: Place,
+    /// What its other end has in common with it, wherever that is.
+    pub(crate) proof: Result<Proof, Unread>,
 }
 
 /// States of TCP in which bytes can go or come: ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT.
@@ -89,7 +92,7 @@ pub(crate) fn identify(socket: BorrowedFd<'_>) -> Result<Stream, Refusal> {
     let stream = sockopt::socket_type(socket).map_err(no_stream)? == SocketType::STREAM;
     if stream && family == AddressFamily::VSOCK {
         let cookie = sockopt::socket_cookie(socket).map_err(no_stream)?;
-        return vsock::place(socket).map(|place| Stream { cookie, place });
+        return vsock::place(socket).map(|place| Stream { cookie, place, proof: Err(Unread::Needless) });
     }
     let tcp = sockopt::socket_protocol(socket).map_err(no_stream)? == Some(ipproto::TCP);
     if !stream || !tcp || !(family == AddressFamily::INET || family == AddressFamily::INET6) {
@@ -109,7 +112,8 @@ pub(crate) fn identify(socket: BorrowedFd<'_>) -> Result<Stream, Refusal> {
     if scope(local) == 0 && options::bound_interface(socket).map_err(|_| Refusal::Unproved)? != 0 {
         return Err(Refusal::Unproved);
     }
-    Ok(Stream { cookie, place: Place { network, local: local.into(), remote: remote.into() } })
+    let proof = numbers::of(socket, network, local, remote);
+    Ok(Stream { cookie, place: Place { network, local: local.into(), remote: remote.into() }, proof })
 }
 
 /// Whether closing `socket` takes no time. A socket with SO_LINGER may wait for its bytes to be acknowledged, and a file may ask
@@ -123,7 +127,7 @@ pub(crate) fn closes_at_once(socket: BorrowedFd<'_>) -> bool {
 }
 
 /// IPv4 as IPv4, also where a socket of IPv6 speaks it; without flow labels, which are no part of an address.
-fn plain(address: SocketAddr) -> SocketAddr {
+pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(mut v6) => match v6.ip().to_ipv4_mapped() {
             Some(v4) => SocketAddr::new(IpAddr::V4(v4), v6.port()),

@@ -20,6 +20,32 @@ pub(crate) fn network_namespace(socket: BorrowedFd<'_>) -> io::Result<u64> {
     read::<8>(socket, libc::SOL_SOCKET, libc::SO_NETNS_COOKIE).map(|(value, _)| u64::from_ne_bytes(value))
 }
 
+/// The socket's network namespace itself, for who may administer it.
+pub(crate) fn network_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    related(socket, SIOCGSKNS)
+}
+
+/// The user namespace that a network namespace belongs to, and the user who made that.
+pub(crate) fn owner_of(network: BorrowedFd<'_>) -> io::Result<(OwnedFd, u32)> {
+    let users = related(network, libc::NS_GET_USERNS)?;
+    let mut user: libc::uid_t = 0;
+    // SAFETY: the kernel writes a uid_t.
+    let status = unsafe { libc::ioctl(users.as_raw_fd(), libc::NS_GET_OWNER_UID, &raw mut user) };
+    if status == 0 { Ok((users, user)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A descriptor that an ioctl without an argument makes.
+fn related(of: BorrowedFd<'_>, request: libc::Ioctl) -> io::Result<OwnedFd> {
+    // SAFETY: callers name requests that take no argument.
+    let file = unsafe { libc::ioctl(of.as_raw_fd(), request) };
+    if file < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for the caller, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(file) })
+}
+
 /// Interface that the socket is bound to, 0 for none.
 pub(crate) fn bound_interface(socket: BorrowedFd<'_>) -> io::Result<u32> {
     read::<4>(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX).map(|(value, _)| u32::from_ne_bytes(value))
@@ -33,6 +59,13 @@ pub(crate) fn tcp_state(socket: BorrowedFd<'_>) -> io::Result<u8> {
 /// Whether something above TCP has taken the socket over, as the kernel's TLS does.
 pub(crate) fn has_upper_layer(socket: BorrowedFd<'_>) -> bool {
     read::<16>(socket, libc::IPPROTO_TCP, libc::TCP_ULP).is_ok_and(|(_, length)| length > 0)
+}
+
+/// Process and user that connected the other end of a Unix socket; the process is 0 if it cannot be seen from here.
+pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    let (value, _) = read::<12>(socket, libc::SOL_SOCKET, libc::SO_PEERCRED)?;
+    let word = |at: usize| u32::from_ne_bytes(std::array::from_fn(|i| value[at + i]));
+    Ok((word(0), word(4)))
 }
 
 /// The process that connected the other end of a Unix socket, where the kernel can tell (Linux 6.5).

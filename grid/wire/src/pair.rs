@@ -29,9 +29,7 @@ enum Untold {
 impl Desk {
     /// Pairs `end` if its other end is known; else it waits.
     pub(crate) fn look_for_mirror(&mut self, end: End) {
-        let mirror = self.ends.at(&end.stream.place.mirror()).filter(|mirror| mirror.paired.is_none());
-        // A socket that is connected to itself is its own mirror.
-        let Some(mirror) = mirror.filter(|mirror| mirror.stream.cookie != end.stream.cookie) else {
+        let Some(mirror) = self.ends.mirror(&end.stream) else {
             // Who does not hear it loses nothing.
             if let Some(session) = self.sessions.get(&end.session) {
                 let _ = session.send(&Answer::Waiting { tag: end.tag }.encode(), &[]);
@@ -53,6 +51,8 @@ impl Desk {
             Refusal::Unproved
         } else if !self.policy.joins_users(users, user) {
             Refusal::Users
+        } else if !is_proved((&mirror, users), (&end, user)) {
+            Refusal::Unproved
         } else {
             match self.place(&mirror, &end) {
                 Ok(place) => return self.pair(mirror, end, place),
@@ -260,6 +260,17 @@ impl Desk {
         for user in self.slabs.remove(&id).map(|slab| slab.users).into_iter().flatten() {
             self.accounts.change(user, |account| account.slabs -= 1);
         }
+    }
+}
+
+/// Whether the ends of two users are one connection's: by their addresses, or by numbers that each may believe the other.
+fn is_proved((one, user): (&End, u32), (other, others): (&End, u32)) -> bool {
+    if one.stream.place.mirror() == other.stream.place {
+        return true;
+    }
+    match (&one.stream.proof, &other.stream.proof) {
+        (Ok(proof), Ok(others_proof)) => proof.convinces(others, others_proof) && others_proof.convinces(user, proof),
+        _ => false,
     }
 }
 

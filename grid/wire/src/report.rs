@@ -110,7 +110,7 @@ pub struct Connection {
     pub remote: String,
     /// Where it stands.
     pub state: State,
-    /// Why it stays on TCP, if it does.
+    /// Why it stays on TCP, if it does; of one that waits, why its other end may be there and not be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Session of the other end, if paired.

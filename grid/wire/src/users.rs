@@ -5,7 +5,6 @@ use std::fs;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use rustix::net::sockopt;
 use rustix::process::{Pid, PidfdFlags};
 
 use crate::options;
@@ -23,15 +22,17 @@ pub(crate) struct Caller {
 impl Caller {
     /// Who connected to `socket`.
     pub(crate) fn of(socket: BorrowedFd<'_>) -> io::Result<Self> {
-        let credentials = sockopt::socket_peercred(socket)?;
+        let (pid, user) = options::peer(socket)?;
         let process = match options::peer_process(socket) {
             Ok(process) => process,
             // The kernel does not know the option. The number may have gone to another process in between; then that one's end
             // is taken for this one's, and some connections fall back to TCP.
-            Err(_) => rustix::process::pidfd_open(credentials.pid, PidfdFlags::empty())?,
+            Err(error) => {
+                let seen = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(error)?;
+                rustix::process::pidfd_open(seen, PidfdFlags::empty())?
+            }
         };
-        let pid = Pid::as_raw(Some(credentials.pid));
-        Ok(Self { user: credentials.uid.as_raw(), pid: u32::try_from(pid).unwrap_or(0), process })
+        Ok(Self { user, pid, process })
     }
 }
 

@@ -6,6 +6,7 @@ use rustix::process::geteuid;
 
 use super::{Desk, Totals};
 use crate::ends::End;
+use crate::numbers::Unread;
 use crate::remains::Remains;
 use crate::report::{Connection, Direction, Process, Report, State};
 use crate::session::{Refused, Session};
@@ -85,13 +86,13 @@ impl Desk {
             local: end.stream.place.local.to_string(),
             remote: end.stream.place.remote.to_string(),
             state: State::Waiting,
-            reason: None,
+            reason: end.stream.proof.err().and_then(Unread::text).map(Into::into),
             peer: None,
             sends: None,
             receives: None,
         };
         if let Some((seat, side)) = end.paired {
-            connection.state = State::Paired;
+            (connection.state, connection.reason) = (State::Paired, None);
             connection.peer = self.slabs.get(&seat.slab).map(|slab| slab.sessions[1 - side]);
             connection.sends = self.direction(seat, side);
             connection.receives = self.direction(seat, 1 - side);

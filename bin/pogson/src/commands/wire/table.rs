@@ -35,7 +35,10 @@ fn guest(guest: &Guest) -> String {
 pub fn connection(end: &Connection) -> String {
     let addresses = if end.local.is_empty() { "?".into() } else { format!("{} - {}", end.local, end.remote) };
     match end.state {
-        State::Waiting => format!("{addresses}: by TCP; its other end has not come"),
+        State::Waiting => {
+            let reason = end.reason.as_deref().map(|reason| format!("; {reason}")).unwrap_or_default();
+            format!("{addresses}: by TCP; its other end has not come{reason}")
+        }
         State::Refused => format!("{addresses}: by TCP; {}", end.reason.as_deref().unwrap_or("refused")),
         State::Paired => {
             let way = |direction: Option<pogson_wire::report::Direction>| match direction {
