@@ -60,6 +60,18 @@ class Stage:
             self.under(ring, args), check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", timeout=300
         ).stdout
 
+    def joined(self, figure):
+        """What `figure` gives, of programs that send at least 100 kB by rings meanwhile."""
+        def bytes_ring():
+            out = subprocess.run([POGSON, "wire", "stats", "--json", "--socket", self.socket], check=True, capture_output=True, text=True).stdout
+            return json.loads(out)["bytes_ring"]
+
+        before = bytes_ring()
+        found = figure()
+        if bytes_ring() - before < 100_000:
+            sys.exit("programs under `pogson wire run` stayed on TCP: there is nothing to compare")
+        return found
+
     def wait(self, condition, what):
         until = time.monotonic() + 60
         while not condition():
@@ -116,7 +128,7 @@ def redis(stage, rounds, requests):
         found[label] = in_turn(rounds, {
             "tcp": lambda: rate(["-p", ports[False]]),
             "unix": lambda: rate(["-s", path]),
-            "ring": lambda: rate(["-p", ports[True]], True),
+            "ring": lambda: stage.joined(lambda: rate(["-p", ports[True]], True)),
         })
     return found
 
@@ -153,7 +165,7 @@ def pgbench(stage, rounds, seconds):
         f"c={clients}": in_turn(rounds, {
             "tcp": lambda clients=clients: rate("127.0.0.1", False, clients),
             "unix": lambda clients=clients: rate(place, False, clients),
-            "ring": lambda clients=clients: rate("127.0.0.1", True, clients),
+            "ring": lambda clients=clients: stage.joined(lambda: rate("127.0.0.1", True, clients)),
         })
         for clients in (1, 8)
     }
