@@ -6,11 +6,12 @@ POGSON_WIRE_FULL=1 makes 10,000 of them, else 2,000; each process needs as many 
 import os
 import re
 import resource
+import sys
 from pathlib import Path
 
 import pytest
 
-from wire import wait_until
+from wire import free_port, wait_until
 
 COUNT = 10_000 if os.environ.get("POGSON_WIRE_FULL") else 2_000
 
@@ -32,3 +33,58 @@ def test_many_connections_cost_few_descriptors_and_little_memory(way, compiled):
         assert int(connections) == COUNT and int(held) < 200
         assert int(kilobytes) * 1024 / COUNT < 8192, f"{int(kilobytes) * 1024 / COUNT} bytes for each connection"
     assert both.wait(60) == 0, both.log.read_text()
+
+
+ECHO = """if True:
+    import socket, sys, threading
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    def echo(one):
+        while some := one.recv(1 << 16):
+            one.sendall(some)
+    while True:
+        threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+TALKS = """if True:
+    import os, resource, socket, sys
+    def connect(port):
+        return socket.create_connection(("127.0.0.1", port))
+    def talk(one):
+        for number in range(3000):
+            said = b"%06d" % number * 10
+            one.sendall(said)
+            got = b""
+            while len(got) < len(said):
+                got += one.recv(100)
+            assert got == said
+    first, second = map(int, sys.argv[1:])
+    one, other = connect(first), connect(second)
+    talk(one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    held = []
+    try:
+        while True:
+            held.append(os.dup(0))
+    except OSError:
+        pass
+    talk(other)
+    print("without descriptors")
+    for fd in held:
+        os.close(fd)
+    last = connect(second)
+    for turn in range(20):
+        talk(last)
+        talk(other)
+        talk(one)
+    print("done")
+"""
+
+
+def test_who_had_no_descriptor_left_joins_the_other_process_when_there_are_some_again(wire):
+    ports = [free_port(), free_port()]
+    for port in ports:
+        wire.serve(sys.executable, "-c", ECHO, port, port=port)
+    run = wire.run(sys.executable, "-c", TALKS, *ports)
+    assert run.out == b"without descriptors\ndone\n", run.err
+    # The first server's connection, and those to the second from then on.
+    wire.used(upgraded=4, bytes_ring=3 * 20 * 3000 * 60)

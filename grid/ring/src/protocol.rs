@@ -110,6 +110,19 @@ pub const NEW_PEER: u32 = 2;
 /// Bit of [`Answer::Paired`]'s `brings`: the other process is in another guest. The daemons carry the wakes.
 pub const FAR: u32 = 4;
 
+/// How many descriptors come with [`Answer::Paired`] of these `brings`. Where fewer arrive the process had no numbers left for them,
+/// and only the daemon's next session with it brings them again.
+#[must_use]
+pub fn brought(brings: u32) -> usize {
+    let slab = if brings & NEW_SLAB != 0 { 2 } else { 0 };
+    let peer = match brings & (NEW_PEER | FAR) {
+        NEW_PEER => 3,
+        0 | FAR => 0,
+        _ => 1,
+    };
+    slab + peer
+}
+
 /// Bit of [`Ask::Hello`]'s `abilities`: the process understands [`FAR`].
 pub const CAN_FAR: u32 = 1;
 

@@ -253,6 +253,9 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
         }
         Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets } => {
             let Some(geometry) = Geometry::new(slots, ring_bytes) else { return };
+            if brought.iter().filter(|fd| **fd >= 0).count() < pogson_ring::protocol::brought(brings) {
+                return lost();
+            }
             let mut next = brought.iter_mut();
             let mut one = |wanted: bool| match next.next() {
                 Some(fd) if wanted => core::mem::replace(fd, -1),

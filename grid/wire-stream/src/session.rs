@@ -318,6 +318,12 @@ fn hear(number: u64) -> bool {
             }
         }
         Some(Answer::Paired { tag, slab, side, slot, generation, slots, ring_bytes, peer, brings, offsets: _ }) => {
+            if brought.len() < pogson_ring::protocol::brought(brings) {
+                let gone = state.lose();
+                drop(state);
+                drop(gone);
+                return false;
+            }
             let geometry = Geometry::new(slots, ring_bytes);
             let paired = geometry.map(|geometry| Paired { slab, side, slot, generation, geometry, peer, brings });
             let ring = paired.and_then(|paired| state.take(&paired, brought));
