@@ -42,18 +42,18 @@ def kernel():
     return None
 
 
-def system(folder, programs, files):
-    """An initial file system with programs, the libraries that they load, and files by their paths in it."""
+def system(folder, programs, files, modules=MODULES):
+    """An initial file system with kernel modules, programs, the libraries that they load, and files by their paths in it."""
     root = folder / "root"
     for name in ["bin", "proc", "sys", "dev", "tmp", "run", "modules", "lib", "lib64"]:
         (root / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox"), root / "bin/busybox")
     (root / "bin/sh").symlink_to("busybox")
-    _, modules = kernel()
-    for module in MODULES:
+    _, place = kernel()
+    for module in modules:
         # Some are part of the kernel itself.
         with contextlib.suppress(FileNotFoundError):
-            shutil.copy(modules / f"{module}.ko", root / "modules")
+            shutil.copy(place / f"{module}.ko", root / "modules")
     loaded = []
     for program in programs:
         target = root / "bin" / Path(program).name
@@ -72,7 +72,7 @@ def system(folder, programs, files):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(os.path.realpath(library), target)
     init = root / "init"
-    init.write_text(INIT.format(modules=" ".join(Path(module).name for module in MODULES)))
+    init.write_text(INIT.format(modules=" ".join(Path(module).name for module in modules)))
     init.chmod(0o755)
     names = subprocess.run(["find", "."], cwd=root, capture_output=True, check=True).stdout
     packed = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=root, input=names, capture_output=True, check=True).stdout

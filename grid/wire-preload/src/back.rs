@@ -271,7 +271,12 @@ fn settle(connection: &Connection, fd: i32, begun_ns: u64) {
 /// Nobody takes it for a stream that has ended.
 pub(crate) fn reset(ring: &Ring, fd: i32) {
     ring.set_flags(flag::DISSOLVED);
-    kernel::dissolve(fd);
+    if ring.is_vsock() {
+        // There is nothing harder.
+        let _ = kernel::shutdown(fd, libc::SHUT_RDWR);
+    } else {
+        kernel::dissolve(fd);
+    }
 }
 
 /// Whether all that this side has not read comes by TCP.

@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     /// Descriptors of this process.
     pub(crate) descriptors: AtomicU32,
     block: AtomicU32,
+    /// 1 if its socket is one of vsock, not TCP.
+    vsock: AtomicU32,
     /// A [`phase`].
     pub(crate) phase: AtomicU32,
     /// Number of the slab in this process.
@@ -66,7 +68,7 @@ pub(crate) struct Connection {
     pub(crate) cookie: AtomicU64,
     /// When it was last asked why it is not paired, by count of its calls.
     pub(crate) asked_at: AtomicU64,
-    /// Count of bytes at which the daemon's answer is waited for, if it has not come.
+    /// Count of bytes at which the daemon's answer is waited for, if it has not come; later, of a vsock, the other end.
     pub(crate) patient_until: AtomicU64,
     /// Count of sent bytes up to which the kernel is kept from taking many more; 0 if it is not.
     pub(crate) held_for: AtomicU64,
@@ -162,6 +164,11 @@ impl Ring {
         self.own.side.flags.load(Ordering::Acquire)
     }
 
+    /// Whether the socket is one of vsock, whose rules hold.
+    pub(crate) fn is_vsock(&self) -> bool {
+        self.flags() & flag::VSOCK != 0
+    }
+
     pub(crate) fn set_flags(&self, bits: u32) {
         self.own.side.flags.fetch_or(bits, Ordering::AcqRel);
     }
@@ -183,11 +190,14 @@ pub(crate) mod flag {
     pub(crate) const LOST: u32 = 1 << 17;
     /// Its bytes by the ring are counted already.
     pub(crate) const COUNTED: u32 = 1 << 18;
+    /// The socket is one of vsock, not TCP.
+    pub(crate) const VSOCK: u32 = 1 << 19;
 }
 
 impl Connection {
     /// Makes a taken connection new.
-    pub(crate) fn begin(&self, number: u32, block: u32) {
+    pub(crate) fn begin(&self, number: u32, block: u32, vsock: bool) {
+        self.vsock.store(vsock.into(), Ordering::Relaxed);
         self.number.store(number, Ordering::Relaxed);
         self.block.store(block, Ordering::Relaxed);
         self.phase.store(phase::WATCHED, Ordering::Relaxed);
@@ -207,6 +217,12 @@ impl Connection {
     /// Its number in the pool.
     pub(crate) fn number(&self) -> u32 {
         self.number.load(Ordering::Relaxed)
+    }
+
+    /// Whether its socket is one of vsock.
+    #[inline]
+    pub(crate) fn is_vsock(&self) -> bool {
+        self.vsock.load(Ordering::Relaxed) != 0
     }
 
     /// What the family knows of it.

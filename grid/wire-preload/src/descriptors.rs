@@ -3,7 +3,7 @@
 use crate::{
     block::BLOCKS,
     connection::{CONNECTIONS, Connection},
-    kernel,
+    kernel, vsock,
 };
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -113,15 +113,17 @@ pub(crate) fn registered(fd: i32) -> Option<&'static Connection> {
 #[cold]
 fn begin(fd: i32, early: bool) -> Option<&'static Connection> {
     let state = crate::tcp::Info::of(fd).map(|info| info.state());
+    let vsock = state.is_err() && vsock::is_stream(fd);
     match state {
         Ok(crate::tcp::ESTABLISHED | crate::tcp::CLOSE_WAIT) => {}
         Ok(state) if early && state != crate::tcp::LISTEN => {}
-        // Not connected yet, or a listener: it may be asked again.
-        Ok(_) => return None,
-        Err(_) => {
+        Err(_) if vsock && vsock::is_connection(fd, early) => {}
+        Err(_) if !vsock => {
             set(fd, OTHER);
             return None;
         }
+        // Not connected yet, or a listener: it may be asked again.
+        _ => return None,
     }
     let _critical = crate::critical::Critical::enter();
     let block = BLOCKS.take()?;
@@ -131,7 +133,7 @@ fn begin(fd: i32, early: bool) -> Option<&'static Connection> {
     };
     BLOCKS.get(block)?.begin(0);
     let connection = CONNECTIONS.get(number)?;
-    connection.begin(number, block);
+    connection.begin(number, block, vsock);
     connection.cookie.store(kernel::cookie(fd), Ordering::Relaxed);
     let entry = entry(fd)?;
     // Another thread may have been faster with the same descriptor.
@@ -145,6 +147,11 @@ fn begin(fd: i32, early: bool) -> Option<&'static Connection> {
     }
     crate::session::count_connection();
     Some(connection)
+}
+
+/// Whether `fd` is a connection by vsock.
+pub(crate) fn is_vsock(fd: i32) -> bool {
+    matches!(kind(fd), Kind::Connection(connection) if connection.is_vsock())
 }
 
 /// A call of this process made the stream socket `fd`.

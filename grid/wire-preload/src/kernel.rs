@@ -101,10 +101,34 @@ pub(crate) fn cookie(fd: i32) -> u64 {
     socket_option(fd, libc::SOL_SOCKET, SO_COOKIE, 0_u64).unwrap_or(0)
 }
 
-/// Bytes that wait in the socket to be received.
+/// Bytes that wait in the socket to be received; 1 for any where the kernel does not count them, as of vsock before Linux 6.17.
 pub(crate) fn unread(fd: i32) -> Result<u64, i32> {
     let mut bytes = 0_i32;
-    call!(SYS_ioctl, fd, libc::FIONREAD, &raw mut bytes).map(|_| bytes as u64)
+    match call!(SYS_ioctl, fd, libc::FIONREAD, &raw mut bytes) {
+        Ok(_) => Ok(bytes as u64),
+        Err(libc::ENOTTY) => {
+            let mut byte = 0_u8;
+            match call!(SYS_recvfrom, fd, &raw mut byte, 1, libc::MSG_PEEK | libc::MSG_DONTWAIT, 0, 0) {
+                Ok(bytes) => Ok(bytes as u64),
+                Err(libc::EAGAIN) => Ok(0),
+                Err(errno) => Err(errno),
+            }
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether the socket is connected.
+pub(crate) fn has_peer(fd: i32) -> bool {
+    // SAFETY: a sockaddr_storage of zeros is valid.
+    let mut address: libc::sockaddr_storage = unsafe { core::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    call!(SYS_getpeername, fd, &raw mut address, &raw mut length).is_ok()
+}
+
+/// Sends a message of no bytes, which fails as any would.
+pub(crate) fn send_nothing(fd: i32, flags: i32) -> Outcome {
+    call!(SYS_sendto, fd, 0, 0, flags | libc::MSG_DONTWAIT, 0, 0)
 }
 
 /// Bytes in the socket that the other end has not acknowledged.

@@ -44,6 +44,7 @@ mod sys;
 mod tcp;
 mod thread;
 mod upgrade;
+mod vsock;
 mod waiter;
 
 #[cfg(panic = "abort")]

@@ -3,7 +3,7 @@
 use crate::{
     connection::{Connection, Ring, flag},
     slab::{PARTIES, Party, SLABS},
-    tcp,
+    tcp, vsock,
 };
 use core::sync::atomic::{AtomicBool, Ordering};
 use pogson_ring::layout::fin;
@@ -37,6 +37,13 @@ pub(crate) fn check(connection: &Connection, ring: &Ring, fd: i32) -> bool {
         return false;
     }
     let over = ring.own.sending.fin.load(Ordering::Acquire) & fin::END != 0;
+    if ring.is_vsock() {
+        let gone = vsock::shows_end(ring, fd).unwrap_or_else(|| process_is_dead(connection));
+        if gone {
+            ring.set_flags(flag::GONE);
+        }
+        return gone;
+    }
     let gone = match tcp::Info::of(fd).map(|info| info.state()) {
         // With both ends shut the socket is closed although they may read on.
         Ok(_) if said & fin::END != 0 && over => process_is_dead(connection),

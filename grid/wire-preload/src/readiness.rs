@@ -62,7 +62,9 @@ fn look(ring: &Ring, fd: i32, wanted: i16) -> i16 {
         // As the kernel does: room for a few bytes is not worth waking a program.
         let roomy =
             !back::is_wanted(ring) && ring.tx().unread().map_or(true, |unread| unread <= ring.size - ring.size / 4);
-        if roomy || ending.shut || ending.unheard || ending.reset {
+        // A vsock that has shut its sending is not writable.
+        let over = ending.shut && ring.is_vsock();
+        if !over && (roomy || ending.shut || ending.unheard || ending.reset) {
             events |= OUT;
         }
     }

@@ -32,7 +32,7 @@ pub(crate) enum Way {
 /// A call that receives by TCP, or waits for it, is under way.
 pub(crate) struct Permit {
     block: &'static Block,
-    /// The socket, if this side sends by the ring already.
+    /// The socket, if it is TCP's and this side sends by the ring already.
     answers_by_ring: Option<i32>,
 }
 
@@ -99,7 +99,8 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
             }
         }
         if let Some(mut permit) = Permit::to_wait(block) {
-            permit.answers_by_ring = connection.ring().is_some_and(|ring| ring.sends()).then_some(fd);
+            let by_ring = connection.ring().is_some_and(|ring| ring.sends()) && !connection.is_vsock();
+            permit.answers_by_ring = by_ring.then_some(fd);
             return Way::Tcp(permit);
         }
         kernel::yield_now();
@@ -114,12 +115,18 @@ pub(crate) fn by_ring(
     into: &mut Gather,
     flags: i32,
 ) -> Result<usize, i32> {
+    let vsock = connection.is_vsock();
     if flags & libc::MSG_OOB != 0 {
-        return Err(libc::EINVAL);
+        return Err(if vsock { libc::EOPNOTSUPP } else { libc::EINVAL });
     }
+    // A vsock does not wait to receive nothing, drops no bytes, and waits for some bytes only to look at them.
+    let flags = if vsock { flags & !libc::MSG_TRUNC } else { flags };
     let serial = connection.serial.load(Ordering::Relaxed);
     let total = into.left();
-    let peeks_at_all = flags & libc::MSG_PEEK != 0 && flags & libc::MSG_WAITALL != 0;
+    if vsock && total == 0 {
+        return Ok(0);
+    }
+    let peeks_at_all = !vsock && flags & libc::MSG_PEEK != 0 && flags & libc::MSG_WAITALL != 0;
     let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     let mut until_ns = None;
     loop {
@@ -202,6 +209,9 @@ enum Step {
 /// Takes what is there, first of the socket up to where the other end left it, then of the ring. The caller has the lock.
 fn once(connection: &Connection, ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Step {
     let before = into.left();
+    if connection.is_vsock() && ring.flags() & flag::NO_RECEIVING != 0 {
+        return Step::End;
+    }
     if ring.is_read() {
         back::enter(connection, ring);
     }
@@ -312,7 +322,7 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
                     return if all { Tcp::Through } else { Tcp::Step(Step::Moved) };
                 }
                 ring.own.receiver.by_tcp.store(taken + bytes as u64, Ordering::Relaxed);
-                if ring.sends() {
+                if ring.sends() && !ring.is_vsock() {
                     kernel::acknowledge(fd);
                 }
                 if into.left() == 0 || boundary.is_none_or(|boundary| boundary.at > taken + bytes as u64) {

@@ -11,7 +11,7 @@ use crate::{
     lock::lock,
     session,
     sleep::{self, Which, Woken},
-    upgrade,
+    upgrade, vsock,
 };
 use core::sync::atomic::Ordering;
 use pogson_ring::{layout::fin, want};
@@ -145,12 +145,17 @@ pub(crate) fn by_ring(
                 return Err(libc::EBADF);
             }
             let ending = ending::of(ring);
-            if ending.shut || ending.reset {
+            if connection.is_vsock() {
+                let over = ending.shut || ending.reset || ending.unheard;
+                if over || (ending.complete && liveness::check(connection, ring, fd)) {
+                    drop(_guard);
+                    return if sent > 0 { Ok(sent) } else { Err(vsock::refusal(fd, flags)) };
+                }
+            } else if ending.shut || ending.reset {
                 let errno = ending::take_error(ring, ending).unwrap_or(libc::EPIPE);
                 drop(_guard);
                 return ended(sent, errno, flags);
-            }
-            if ending.unheard || (ending.complete && liveness::check(connection, ring, fd)) {
+            } else if ending.unheard || (ending.complete && liveness::check(connection, ring, fd)) {
                 // TCP takes the bytes and finds out by the answer.
                 ring.set_flags(flag::SENT_IN_VAIN);
                 // One that lives but has shut both ways is reset by them.
@@ -228,7 +233,10 @@ fn wait_for_socket(fd: i32, until_ns: Option<u64>) -> Woken {
 /// The rest of a call whose connection has gone back to TCP, after `sent` bytes by the ring.
 fn rest_by_tcp(connection: &Connection, fd: i32, from: &mut Gather, flags: i32, sent: usize) -> Result<usize, i32> {
     let mut sent = sent;
+    let vsock = connection.is_vsock();
     loop {
+        // Whether there is a signal, the kernel knows of a vsock.
+        let quiet = if vsock && sent == 0 { 0 } else { libc::MSG_NOSIGNAL };
         let mut entries = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; 16];
         let count = from.entries(usize::MAX, &mut entries);
         let wanted: usize = entries.iter().take(count).map(|entry| entry.iov_len).sum();
@@ -237,7 +245,7 @@ fn rest_by_tcp(connection: &Connection, fd: i32, from: &mut Gather, flags: i32, 
         message.msg_iov = entries.as_mut_ptr();
         message.msg_iovlen = count as _;
         // SAFETY: the entries are the program's own, as it gave them to the call.
-        match unsafe { kernel::send_message(fd, &raw const message, flags | libc::MSG_NOSIGNAL) } {
+        match unsafe { kernel::send_message(fd, &raw const message, flags | quiet) } {
             Ok(bytes) => {
                 from.skip(bytes);
                 sent += bytes;
@@ -248,6 +256,7 @@ fn rest_by_tcp(connection: &Connection, fd: i32, from: &mut Gather, flags: i32, 
                     return Ok(sent);
                 }
             }
+            Err(errno) if vsock => return ended_by(sent, errno),
             Err(errno) => return ended(sent, errno, flags),
         }
     }
@@ -296,19 +305,33 @@ pub(crate) fn end(connection: &Connection, ring: &Ring, fd: i32, both: bool) {
     if ring.has_gone_back() {
         return;
     }
-    let wake = {
+    let (to_reader, to_writer) = {
         let _guard = lock(&ring.own.sender.lock);
         if both {
             ring.own.side.deaf_from.store(ring.peer.sending.tail.load(Ordering::Acquire), Ordering::Relaxed);
         }
         ring.tx().end(if both { fin::END | fin::DEAF } else { fin::END });
-        ring.tx().wake()
+        (ring.tx().wake(), both.then(|| ring.rx().wake()))
     };
-    sleep::wake_reader(connection, ring, wake);
+    sleep::wake_reader(connection, ring, to_reader);
+    if let Some(wake) = to_writer {
+        sleep::wake_writer(connection, ring, wake);
+    }
     // It may have been recalled meanwhile; the socket is not shut yet.
     if !back::finish(connection, ring, fd) {
         back::reset(ring, fd);
     }
+}
+
+/// shutdown of a vsock's receiving side, of which the other end hears as the kernel tells it.
+pub(crate) fn hear_no_more(connection: &Connection, ring: &Ring) {
+    let (to_reader, to_writer) = {
+        let _guard = lock(&ring.own.sender.lock);
+        ring.tx().end(fin::DEAF);
+        (ring.tx().wake(), ring.rx().wake())
+    };
+    sleep::wake_reader(connection, ring, to_reader);
+    sleep::wake_writer(connection, ring, to_writer);
 }
 
 /// connect(AF_UNSPEC): both ends are reset.

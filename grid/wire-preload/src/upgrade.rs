@@ -8,7 +8,7 @@ use crate::{
     lock::{self, lock},
     session, set,
     slab::{SLABS, Slab},
-    tcp,
+    tcp, vsock,
 };
 use core::sync::atomic::Ordering;
 use pogson_ring::{
@@ -134,6 +134,10 @@ pub(crate) fn paired(connection: &Connection, (number, slab): (u32, &Slab), slot
     connection.generation.store(generation, Ordering::Relaxed);
     slab.occupy(slot, connection.number());
     switch::take_part(ring.own, generation);
+    if connection.is_vsock() {
+        ring.set_flags(flag::VSOCK);
+        connection.patient_until.store(0, Ordering::Relaxed);
+    }
     connection.pair(ring);
     crate::signal::catch_faults();
     session::count(|counters| &counters.upgraded, 1);
@@ -154,8 +158,9 @@ pub(crate) fn offer(connection: &Connection, ring: &Ring, fd: i32) {
     {
         return;
     }
-    let read = tcp::read(fd);
     let seen = block.received.load(Ordering::Acquire);
+    // Whether a vsock's bytes were all seen, the sender finds out.
+    let read = if ring.is_vsock() { Some(seen) } else { tcp::read(fd) };
     if read != Some(seen) {
         block.stays.fetch_or(if read.is_some() { stays::UNSEEN } else { stays::REFUSED }, Ordering::AcqRel);
         block.receiving.open();
@@ -205,13 +210,22 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
     if block.stays.load(Ordering::Acquire) != 0 || block.holders.load(Ordering::Acquire) != 1 {
         return;
     }
+    if ring.is_vsock() && !vsock::is_taken(connection, block, ring) {
+        return;
+    }
     let wake = {
         let _guard = lock(&ring.own.sender.lock);
         if ring.sends() || block.stays.load(Ordering::Acquire) != 0 || !block.sending.shut() {
             return;
         }
         let sent = block.sent.load(Ordering::Acquire);
-        if tcp::written(fd) != Some(sent) {
+        if ring.is_vsock() {
+            // Others may have sent since.
+            if !vsock::counts_agree(block, ring) {
+                block.sending.open();
+                return;
+            }
+        } else if tcp::written(fd) != Some(sent) {
             block.stays.fetch_or(stays::UNSEEN, Ordering::AcqRel);
             block.sending.open();
             return;
@@ -232,7 +246,9 @@ pub(crate) fn latch(connection: &Connection, ring: &Ring, fd: i32) {
     if back::is_wanted(ring) {
         back::go(connection, ring, fd);
     }
-    kernel::acknowledge(fd);
+    if !ring.is_vsock() {
+        kernel::acknowledge(fd);
+    }
 }
 
 /// The last descriptor of this process is about to be closed: `fd`.
@@ -245,7 +261,7 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
             // The daemon may hold a copy of the socket still, which would keep the FIN back.
             let handed_on = |block: &Block| block.stays.load(Ordering::Acquire) & stays::INHERITED != 0;
             if last && !connection.block().is_some_and(handed_on) {
-                shut_before_close(fd);
+                shut_before_close(connection, fd);
             }
         }
         phase::PAIRED => {
@@ -258,9 +274,9 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
     connection.end();
 }
 
-fn shut_before_close(fd: i32) {
-    // With bytes unread a close resets, which a shutdown does not.
-    if kernel::unread(fd) == Ok(0) {
+fn shut_before_close(connection: &Connection, fd: i32) {
+    // With bytes unread a close by TCP resets, which a shutdown does not.
+    if connection.is_vsock() || kernel::unread(fd) == Ok(0) {
         let _ = kernel::shutdown(fd, libc::SHUT_RDWR);
     }
 }
@@ -270,7 +286,7 @@ fn leave(connection: &Connection, ring: &Ring, fd: i32, last: bool) {
     if last {
         let unread = switch::by_ring(ring.entered()) && ring.rx().look().is_ok_and(|bytes| bytes > 0);
         let returned = back::finish(connection, ring, fd);
-        let abrupt = unread || !returned || ring.flags() & flag::LINGER_ZERO != 0;
+        let abrupt = !ring.is_vsock() && (unread || !returned || ring.flags() & flag::LINGER_ZERO != 0);
         if abrupt && (!ring.sends() || !returned) {
             // What the other end still gets comes by TCP, so that the reset must too.
             reset_on_close(fd);

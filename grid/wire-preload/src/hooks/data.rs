@@ -2,6 +2,7 @@
 
 use super::answer;
 use crate::{
+    block::stays,
     caller, cancel,
     descriptors::{self, Kind},
     gather::Gather,
@@ -9,6 +10,7 @@ use crate::{
     next::next,
     receive, send,
 };
+use core::sync::atomic::Ordering;
 use libc::{c_int, c_void, iovec, size_t, sockaddr, socklen_t, ssize_t};
 
 /// Hooks of the `next!` calls of this file.
@@ -48,6 +50,12 @@ pub(super) unsafe fn receive_by(
     plain: impl Fn() -> ssize_t,
 ) -> ssize_t {
     if flags & libc::MSG_ERRQUEUE != 0 {
+        // Before Linux 6.7 a vsock overlooks the flag and gives bytes.
+        if let Some(connection) = descriptors::connection(fd).filter(|connection| connection.is_vsock())
+            && let Some(block) = connection.block()
+        {
+            block.stays.fetch_or(stays::UNSEEN, Ordering::AcqRel);
+        }
         return plain();
     }
     match receive::way(fd) {
@@ -310,6 +318,10 @@ pub(crate) unsafe extern "C" fn sendto(
         // SAFETY: what the program gave.
         unsafe { real::sendto::call(fd, buffer, length, flags, to, bytes) }
     };
+    if !to.is_null() && bytes > 0 && descriptors::is_vsock(fd) {
+        // The kernel refuses it.
+        return plain();
+    }
     // SAFETY: what the program gave. TCP leaves `to` alone too.
     unsafe { send_by(fd, &one(buffer, length), 1, flags, plain) }
 }

@@ -9,7 +9,7 @@ use crate::{
     ending, kernel,
     next::next,
     process::borrows_memory,
-    send, session, set, upgrade,
+    send, session, set, upgrade, vsock,
 };
 use core::sync::atomic::Ordering;
 use libc::{c_int, c_uint, c_void, sockaddr, socklen_t};
@@ -64,8 +64,12 @@ pub(crate) unsafe extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_i
     let fd = unsafe { real::socket::call(domain, kind, protocol) };
     if fd >= 0 && !borrows_memory() {
         let plain = kind & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC);
-        let stream = plain == libc::SOCK_STREAM && matches!(domain, libc::AF_INET | libc::AF_INET6);
-        if stream && matches!(protocol, 0 | libc::IPPROTO_TCP) {
+        let known = match domain {
+            libc::AF_INET | libc::AF_INET6 => matches!(protocol, 0 | libc::IPPROTO_TCP),
+            libc::AF_VSOCK => true,
+            _ => false,
+        };
+        if known && plain == libc::SOCK_STREAM {
             descriptors::is_stream(fd);
         } else {
             descriptors::is_other(fd);
@@ -96,8 +100,8 @@ pub(crate) unsafe extern "C" fn connect(fd: c_int, address: *const sockaddr, byt
 
 fn accepted(fd: c_int) -> c_int {
     if fd >= 0 && !borrows_memory() {
-        let stream = kernel::socket_option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL, 0) == Ok(libc::IPPROTO_TCP);
-        if stream {
+        let tcp = kernel::socket_option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL, 0) == Ok(libc::IPPROTO_TCP);
+        if tcp || vsock::is_stream(fd) {
             descriptors::is_stream(fd);
         } else {
             descriptors::is_other(fd);
@@ -374,6 +378,9 @@ pub(crate) unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
         }
         if matches!(how, libc::SHUT_RD | libc::SHUT_RDWR) {
             ring.set_flags(flag::NO_RECEIVING);
+            if how == libc::SHUT_RD && ring.is_vsock() {
+                send::hear_no_more(connection, &ring);
+            }
             crate::sleep::wake_own(connection, &ring);
         }
     } else if let Kind::Connection(connection) = descriptors::kind(fd)
@@ -383,7 +390,12 @@ pub(crate) unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
         block.stays.fetch_or(stays::REFUSED, Ordering::AcqRel);
     }
     // SAFETY: what the program gave.
-    unsafe { real::shutdown::call(fd, how) }
+    let outcome = unsafe { real::shutdown::call(fd, how) };
+    if outcome == 0 && matches!(descriptors::kind(fd), Kind::Stream) && vsock::is_stream(fd) {
+        // The kernel does not say any more that it is connected.
+        descriptors::is_other(fd);
+    }
+    outcome
 }
 
 /// getsockopt(2).

@@ -93,6 +93,11 @@ pub(crate) unsafe extern "C" fn sendmsg(fd: c_int, message: *const msghdr, flags
     if header.msg_controllen > 0 && !header.msg_control.is_null() {
         each_passed(header, descriptors::leaves);
     }
+    if !header.msg_name.is_null() && header.msg_namelen > 0 && descriptors::is_vsock(fd) {
+        // The kernel refuses it.
+        // SAFETY: what the program gave.
+        return unsafe { real::sendmsg::call(fd, message, flags) };
+    }
     // SAFETY: what the program gave.
     unsafe {
         send_by(fd, header.msg_iov, header.msg_iovlen as usize, flags, || real::sendmsg::call(fd, message, flags))
