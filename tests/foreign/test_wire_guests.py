@@ -15,7 +15,7 @@ SHARED = "/sys/bus/pci/devices/0000:00:04.0/resource2"
 
 
 @pytest.fixture(scope="module")
-def machines(pogson, tmp_path_factory):
+def machines(pogson, compiled, tmp_path_factory):
     """The guests red and blue, with a daemon in each."""
     if why := without_wire(pogson):
         pytest.skip(why)
@@ -24,7 +24,7 @@ def machines(pogson, tmp_path_factory):
     if not guests.kernel():
         pytest.skip("no kernel with virtio_net.ko is in /boot and /lib/modules")
     folder = tmp_path_factory.mktemp("guests")
-    programs = [pogson.path, *(program(name) for name in ["redis-server", "redis-benchmark", "redis-cli"])]
+    programs = [pogson.path, *(program(name) for name in ["redis-server", "redis-benchmark", "redis-cli"]), compiled / "drains"]
     image = guests.system(folder, programs, {})
     for red, blue in guests.pair(folder, image, ["red", "blue"]):
         for guest in [red, blue]:
@@ -41,9 +41,13 @@ def machines(pogson, tmp_path_factory):
         yield red, blue
 
 
+def places(guests):
+    """A map of guests by name, node and address."""
+    return json.dumps({"guests": [{"name": name, "node": node, "addresses": [address]} for name, node, address in guests]})
+
+
 def write_map(guest, red="host", blue="host"):
-    places = [("red", red, "192.0.2.1"), ("blue", blue, "192.0.2.2")]
-    text = json.dumps({"guests": [{"name": name, "node": node, "addresses": [address]} for name, node, address in places]})
+    text = places([("red", red, "192.0.2.1"), ("blue", blue, "192.0.2.2")])
     guest.do(f"echo '{text}' > /run/map.new && mv /run/map.new /run/map")
 
 
@@ -107,3 +111,35 @@ def test_guests_that_the_map_parts_go_on_over_the_network_without_the_device(mac
     time.sleep(3)
     assert '"GET"' in red.do(ask, timeout=300)
     assert stats(red)["pairs"] > before
+
+
+def test_the_device_is_taken_away_in_the_middle_of_a_connection_that_goes_on(machines):
+    red, blue = machines
+    start(blue, "pogson wire run -- drains threads serve 192.0.2.2 7000 /run/stop", "drains")
+    wait_until("the server", lambda: "listens" in blue.do("cat /run/drains.log"))
+    before = [stats(guest) for guest in machines]
+    start(red, "pogson wire run -- drains threads connect 192.0.2.2 7000 /run/stop 192.0.2.1", "drains")
+
+    def carried(which, since, least):
+        return all(stats(guest)[which] > then[which] + least for guest, then in zip(machines, since, strict=True))
+
+    wait_until("bytes by rings", lambda: carried("bytes_ring", before, 1_000_000))
+    for guest in machines:
+        write_map(guest, blue="elsewhere")
+    wait_until("both to leave", lambda: not any(stats(guest)["guests"][0]["open"] for guest in machines))
+    for guest in machines:
+        guest.qmp("device_del", {"id": "shared"})
+    for guest in machines:
+        wait_until("the device goes", lambda guest=guest: "gone" in guest.do(f"[ -e {SHARED} ] || echo gone"))
+    after = [stats(guest) for guest in machines]
+    wait_until("bytes by TCP", lambda: carried("bytes_tcp", after, 1_000_000))
+    for guest in machines:
+        guest.do("touch /run/stop")
+    numbers = []
+    for guest in machines:
+        wait_until("the end", lambda guest=guest: "received" in guest.do("cat /run/drains.log"))
+        numbers.append(re.search(r"sent (\d+) received (\d+)\n", guest.do("cat /run/drains.log")))
+    (sent, received), (sent_back, received_there) = (found.groups() for found in numbers)
+    assert (sent, sent_back) == (received_there, received)
+    for guest, then, now in zip(machines, before, after, strict=True):
+        print(f"{guest.name}: {now['bytes_ring'] - then['bytes_ring']} by ring, {stats(guest)['bytes_tcp'] - then['bytes_tcp']} by TCP")

@@ -25,7 +25,12 @@ use pogson_ring::{
 /// How often all connections are looked at, and not only the one that a call is about.
 const EVERY_NS: u64 = 2_000_000;
 
+/// How long the other side has to leave a ring that it writes to before this one takes nothing more out of it, if nothing lies there.
+const PATIENCE_NS: u64 = 1_000_000_000;
+
 static NOT_BEFORE_NS: AtomicU64 = AtomicU64::new(0);
+/// When it began, 0 while nothing is to be left.
+static SINCE_NS: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the memory of the connection's rings is to be left.
 #[inline]
@@ -59,9 +64,11 @@ pub(crate) fn look() -> bool {
 #[cold]
 fn look_around() -> bool {
     if to_be_left().next().is_none() {
+        SINCE_NS.store(0, Ordering::Relaxed);
         return false;
     }
     let now = kernel::now_ns();
+    let _ = SINCE_NS.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     let due = NOT_BEFORE_NS.load(Ordering::Relaxed);
     if now >= due && NOT_BEFORE_NS.compare_exchange(due, now + EVERY_NS, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
         descriptors::for_each(0, u32::MAX, |fd, kind| {
@@ -85,8 +92,7 @@ fn go_back(connection: &Connection, ring: &Ring, fd: i32) {
     block.stays.fetch_or(stays::LEAVES, Ordering::AcqRel);
     let recalled = {
         let _guard = lock::lock(&ring.own.receiver.lock);
-        // A ring that the other side was offered and has not gone to yet.
-        let unused = ring.looks() && ring.entered() == 0 && ring.peer.switching.epoch.load(Ordering::Acquire) == 0;
+        let unused = ring.looks() && nothing_comes(ring);
         if unused {
             switch::recall(ring.own, 1);
             set::hear_socket(connection);
@@ -106,6 +112,22 @@ fn go_back(connection: &Connection, ring: &Ring, fd: i32) {
     }
     if back::send_by_tcp(connection, ring, fd) && before != ring.sends() {
         sleep::wake_own(connection, ring);
+    }
+}
+
+/// Whether the ring that this side receives by may be recalled, for nothing lies there which would have to be sent again: the other
+/// side was offered it and has not gone there yet, or it sleeps on and on. What it is just writing it will send again at once.
+fn nothing_comes(ring: &Ring) -> bool {
+    let since = SINCE_NS.load(Ordering::Relaxed);
+    match (ring.peer.switching.epoch.load(Ordering::Acquire), ring.entered()) {
+        (0, 0) => true,
+        (1, 1) => {
+            since != 0
+                && kernel::now_ns().saturating_sub(since) > PATIENCE_NS
+                && ring.rx().ended() == 0
+                && ring.rx().look() == Ok(0)
+        }
+        _ => false,
     }
 }
 

@@ -51,11 +51,15 @@ impl Guests {
     }
 
     fn serve(&self, name: &str, peer: &str) -> Served {
+        self.serve_by(name, peer, "map")
+    }
+
+    fn serve_by(&self, name: &str, peer: &str, map: &str) -> Served {
         let path = self.file(&format!("{name}.sock"));
         let mut daemon = Daemon::bind(&path, Policy::default()).unwrap();
         let user = rustix::process::geteuid().as_raw();
         let regions = vec![(peer.into(), self.file("region"))];
-        daemon.join_guests(Settings { name: name.into(), map: self.file("map"), regions, user }).unwrap();
+        daemon.join_guests(Settings { name: name.into(), map: self.file(map), regions, user }).unwrap();
         Served::run(daemon, &path)
     }
 
@@ -212,6 +216,58 @@ fn when_the_map_parts_two_guests_new_connections_stay_on_tcp_and_an_unused_regio
     for served in [guests.red(), guests.blue()] {
         served.report_when(|report| !report.guests[0].open);
     }
+}
+
+#[test]
+fn processes_of_both_guests_are_told_to_leave_when_one_map_parts_them() {
+    let mut guests = Guests::new();
+    fs::copy(guests.file("map"), guests.file("blues")).unwrap();
+    guests.blue = None;
+    guests.blue = Some(guests.serve_by("blue", "red", "blues"));
+    let [mut red, mut blue] = guests.clients();
+    let ends = between();
+    let [at_red, at_blue] = pair(&mut red, &mut blue, 1, &ends);
+    let told =
+        |client: &Client, end: &client::Paired| client.halves[&(end.slab, end.side)][0].head().leave.load(Acquire) != 0;
+    red.take_part(&at_red);
+    blue.take_part(&at_blue);
+    assert!(!told(&red, &at_red) && !told(&blue, &at_blue));
+    guests.map("here", "there");
+    for (served, client, end) in [(guests.red(), &red, &at_red), (guests.blue(), &blue, &at_blue)] {
+        let report = served.report_when(|report| report.guests[0].leaving);
+        assert!(report.guests[0].open && report.guests[0].connections == 1);
+        assert!(told(client, end));
+    }
+    assert!(guests.blue().report().guests[0].shares, "its own map does not part them");
+    // Who has left has released its slots.
+    red.release(&at_red);
+    let report = guests.red().report_when(|report| !report.guests[0].open);
+    assert_eq!((report.guests[0].connections, report.guests[0].slabs), (0, 0));
+    blue.release(&at_blue);
+    guests.blue().report_when(|report| report.guests[0].slabs == 0);
+    for client in [&mut red, &mut blue] {
+        client.halves.clear();
+        client.far_peers.clear();
+    }
+    // Nothing is joined before red's map says so, and then by memory that is not to be left.
+    let ends = between();
+    red.register(2, &ends.0);
+    blue.register(2, &ends.1);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!((guests.red().report().waiting, guests.blue().report().waiting), (1, 1));
+    guests.map("here", "here");
+    let (at_red, at_blue) = (red.paired(), blue.paired());
+    assert_eq!((at_red.slot, at_red.generation), (at_blue.slot, at_blue.generation));
+    assert!(!told(&red, &at_red) && !told(&blue, &at_blue));
+}
+
+#[test]
+fn a_daemon_that_begins_when_the_guests_are_parted_uses_no_region() {
+    let mut guests = Guests::new();
+    guests.red = None;
+    guests.map("here", "there");
+    guests.red = Some(guests.serve("red", "blue"));
+    guests.red().report_when(|report| !report.guests[0].open && !report.guests[0].leaving);
 }
 
 #[test]
