@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from conftest import program
+from test_wire_rust import linked, speaker  # noqa: F401 (fixtures)
 from wire import PROGRAMS, Wire, wait_until, without_wire
 
 SERVER, CLIENT = "10.213.0.1", "10.213.0.2"
@@ -105,8 +106,9 @@ def listener(way, where, name, **options):
 def heard(one, name):
     """Waits until a program has heard all of another one."""
     said = lambda: one.log.read_text(errors="replace")
-    wait_until(f"all of {name}", lambda: one.poll() is not None or "heard" in said(), 120)
-    found = re.search(r"^heard (\S+) reuse (\d) (\d)$", said(), re.MULTILINE)
+    line = lambda: re.search(r"^heard (\S+) reuse (\d) (\d)\n", said(), re.MULTILINE)
+    wait_until(f"all of {name}", lambda: one.poll() is not None or line(), 120)
+    found = line()
     assert found and found[1] == name and found[2] == found[3], said()
 
 
@@ -130,6 +132,18 @@ def test_redis_in_one_namespace_is_asked_from_another(way, new_link, proves):
     said = way.run(*benchmark, "-t", "set,get", "-n", 20000, "-c", 10, "-d", 1000, "--csv").out.decode()
     assert re.findall(r'^"(SET|GET)","[\d.]+"', said, re.MULTILINE) == ["SET", "GET"], said
     way.used(bytes_ring=20_000_000, upgraded=40)
+
+
+@pytest.mark.parametrize("server", ["serve", "serve-tasks"])
+def test_a_rust_server_in_one_namespace_is_asked_from_another(wire, linked, speaker, new_link, proves, server):
+    link = new_link()
+    linked.start(*link.server, speaker, server, f"{SERVER}:7000")
+    listens = [*link.server, "ss", "-Htln", "sport = :7000"]
+    wait_until("the server", lambda: subprocess.run(listens, capture_output=True).stdout)
+    benchmark = [*link.client, program("redis-benchmark"), "-h", SERVER, "-p", "7000"]
+    said = wire.run(*benchmark, "-t", "set,get", "-n", 20000, "-c", 5, "-d", 1000, "--csv").out.decode()
+    assert re.findall(r'^"(SET|GET)","[\d.]+"', said, re.MULTILINE) == ["SET", "GET"], said
+    wire.used(bytes_ring=20_000_000, upgraded=20)
 
 
 def test_every_byte_arrives_in_the_other_namespace_both_ways(way, new_link, proves):
@@ -197,6 +211,38 @@ def test_ends_are_joined_in_process_and_user_namespaces_of_their_own(way, new_li
         one.stdin.close()
         one.wait(60)
     way.used(bytes_ring=30_000_000, upgraded=2)
+
+
+def test_an_end_that_is_killed_with_its_namespaces_is_seen(way, new_link, proves, tmp_path):
+    link = new_link()
+    waits = tmp_path / "waits.py"
+    waits.write_text(
+        "import socket, sys\n"
+        "with socket.create_server((sys.argv[1], 7000)) as one: end, _ = one.accept()\n"
+        "try:\n"
+        "    while said := end.recv(100): end.sendall(said)\n"
+        "    print('ended')\n"
+        "except OSError as error: print(type(error).__name__)\n"
+    )
+    asks = tmp_path / "asks.py"
+    asks.write_text(
+        "import socket, sys, time\n"
+        "one = socket.create_connection((sys.argv[1], 7000))\n"
+        "for _ in range(400): one.sendall(b'x' * 100); one.recv(100, socket.MSG_WAITALL)\n"
+        "print('asked', flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    server = way.start(*link.server, PYTHON, waits, SERVER)
+    listens = [*link.server, "ss", "-Htln", "sport = :7000"]
+    wait_until("the server", lambda: subprocess.run(listens, capture_output=True).stdout)
+    client = way.start(*link.client, "unshare", "--pid", "--fork", "--kill-child", PYTHON, asks, SERVER)
+    wait_until("the client", lambda: "asked\n" in client.log.read_text())
+    way.used(bytes_ring=20_000, upgraded=2)
+    # All that lives in the process namespace dies with its first process, and the network namespace with the last one in it.
+    subprocess.run(["ip", "netns", "delete", link.names[1]], check=True)
+    client.kill()
+    assert server.wait(60) == 0
+    assert server.log.read_text() == "ended\n"
 
 
 @pytest.mark.parametrize(("server", "joined"), [(1234, True), (1235, False)])

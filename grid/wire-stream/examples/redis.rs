@@ -1,14 +1,15 @@
 //! Speaks as much of redis's protocol as its benchmark does: `redis serve PORT` answers, `redis serve-tasks PORT` does so with tokio,
 //! `redis ask PORT ROUNDS` sets a key and gets it back. `redis echo PORT BYTES` compares what comes back with what it sends to any
-//! server that echoes. The daemon is that of the environment.
+//! server that echoes. The daemon is that of the environment. For a port an address and a port may stand.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
 
 use ::tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let address = |port: &str| Ok::<_, std::num::ParseIntError>((std::net::Ipv4Addr::LOCALHOST, port.parse()?));
+    let address = |place: &str| if place.contains(':') { place.parse() } else { format!("127.0.0.1:{place}").parse() };
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", port] => serve(address(port)?)?,
         ["serve-tasks", port] => ::tokio::runtime::Builder::new_multi_thread()
@@ -77,7 +78,7 @@ fn command(bytes: &[u8]) -> Option<(Vec<&[u8]>, usize)> {
     (at <= bytes.len()).then_some((words, at))
 }
 
-fn serve(address: (std::net::Ipv4Addr, u16)) -> io::Result<()> {
+fn serve(address: SocketAddr) -> io::Result<()> {
     let listener = wire::Listener::bind(address)?;
     for stream in listener.incoming() {
         let mut stream = stream?;
@@ -94,7 +95,7 @@ fn serve(address: (std::net::Ipv4Addr, u16)) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve_tasks(address: (std::net::Ipv4Addr, u16)) -> io::Result<()> {
+async fn serve_tasks(address: SocketAddr) -> io::Result<()> {
     let listener = wire::tokio::Listener::bind(address).await?;
     loop {
         let (mut stream, _) = listener.accept().await?;
@@ -110,7 +111,7 @@ async fn serve_tasks(address: (std::net::Ipv4Addr, u16)) -> io::Result<()> {
     }
 }
 
-fn ask(address: (std::net::Ipv4Addr, u16), rounds: u32) -> Result<(), Box<dyn std::error::Error>> {
+fn ask(address: SocketAddr, rounds: u32) -> Result<(), Box<dyn std::error::Error>> {
     let stream = wire::Stream::connect(address)?;
     stream.set_nodelay(true)?;
     let (mut reader, mut writer) = (BufReader::new(stream.try_clone()?), stream);
@@ -135,7 +136,7 @@ fn ask(address: (std::net::Ipv4Addr, u16), rounds: u32) -> Result<(), Box<dyn st
     Ok(())
 }
 
-fn echo(address: (std::net::Ipv4Addr, u16), bytes: u32) -> Result<(), Box<dyn std::error::Error>> {
+fn echo(address: SocketAddr, bytes: u32) -> Result<(), Box<dyn std::error::Error>> {
     let mut stream = wire::Stream::connect(address)?;
     let sent: Vec<u8> = (0..bytes).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let (mut writer, to_send) = (stream.try_clone()?, sent.clone());

@@ -100,6 +100,11 @@ thread_local! {
     static READER: LazyCell<Option<Reader>> = LazyCell::new(Reader::new);
 }
 
+/// Gets ready to read them in this thread, while there are descriptors enough.
+pub(crate) fn prepare() {
+    READER.with(|reader| LazyCell::force(reader).is_some());
+}
+
 /// The numbers of the connection from `local` to `remote` of which `socket` is one end, in `network`.
 pub(crate) fn of(socket: BorrowedFd<'_>, network: u64, local: SocketAddr, remote: SocketAddr) -> Result<Proof, Unread> {
     if local.ip().is_loopback() && remote.ip().is_loopback() {

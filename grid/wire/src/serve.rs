@@ -14,6 +14,7 @@ use crate::desk::Desk;
 use crate::error::ServeError;
 use crate::guest;
 use crate::listen::Listener;
+use crate::numbers;
 use crate::policy::Policy;
 use crate::watch::{Happened, Watch};
 
@@ -75,6 +76,7 @@ impl Daemon {
     /// # Errors
     /// The system does not let it wait any more.
     pub fn run(mut self) -> Result<(), ServeError> {
+        numbers::prepare();
         loop {
             let happened = self.desk.watch.look(self.desk.rests());
             for happened in happened.map_err(ServeError::system("the daemon cannot wait"))? {
