@@ -170,6 +170,10 @@ pub struct Switching {
     pub recall: AtomicU32,
     /// Generation that the half's owner is done with.
     pub released: AtomicU32,
+    /// Where the kernel counts no bytes: those that the sender has counted, as long as it sends by the socket.
+    pub claimed: AtomicU64,
+    /// There, too: one more than what the other side had claimed when the receiver had counted as many and found the socket empty.
+    pub agreed: AtomicU64,
 }
 
 /// The sender's own notes.

@@ -67,6 +67,8 @@ pub fn take_part(own: &Slot, generation: u32) {
         word.store(0, Ordering::Relaxed);
     }
     for word in [
+        &own.switching.claimed,
+        &own.switching.agreed,
         &own.sender.rung,
         &own.sender.head,
         &own.sender.wakes,

@@ -11,7 +11,7 @@ use crate::{
     lock::lock,
     poll,
     sleep::{self, Which, Woken},
-    upgrade,
+    upgrade, vsock,
 };
 use core::sync::atomic::Ordering;
 use pogson_ring::switch;
@@ -308,6 +308,7 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
         let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
         message.msg_iov = entries.as_mut_ptr();
         message.msg_iovlen = count as _;
+        let claimed = vsock::claimed(ring);
         let plain = flags & (libc::MSG_PEEK | libc::MSG_TRUNC) | libc::MSG_DONTWAIT;
         // SAFETY: the entries are the program's own, as it gave them to the call.
         match unsafe { kernel::receive_message(fd, &raw mut message, plain) } {
@@ -322,6 +323,9 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
                     return if all { Tcp::Through } else { Tcp::Step(Step::Moved) };
                 }
                 ring.own.receiver.by_tcp.store(taken + bytes as u64, Ordering::Relaxed);
+                if claimed == Some(taken + bytes as u64) && kernel::unread(fd) == Ok(0) {
+                    vsock::agree(ring, claimed, taken + bytes as u64);
+                }
                 if ring.sends() && !ring.is_vsock() {
                     kernel::acknowledge(fd);
                 }
@@ -330,7 +334,10 @@ fn by_tcp(ring: &Ring, fd: i32, into: &mut Gather, flags: i32) -> Tcp {
                 }
             }
             Err(libc::EAGAIN) if boundary.is_none() && switch::boundary(ring.peer, ring.entered()).is_some() => {}
-            Err(libc::EAGAIN) => return Tcp::Step(Step::Nothing),
+            Err(libc::EAGAIN) => {
+                vsock::agree(ring, claimed, taken);
+                return Tcp::Step(Step::Nothing);
+            }
             Err(errno) => return Tcp::Step(Step::Failed(errno)),
         }
     }

@@ -48,6 +48,9 @@ impl Permit {
         if outcome > 0 {
             self.1.sends(outcome as usize);
             session::count_bytes(outcome as u64);
+            if self.0.is_vsock() {
+                vsock::claim(self.0, self.1);
+            }
         }
     }
 }

@@ -30,8 +30,29 @@ pub(crate) fn is_connection(fd: i32, early: bool) -> bool {
     kernel::has_peer(fd) || (early && !listens())
 }
 
-/// Whether the other end has received by the socket all that this one has sent by it, each by its own count. Nothing else tells that
-/// both have counted right: what went past the hooks of one end keeps them apart, and the connection on its socket.
+/// A sending call is over: says how many bytes were sent by the socket.
+pub(crate) fn claim(connection: &Connection, block: &Block) {
+    if let Some(ring) = connection.ring()
+        && !ring.sends()
+    {
+        ring.own.switching.claimed.store(block.sent.load(Ordering::Acquire), Ordering::Release);
+    }
+}
+
+/// How many bytes the other end says that it has sent; to be asked before the socket is.
+pub(crate) fn claimed(ring: &Ring) -> Option<u64> {
+    ring.is_vsock().then(|| ring.peer.switching.claimed.load(Ordering::Acquire))
+}
+
+/// The socket was found empty after so many bytes, `claimed` having been asked before.
+pub(crate) fn agree(ring: &Ring, claimed: Option<u64>, taken: u64) {
+    if claimed == Some(taken) {
+        ring.own.switching.agreed.store(taken + 1, Ordering::Release);
+    }
+}
+
+/// Whether the other end has found the socket empty after all that this one has sent by it, each by its own count. Nothing else tells
+/// that both have counted right: what went past the hooks of one end keeps them apart, and the connection on its socket.
 ///
 /// A sender that has sent much since the last time waits a little for it.
 pub(crate) fn is_taken(connection: &Connection, block: &Block, ring: &Ring) -> bool {
@@ -63,7 +84,7 @@ pub(crate) fn is_taken(connection: &Connection, block: &Block, ring: &Ring) -> b
 
 /// The same, at once.
 pub(crate) fn counts_agree(block: &Block, ring: &Ring) -> bool {
-    ring.peer.receiver.by_tcp.load(Ordering::Acquire) == block.sent.load(Ordering::Acquire)
+    ring.peer.switching.agreed.load(Ordering::Acquire) == block.sent.load(Ordering::Acquire) + 1
 }
 
 /// Whether the other end, which has not said that it ended, has. A socket that receives nothing more does not show it.
