@@ -101,7 +101,7 @@ pub(crate) fn cookie(fd: i32) -> u64 {
     socket_option(fd, libc::SOL_SOCKET, SO_COOKIE, 0_u64).unwrap_or(0)
 }
 
-/// Bytes that wait in the socket to be received; 1 for any where the kernel does not count them, as of vsock before Linux 6.17.
+/// Bytes that wait in the socket to be received; 1 for any where the kernel does not count them, as older ones of a vsock.
 pub(crate) fn unread(fd: i32) -> Result<u64, i32> {
     let mut bytes = 0_i32;
     match call!(SYS_ioctl, fd, libc::FIONREAD, &raw mut bytes) {

@@ -1,6 +1,6 @@
 //! Lets unmodified programs talk through shared memory: the calls of the C library that concern sockets, in front of its own.
 //!
-//! The program's descriptor stays the TCP socket that it made. Once a connection proves busy, the daemon is asked whether its
+//! The program's descriptor stays the TCP or vsock socket that it made. Once a connection proves busy, the daemon is asked whether its
 //! other end is on this node too (`session`); if so, each direction goes over to a ring at a byte of its own choice
 //! (`upgrade`, [`pogson_ring::switch`]). From then on `send` and `receive` move the bytes, and `poll` and `set` say what
 //! a descriptor is ready for. What cannot leave TCP stays there.

@@ -95,8 +95,8 @@ pub(crate) fn shows_end(ring: &Ring, fd: i32) -> Option<bool> {
     (!silent).then(|| kernel::poll_now(fd, end) & end != 0 && ring.rx().ended() & fin::END == 0)
 }
 
-/// The errno of a send to an end that takes no more, or by one that sends no more. The kernel says it, with SIGPIPE or, before Linux
-/// 6.8, without.
+/// The errno of a send to an end that takes no more, or by one that sends no more. The kernel says it, with SIGPIPE or, as
+/// older ones do, without.
 pub(crate) fn refusal(fd: i32, flags: i32) -> i32 {
     // It may be a little behind the ring.
     for _ in 0..20 {

@@ -50,7 +50,7 @@ pub(super) unsafe fn receive_by(
     plain: impl Fn() -> ssize_t,
 ) -> ssize_t {
     if flags & libc::MSG_ERRQUEUE != 0 {
-        // Before Linux 6.7 a vsock overlooks the flag and gives bytes.
+        // A vsock of older kernels overlooks the flag and gives bytes.
         if let Some(connection) = descriptors::connection(fd).filter(|connection| connection.is_vsock())
             && let Some(block) = connection.block()
         {
