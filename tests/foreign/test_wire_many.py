@@ -88,3 +88,47 @@ def test_who_had_no_descriptor_left_joins_the_other_process_when_there_are_some_
     assert run.out == b"without descriptors\ndone\n", run.err
     # The first server's connection, and those to the second from then on.
     wire.used(upgraded=4, bytes_ring=3 * 20 * 3000 * 60)
+
+DRAINS = """if True:
+    import socket, sys, time
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    while True:
+        one, _ = listener.accept()
+        # The test's own look whether somebody listens sends nothing.
+        while (some := one.recv(1 << 16)) not in (b"", b"now"):
+            one.sendall(some)
+        if not some:
+            continue
+        one.sendall(b"yes")
+        time.sleep(0.05)
+        while one.recv(1 << 20):
+            pass
+"""
+
+FILLS = """if True:
+    import select, socket, sys
+    for turn in range(8):
+        one = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        for said in [b"%d" % number for number in range(3000)] + [b"now"]:
+            one.sendall(said)
+            one.recv(100)
+        one.setblocking(False)
+        try:
+            while True:
+                one.send(bytes(100_000))
+        except BlockingIOError:
+            pass
+        polled = select.epoll()
+        polled.register(one, select.EPOLLOUT | select.EPOLLET)
+        print(turn, polled.poll(20) == [(one.fileno(), select.EPOLLOUT)])
+        polled.close()
+        one.close()
+"""
+
+
+def test_room_is_an_edge_on_each_of_the_connections_that_follow_one_another(way):
+    port = free_port()
+    way.serve(sys.executable, "-c", DRAINS, port, port=port)
+    run = way.run(sys.executable, "-c", FILLS, port)
+    assert run.out.decode() == "".join(f"{turn} True\n" for turn in range(8)), run.err
+    way.used(upgraded=16, bytes_ring=8 * 200_000)

@@ -354,6 +354,8 @@ fn manage(set: &Set, connection: &Connection, entry: &Registration) {
     }
     {
         let _guard = lock(&set.lock);
+        // What is known is of the place's last connection: the next room is an edge, however often that one had found none.
+        entry.told_wishes.store(u64::MAX, Ordering::Relaxed);
         entry.state.fetch_or(state::MANAGED | state::FRESH, Ordering::AcqRel);
         set.managed.fetch_add(1, Ordering::AcqRel);
         queue::push(set, entry);
