@@ -29,6 +29,13 @@ for line in sys.stdin:
 """
 
 
+# The same, of which a child by fork takes over in the middle.
+FORKS = CALLER.replace("import socket, sys", "import os, socket, sys").replace("    print(", """    if int(line) == 1000 and (child := os.fork()):
+        os.waitpid(child, 0)
+        os._exit(0)
+    print(""")
+
+
 class Parted:
     """The guests red at 127.0.0.1 and blue at 127.0.0.2."""
 
@@ -160,6 +167,32 @@ def test_many_connections_of_a_server_leave_together(parted):
     for caller in callers:
         assert caller.stdout.read() == b"1000\n" * 60, caller.log.read_text()
         assert caller.wait(60) == 0
+
+
+def test_a_child_by_fork_goes_on_while_its_parent_waits_for_it(parted):
+    port = free_port()
+    redis = parted.blue.start("redis-server", "--port", port, "--bind", "127.0.0.2", "--save", "", "--protected-mode", "no")
+    wait_until("redis", lambda: "Ready to accept" in redis.log.read_text())
+    parent = parted.red.start(sys.executable, "-c", FORKS, port, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def says(count):
+        parent.stdin.write(b"%d\n" % count)
+        parent.stdin.flush()
+        assert parent.stdout.readline() == b"%d\n" % count, parent.log.read_text()
+
+    says(999)
+    parted.joined()
+    says(1000)
+    says(999)
+    parted.write_map(blue="elsewhere")
+    wait_until("parent and child to be named", lambda: parent.pid in parted.guests()[0].get("users", []))
+    says(500)
+    says(999)
+    wait_until("all but the parent to leave", lambda: parted.guests()[0].get("users") == [parent.pid])
+    says(999)
+    parent.stdin.close()
+    assert parent.wait(20) == 0, parent.log.read_text()
+    parted.left()
 
 
 def test_a_process_that_is_killed_while_it_leaves_holds_nobody_up(parted):

@@ -129,7 +129,7 @@ impl Guests {
             answered: joint.open.as_ref().is_some_and(|open| open.channel.is_answered()),
             slabs: joint.open.as_ref().map_or(0, |open| open.slabs.len() as u64),
             connections: connections(number),
-            leaving: joint.open.as_ref().is_some_and(|open| matches!(open.stage, Stage::Leaves { .. })),
+            leaving: joint.open.is_some() && !joint.joins(),
             users: joint.open.as_ref().map(Open::users).unwrap_or_default(),
             fault: joint.fault.clone().or_else(|| self.map.fault.clone()),
         };

@@ -9,23 +9,31 @@ use super::region::Region;
 pub(super) fn of(region: &Region) -> Vec<u32> {
     let start = format!("{:x}-", region.control.address());
     let here = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let Some(file) = here.lines().find(|line| line.starts_with(&start)).and_then(file) else { return Vec::new() };
+    let Some(cards) = here.lines().find(|line| line.starts_with(&start)).and_then(place) else { return Vec::new() };
     let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.filter(|number| has_areas(*number, file)).collect()
+    numbers.filter(|number| has_areas(*number, cards)).collect()
 }
 
-fn has_areas(process: u32, of: (&str, &str)) -> bool {
+fn has_areas(process: u32, cards: Place<'_>) -> bool {
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
-    let mut starts =
-        maps.lines().filter(|line| file(line) == Some(of)).filter_map(|line| line.split(' ').nth(2)).peekable();
-    starts.peek().is_some() && starts.all(|start| start.bytes().any(|digit| digit != b'0'))
+    let mut places = maps.lines().filter_map(place).filter(|place| place.file == cards.file).peekable();
+    places.peek().is_some() && places.all(|place| place != cards)
 }
 
-/// Device and number of the file of a line of /proc/PID/maps.
-fn file(line: &str) -> Option<(&str, &str)> {
-    let mut words = line.split_ascii_whitespace().skip(3);
-    words.next().zip(words.next())
+/// What a line of /proc/PID/maps says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place<'a> {
+    /// Where in the file; of a PCI device, from address 0 of the machine on.
+    offset: &'a str,
+    /// Device and number of the file.
+    file: [&'a str; 2],
+}
+
+fn place(line: &str) -> Option<Place<'_>> {
+    let mut words = line.split_ascii_whitespace().skip(2);
+    let (offset, device, number) = (words.next()?, words.next()?, words.next()?);
+    Some(Place { offset, file: [device, number] })
 }
 
 #[cfg(test)]
@@ -34,11 +42,11 @@ mod tests {
     use std::fs::File;
 
     #[test]
-    fn the_file_of_a_line_is_its_device_and_number() {
+    fn a_line_says_where_in_which_file() {
         let line =
-            "7f0000000000-7f0000010000 rw-s 00000000 00:15 7041   /sys/devices/pci0000:00/0000:00:04.0/resource2";
-        assert_eq!(file(line), Some(("00:15", "7041")));
-        assert_eq!(file("nonsense"), None);
+            "7f0000000000-7f0000010000 rw-s fc000000 00:15 7041   /sys/devices/pci0000:00/0000:00:04.0/resource2";
+        assert_eq!(place(line), Some(Place { offset: "fc000000", file: ["00:15", "7041"] }));
+        assert_eq!(place("nonsense"), None);
     }
 
     #[test]
