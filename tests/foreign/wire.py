@@ -136,7 +136,11 @@ class Wire(Tcp):
         self.socket = self.place / "wire.sock"
         self.preload = os.environ.get("POGSON_WIRE_PRELOAD")
         self.daemon = None
-        self.serve_wire()
+        try:
+            self.serve_wire()
+        except BaseException:
+            self.close()
+            raise
 
     def serve_wire(self):
         """Starts the daemon and waits until it answers."""
@@ -182,7 +186,8 @@ class Wire(Tcp):
 
     def close(self):
         super().close()
-        end(self.daemon)
+        if self.daemon:
+            end(self.daemon)
         shutil.rmtree(self.place, ignore_errors=True)
 
 
