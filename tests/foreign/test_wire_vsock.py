@@ -56,8 +56,12 @@ class There:
         image = guests.system(folder, [pogson.path, *(compiled / name for name in PROGRAMS)], files, MODULES)
         self.way = "LD_PRELOAD=/lib/preload.so POGSON_WIRE_SOCKET=/run/wire " if library else "pogson wire run --socket /run/wire -- "
         self.guest = guests.Guest("vsock", folder, image, [])
-        self.guest.do("(pogson wire serve --socket /run/wire) > /run/log 2>&1 < /dev/null & true")
-        wait_until("the daemon", self.stats)
+        try:
+            self.guest.do("(pogson wire serve --socket /run/wire) > /run/log 2>&1 < /dev/null & true")
+            wait_until("the daemon", self.stats)
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, program, case, carried, env):
         set_to = "".join(f"{name}={value} " for name, value in env.items())
