@@ -11,7 +11,7 @@ use pogson_ring::{
 /// Counters of a slab as a set saw them last.
 #[repr(C)]
 pub(super) struct Seen {
-    /// [`Slab::opened`] of the slab that was seen.
+    /// [`crate::slab::Slab::opened`] of the slab that was seen.
     opened: AtomicU32,
     stir: AtomicU32,
     group: [AtomicU32; GROUPS],
