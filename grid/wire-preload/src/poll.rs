@@ -139,7 +139,10 @@ fn mixed(
             let by_ring = ring.receives();
             // A killed process whose bytes came by TCP shows an end there, of which a wait for room is not told.
             half_closed |= !by_ring && ring.sends();
-            let known = ring.flags() & flag::GONE != 0 || ring.rx().ended() != 0;
+            // One whose program shut the receiving side looks ended to the kernel, whatever the other end does.
+            let deaf = ring.flags() & flag::NO_RECEIVING != 0;
+            half_closed |= deaf;
+            let known = deaf || ring.flags() & flag::GONE != 0 || ring.rx().ended() != 0;
             let mut events = if by_ring { 0 } else { one.events & !libc::POLLOUT };
             if !ring.sends() {
                 events |= one.events & libc::POLLOUT;

@@ -156,6 +156,31 @@ CASE(room_comes_back) {
     step(me);
 }
 
+static double used(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+CASE(who_hears_no_more_sleeps_until_there_is_room) {
+    if (me->near) {
+        result(me, "shutdown", shutdown(me->fd, SHUT_RD));
+        size_t total = stuff(me);
+        double cpu = used(CLOCK_PROCESS_CPUTIME_ID), wall = used(CLOCK_MONOTONIC);
+        result(me, "no room", poll(&(struct pollfd){me->fd, POLLOUT, 0}, 1, 300));
+        cpu = used(CLOCK_PROCESS_CPUTIME_ID) - cpu, wall = used(CLOCK_MONOTONIC) - wall;
+        say(me, "%s", cpu < wall / 3 ? "slept" : "was busy");
+        if (send(me->sync, &total, sizeof total, 0) != sizeof total) fail(me, "sync");
+        result(me, "room", poll(&(struct pollfd){me->fd, POLLOUT, 0}, 1, 20000));
+        step(me);
+        return;
+    }
+    size_t total;
+    if (recv(me->sync, &total, sizeof total, 0) != sizeof total) fail(me, "sync");
+    take(me, total);
+    step(me);
+}
+
 static int add(struct end *me, int ep, uint32_t events, int op) {
     struct epoll_event e = {events, {.u64 = 0x123456789abcdef0}};
     return epoll_ctl(ep, op, me->fd, &e);
