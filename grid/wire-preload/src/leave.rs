@@ -11,8 +11,10 @@ use crate::{
     block::stays,
     connection::{Connection, Ring, flag},
     critical::Critical,
-    descriptors, kernel, lock, session, set,
-    slab::{PARTIES, Party, SLABS, Slab},
+    descriptors, kernel, lock,
+    party::{PARTIES, Party},
+    session, set,
+    slab::{SLABS, Slab},
     sleep,
 };
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -28,6 +28,7 @@ mod leave;
 mod liveness;
 mod lock;
 mod next;
+mod party;
 mod patience;
 mod poll;
 mod pool;
@@ -59,7 +60,7 @@ extern "C" fn open() {
     hooks::prepare();
     block::BLOCKS.open();
     connection::CONNECTIONS.open();
-    slab::PARTIES.open();
+    party::PARTIES.open();
     slab::SLABS.open();
     set::SETS.open();
     set::ENTRIES.open();

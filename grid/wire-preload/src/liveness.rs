@@ -2,7 +2,8 @@
 
 use crate::{
     connection::{Connection, Ring, flag},
-    slab::{PARTIES, Party, SLABS},
+    party::{PARTIES, Party},
+    slab::SLABS,
     tcp, vsock,
 };
 use core::sync::atomic::{AtomicBool, Ordering};

@@ -4,7 +4,8 @@ use crate::{
     connection::{CONNECTIONS, Connection, phase},
     descriptors, kernel,
     lock::{self, lock},
-    slab::{PARTIES, Party, SLABS, Slab},
+    party::{PARTIES, Party},
+    slab::{SLABS, Slab},
     upgrade,
 };
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -277,7 +278,7 @@ fn take(answer: Answer, brought: &mut [i32; BROUGHT]) {
                 true => Party::far(peer, others[2]),
                 false => Party::open(peer, others[0], others[1], others[2], false),
             };
-            let party = crate::slab::party_of_session(peer).or_else(|| new_peer.then(new_party).flatten());
+            let party = crate::party::party_of_session(peer).or_else(|| new_peer.then(new_party).flatten());
             if others[0] >= 0 {
                 kernel::close(others[0]);
             }
