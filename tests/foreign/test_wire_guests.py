@@ -25,12 +25,13 @@ def machines(pogson, compiled, tmp_path_factory):
         pytest.skip("no kernel with virtio_net.ko is in /boot and /lib/modules")
     folder = tmp_path_factory.mktemp("guests")
     programs = [pogson.path, *(program(name) for name in ["redis-server", "redis-benchmark", "redis-cli"]), compiled / "drains"]
-    image = guests.system(folder, programs, {})
+    image = guests.system(folder, programs, {}, [*guests.MODULES, "drivers/net/tun"])
     for red, blue in guests.pair(folder, image, ["red", "blue"]):
         for guest in [red, blue]:
             write_map(guest)
-            other = "blue" if guest is red else "red"
-            start(guest, f"pogson wire serve --guest {guest.name} --guests /run/map --region {other}={SHARED}", "serve")
+            other, address = ("blue", "10.77.0.1/24") if guest is red else ("red", "10.77.0.2/24")
+            region = f"--region {other}={SHARED} --network {address}"
+            start(guest, f"pogson wire serve --guest {guest.name} --guests /run/map {region}", "serve")
         for guest in [red, blue]:
             wait_until(f"the daemon in {guest.name}", lambda guest=guest: stats(guest) is not None)
         for port, way in [(6379, ""), (6380, "pogson wire run -- ")]:
@@ -42,12 +43,12 @@ def machines(pogson, compiled, tmp_path_factory):
 
 
 def places(guests):
-    """A map of guests by name, node and address."""
-    return json.dumps({"guests": [{"name": name, "node": node, "addresses": [address]} for name, node, address in guests]})
+    """A map of guests by name, node and addresses."""
+    return json.dumps({"guests": [{"name": name, "node": node, "addresses": addresses} for name, node, *addresses in guests]})
 
 
 def write_map(guest, red="host", blue="host"):
-    text = places([("red", red, "192.0.2.1"), ("blue", blue, "192.0.2.2")])
+    text = places([("red", red, "192.0.2.1", "10.77.0.1"), ("blue", blue, "192.0.2.2", "10.77.0.2")])
     guest.do(f"echo '{text}' > /run/map.new && mv /run/map.new /run/map")
 
 
@@ -86,6 +87,22 @@ def test_large_values_come_back_from_the_other_guest_byte_for_byte(machines):
     red.do("pogson wire run -- redis-cli -h 192.0.2.2 -p 6380 -x set value < /run/value", timeout=300)
     red.do("pogson wire run -- redis-cli -h 192.0.2.2 -p 6380 --raw get value | head -c 20000000 > /run/back", timeout=300)
     red.do("cmp /run/value /run/back", timeout=60)
+
+
+def test_redis_answers_the_other_guest_by_the_memory_alone(machines):
+    red, blue = machines
+    for guest in machines:
+        guest.do("ip link set eth0 down")
+    try:
+        start(blue, "pogson wire run -- redis-server --port 6381 --bind 10.77.0.2 --save '' --protected-mode no", "redis6381")
+        wait_until("redis", lambda: "PONG" in red.do("redis-cli -h 10.77.0.2 -p 6381 ping 2>&1 || true"))
+        before = stats(blue)["bytes_ring"]
+        said = red.do("pogson wire run -- redis-benchmark -h 10.77.0.2 -p 6381 -t get,set -n 2000 -c 5 -d 3000 --csv 2>/dev/null", timeout=300)
+        assert len(re.findall(r'"(SET|GET)"', said)) == 2, said
+        assert stats(blue)["bytes_ring"] - before > 3000 * 1500
+    finally:
+        for guest in machines:
+            guest.do("ip link set eth0 up")
 
 
 def test_guests_that_the_map_parts_go_on_over_the_network_without_the_device(machines):

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut daemon = Daemon::bind(&path, Policy::default())?;
     if let (Some(name), Some(map)) = (name, map) {
         let user = rustix::process::geteuid().as_raw();
-        daemon.join_guests(Settings { name, map, regions, user })?;
+        daemon.join_guests(Settings { name, map, regions, user, network: None })?;
     }
     let stopper = daemon.stopper();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;

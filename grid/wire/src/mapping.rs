@@ -12,6 +12,7 @@ use pogson_ring::protocol::{PAGE_BYTES, Page};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::guest::card::{CARD_BYTES, Card};
+use crate::guest::packets::{PACKETS_BYTES, Packets};
 
 /// The beginning of a memfd that cannot shrink.
 pub(crate) struct Mapping {
@@ -67,6 +68,16 @@ impl Mapping {
         // SAFETY: within the mapping, as asserted.
         let start = unsafe { self.start.add(offset) };
         // SAFETY: mapped as long as `self` lives, and aligned to a page; a `Card` is all atomics, valid for any bytes.
+        unsafe { start.cast().as_ref() }
+    }
+
+    /// As a region's part for packets: that of `side`, 0 or 1.
+    pub(crate) fn packets(&self, side: usize) -> &Packets {
+        let offset = side * PACKETS_BYTES;
+        assert!(offset + PACKETS_BYTES <= self.length);
+        // SAFETY: within the mapping, as asserted.
+        let start = unsafe { self.start.add(offset) };
+        // SAFETY: mapped as long as `self` lives, and aligned to a page; `Packets` are all atomics, valid for any bytes.
         unsafe { start.cast().as_ref() }
     }
 

@@ -11,7 +11,7 @@ use super::message::{Message, SAID};
 use crate::mapping::Mapping;
 
 /// Version of all that lies in a region. Daemons of different versions leave connections on TCP.
-pub(crate) const VERSION: u64 = 1 << 32 | layout::VERSION as u64;
+pub(crate) const VERSION: u64 = 2 << 32 | layout::VERSION as u64;
 
 /// Messages that wait for room; a daemon that reads so slowly is taken for one that does not serve.
 const WAITING: usize = 1 << 16;

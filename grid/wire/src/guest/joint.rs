@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -15,10 +16,13 @@ use super::forward::Forwarder;
 use super::leave::Stage;
 use super::map::Watched;
 use super::message::Message;
+use super::network::{Line, Network};
+use super::packets;
 use super::region::Region;
 use crate::desk::Desk;
 use crate::error::ServeError;
 use crate::identify::Place;
+use crate::mapping::Mapping;
 use crate::options;
 use crate::report::Guest;
 use crate::slab::Seat;
@@ -36,6 +40,8 @@ pub(crate) struct Guests {
     pub(super) network: u64,
     pub(super) joints: Vec<Joint>,
     pub(super) forwarder: Forwarder,
+    /// The network that the regions are, if they are to be one.
+    carrier: Option<Network>,
     looked: Instant,
 }
 
@@ -65,6 +71,8 @@ pub(super) type Name = (u64, u64);
 pub(super) struct Open {
     pub(super) region: Region,
     pub(super) channel: Channel,
+    /// Its part for packets, if there are to be some.
+    packets: Option<Arc<Mapping>>,
     /// Side 0: ends that wait there, by the place of the end here that would be theirs.
     pub(super) offers: HashMap<Place, Name>,
     /// Where those are.
@@ -106,8 +114,9 @@ impl Guests {
             fault: None,
         };
         let joints = settings.regions.iter().map(joint).collect();
+        let carrier = settings.network.map(Network::begin).transpose()?;
         let map = Watched::new(settings.map.clone());
-        Ok(Self { settings, map, network, joints, forwarder, looked: Instant::now() })
+        Ok(Self { settings, map, network, joints, forwarder, carrier, looked: Instant::now() })
     }
 
     /// The joint by which a connection may go whose end here is at `place`.
@@ -136,6 +145,16 @@ impl Guests {
         self.joints.iter().enumerate().map(figures).collect()
     }
 
+    /// Carries packets by the regions that are open.
+    fn carry(&self) {
+        let Some(carrier) = &self.carrier else { return };
+        let line = |joint: &Joint| {
+            let packets = Arc::clone(joint.open.as_ref()?.packets.as_ref()?);
+            Some(Line { packets, side: joint.side, addresses: self.map.map.addresses(&joint.peer) })
+        };
+        carrier.set(self.map.map.addresses(&self.settings.name), self.joints.iter().filter_map(line).collect());
+    }
+
     /// The place here of the other end of what was offered.
     fn place_here(&self, local: SocketAddr, remote: SocketAddr) -> Place {
         Place { network: self.network, local: remote.into(), remote: local.into() }
@@ -162,6 +181,7 @@ impl Desk {
         if guests.looked.elapsed() >= EVERY {
             guests.looked = Instant::now();
             guests.map.look();
+            guests.carry();
         }
         for joint in 0..guests.joints.len() {
             self.tend(joint);
@@ -178,6 +198,7 @@ impl Desk {
         let shared = joint.shares;
         joint.shares = guests.map.map.share(&guests.settings.name, &joint.peer);
         let changed = joint.shares != shared && joint.open.is_some();
+        let mut opened = false;
         if joint.open.is_none() && (joint.shares || !joint.seen_to) {
             match Region::open(&joint.path) {
                 Ok(region) => {
@@ -185,13 +206,21 @@ impl Desk {
                     let channel = Channel::open(region.control.clone(), joint.side, name);
                     guests.forwarder.hear(region.control.clone(), joint.side);
                     joint.fault = None;
-                    joint.open = Some(Open::new(region, channel));
+                    let packets = guests.carrier.as_ref().and_then(|_| region.packets().ok()).map(Arc::new);
+                    if let Some(packets) = &packets {
+                        packets::begin(packets.packets(joint.side), packets.packets(1 - joint.side));
+                    }
+                    joint.open = Some(Open::new(region, channel, packets));
+                    opened = true;
                 }
                 Err(error) if joint.shares => joint.fault = Some(format!("{}: {error}", joint.path.display())),
                 Err(_) => {}
             }
         }
         joint.seen_to = true;
+        if opened {
+            guests.carry();
+        }
         if changed {
             self.say_whether_to_leave(number);
         }
@@ -205,6 +234,8 @@ impl Desk {
             guests.forwarder.hear_no_more(&open.region.control);
             open.channel.close();
             joint.parted_there = false;
+            drop(open);
+            guests.carry();
         }
     }
 
@@ -301,10 +332,11 @@ impl Drop for Guests {
 }
 
 impl Open {
-    fn new(region: Region, channel: Channel) -> Self {
+    fn new(region: Region, channel: Channel, packets: Option<Arc<Mapping>>) -> Self {
         Self {
             region,
             channel,
+            packets,
             offers: HashMap::new(),
             places: HashMap::new(),
             offered: HashSet::new(),

@@ -45,6 +45,12 @@ impl Map {
         self.guests.iter().find(|guest| guest.name == name)
     }
 
+    /// Addresses of `name` that nobody else has.
+    pub(crate) fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        let all = self.guest(name).map(|guest| guest.addresses.as_slice()).unwrap_or_default();
+        all.iter().copied().filter(|address| self.has(name, *address)).collect()
+    }
+
     /// Whether two guests run on the same host.
     #[must_use]
     pub fn share(&self, one: &str, other: &str) -> bool {

@@ -3,6 +3,7 @@
 //! ```text
 //!  region ─┬─ card of side 0: who serves there, since when, and what it says  ┐ the control channel
 //!          ├─ card of side 1                                                  ┘
+//!          ├─ packets of side 0, and of side 1: a network for guests that have none
 //!          ├─ area 0: the halves of a slab, side 0's first
 //!          ├─ area 1 ...
 //! ```
@@ -17,17 +18,21 @@
 
 pub(crate) mod card;
 mod channel;
+mod device;
 mod forward;
 mod joint;
 mod leave;
 pub mod map;
 mod message;
+mod network;
+pub(crate) mod packets;
 mod pair;
 pub(crate) mod region;
 mod users;
 
 pub(crate) use joint::Guests;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// What a daemon needs for connections with other guests.
@@ -41,4 +46,6 @@ pub struct Settings {
     pub regions: Vec<(String, PathBuf)>,
     /// The user whose processes are joined with those of other guests. One, for who has one connection's memory has the region's.
     pub user: u32,
+    /// This guest's address, and the bits of it that name the network, where the regions are to be the guests' network.
+    pub network: Option<(IpAddr, u8)>,
 }

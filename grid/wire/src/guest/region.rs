@@ -9,10 +9,15 @@ use std::sync::Arc;
 use pogson_ring::layout::Geometry;
 
 use super::card::CARD_BYTES;
+use super::packets::PACKETS_BYTES;
 use crate::mapping::Mapping;
 
-/// Bytes before the areas.
+/// Bytes of the cards.
 pub(crate) const CONTROL_BYTES: usize = 2 * CARD_BYTES;
+/// Bytes of the packets, which follow them.
+const NETWORK_BYTES: usize = 2 * PACKETS_BYTES;
+/// Bytes before the areas.
+const BEFORE_BYTES: u64 = (CONTROL_BYTES + NETWORK_BYTES) as u64;
 /// Smallest region, bytes.
 const LEAST: u64 = 4 << 20;
 /// Connections of an area.
@@ -37,7 +42,7 @@ impl Region {
         // Both sides see the same size, and so the same areas.
         let ring_bytes = if bytes >= 8 * LEAST { 1 << 17 } else { 1 << 16 };
         let geometry = Geometry::new(SLOTS, ring_bytes).filter(|_| bytes >= LEAST).ok_or_else(small)?;
-        let areas = (bytes - CONTROL_BYTES as u64) / (2 * geometry.half_bytes() as u64);
+        let areas = (bytes - BEFORE_BYTES) / (2 * geometry.half_bytes() as u64);
         let control = Arc::new(Mapping::new(file.as_fd(), CONTROL_BYTES, true)?);
         Ok(Self { file, control, geometry, areas })
     }
@@ -54,7 +59,12 @@ impl Region {
 
     /// Where the half of `side` in `area` begins.
     pub(crate) fn offset(&self, area: u64, side: usize) -> u64 {
-        CONTROL_BYTES as u64 + (2 * area + side as u64) * self.geometry.half_bytes() as u64
+        BEFORE_BYTES + (2 * area + side as u64) * self.geometry.half_bytes() as u64
+    }
+
+    /// The part for packets.
+    pub(crate) fn packets(&self) -> io::Result<Mapping> {
+        Mapping::part(self.file.as_fd(), CONTROL_BYTES as u64, NETWORK_BYTES, true)
     }
 
     /// The words of both halves of an area.

@@ -1,5 +1,6 @@
 //! Other guests as people name them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use pogson_wire::guest::Settings;
@@ -24,6 +25,10 @@ pub struct GuestArgs {
     /// The user whose processes are joined with those of other guests, by name or number; by default the daemon's own
     #[arg(long, value_name = "USER", requires = "guest")]
     guest_user: Option<String>,
+    /// Make a network of the regions, for guests that have none: this guest's address, as in the map, / and the number of its bits
+    /// that name the network. Needs /dev/net/tun and CAP_NET_ADMIN
+    #[arg(long, value_name = "ADDRESS/BITS", requires = "guest")]
+    network: Option<String>,
 }
 
 impl GuestArgs {
@@ -44,7 +49,17 @@ impl GuestArgs {
             Some(user) => policy::number(&format!("--guest-user {user}"), user)?,
             None => rustix::process::geteuid().as_raw(),
         };
+        let network = self.network.as_deref().map(network).transpose()?;
         let regions = self.region.iter().map(region).collect::<Result<_, _>>()?;
-        Ok(Some(Settings { name: name.clone(), map: map.clone(), regions, user }))
+        Ok(Some(Settings { name: name.clone(), map: map.clone(), regions, user, network }))
     }
+}
+
+fn network(text: &str) -> Result<(IpAddr, u8), Failure> {
+    let parsed = || {
+        let (address, bits) = text.split_once('/')?;
+        let (address, bits) = (address.parse::<IpAddr>().ok()?, bits.parse::<u8>().ok()?);
+        (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
+    };
+    parsed().ok_or_else(|| Failure::usage(format!("--network {text}: it is an address, / and a number of bits, as 192.0.2.1/24")))
 }

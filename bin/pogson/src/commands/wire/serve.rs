@@ -22,7 +22,8 @@ Examples:
   pogson wire serve --socket /run/pogson/wire.sock --allow-user www-data:postgres
   pogson wire serve --no-port 22,9000-9010
   pogson wire serve --only-port 6379 --ring-bytes 1048576
-  pogson wire serve --guest red --guests map.json --region blue=/sys/bus/pci/devices/0000:00:04.0/resource2")]
+  pogson wire serve --guest red --guests map.json --region blue=/sys/bus/pci/devices/0000:00:04.0/resource2
+  pogson wire serve --guest red --guests map.json --region blue=/dev/shm/red-blue --network 192.0.2.1/24")]
 pub struct Args {
     #[command(flatten)]
     socket: Socket,
