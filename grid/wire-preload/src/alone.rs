@@ -11,12 +11,17 @@ static WORD: AtomicPtr<u8> = AtomicPtr::new(NO.as_ptr());
 pub(crate) fn open() {
     let found = crate::next::Next::new(c"__libc_single_threaded").get();
     if !found.is_null() {
-        WORD.store(found.cast(), Ordering::Relaxed);
+        // SAFETY: the function stays as long as the library, which is never unloaded.
+        let told = unsafe { libc::pthread_atfork(Some(forks), None, None) };
+        if told == 0 {
+            WORD.store(found.cast(), Ordering::Relaxed);
+        }
     }
 }
 
-/// From now on other processes hold the same locks, in memory that children by fork share.
-pub(crate) fn forks() {
+/// From now on other processes hold the same locks, in memory that children by fork share. The C library calls it before each fork
+/// of its own, forkpty's too.
+pub(crate) extern "C" fn forks() {
     WORD.store(NO.as_ptr(), Ordering::Relaxed);
 }
 
