@@ -22,6 +22,7 @@ pub struct Stretches {
 impl Stretches {
     /// Where `length` bytes from `position` of the stream lie in a ring of `size` bytes, a power of two that is not less than
     /// `length`.
+    #[inline]
     #[must_use]
     pub fn at(position: u64, length: u32, size: u32) -> Self {
         let offset = (position & u64::from(size - 1)) as usize;
@@ -43,6 +44,7 @@ pub struct Tx<'a> {
 
 impl Tx<'_> {
     /// Bytes that fit now; the other's `head` is looked at only when `enough` do not fit by what is known of it.
+    #[inline]
     pub fn room(&self, enough: u32) -> Result<u32, Impossible> {
         let tail = self.own.sending.tail.load(Ordering::Relaxed);
         let known = self.size - self.used(tail, self.own.sender.head.load(Ordering::Relaxed))?;
@@ -77,11 +79,13 @@ impl Tx<'_> {
     }
 
     /// Where the next `length` bytes go; not more than [`Tx::room`].
+    #[inline]
     pub fn next(&self, length: u32) -> Stretches {
         Stretches::at(self.own.sending.tail.load(Ordering::Relaxed), length, self.size)
     }
 
     /// Shows `length` bytes more to the other side.
+    #[inline]
     pub fn publish(&self, length: u32) {
         let tail = self.own.sending.tail.load(Ordering::Relaxed);
         self.own.sending.tail.store(tail.wrapping_add(u64::from(length)), Ordering::Release);
@@ -93,6 +97,7 @@ impl Tx<'_> {
     }
 
     /// Whom to wake after [`Tx::publish`], [`Tx::end`] or a latch.
+    #[inline]
     pub fn wake(&self) -> Wake {
         let wake = want::after_change(&self.peer.waiting.data, &self.own.sender.rung, &self.own.sending.bell_data);
         if wake.futex {
@@ -101,6 +106,7 @@ impl Tx<'_> {
         wake
     }
 
+    #[inline]
     fn used(&self, tail: u64, head: u64) -> Result<u32, Impossible> {
         distance(head, tail, self.size)
     }
@@ -119,6 +125,7 @@ pub struct Rx<'a> {
 
 impl Rx<'_> {
     /// Bytes that can be taken for all that was seen of the other's `tail` before.
+    #[inline]
     pub fn known(&self) -> Result<u32, Impossible> {
         distance(
             self.own.receiving.head.load(Ordering::Relaxed),
@@ -128,6 +135,7 @@ impl Rx<'_> {
     }
 
     /// Bytes that can be taken; the other's `tail` is looked at only when fewer than `enough` are known of.
+    #[inline]
     pub fn available(&self, enough: u32) -> Result<u32, Impossible> {
         let known = self.known()?;
         if known >= enough {
@@ -152,16 +160,19 @@ impl Rx<'_> {
     }
 
     /// What the other side said about its end, which holds for the bytes that are seen after this call.
+    #[inline]
     pub fn ended(&self) -> u32 {
         self.peer.sending.fin.load(Ordering::Acquire)
     }
 
     /// Where the next `length` bytes lie; not more than [`Rx::available`].
+    #[inline]
     pub fn next(&self, length: u32) -> Stretches {
         Stretches::at(self.own.receiving.head.load(Ordering::Relaxed), length, self.size)
     }
 
     /// Gives `length` bytes back to the other side.
+    #[inline]
     pub fn consume(&self, length: u32) {
         let head = self.own.receiving.head.load(Ordering::Relaxed);
         self.own.receiving.head.store(head.wrapping_add(u64::from(length)), Ordering::Release);
@@ -169,6 +180,7 @@ impl Rx<'_> {
 
     /// Whom to wake after [`Rx::consume`], an offer or a close. Senders are let sleep until a quarter of the ring is free, so
     /// that they do not wake for a few bytes.
+    #[inline]
     pub fn wake(&self) -> Wake {
         want::after_change(&self.peer.waiting.space, &self.own.receiver.rung, &self.own.receiving.bell_space)
     }
@@ -176,10 +188,12 @@ impl Rx<'_> {
     /// Whether so much is free that sleeping senders are worth waking, after `length` bytes were given back. It looks at the
     /// other's `tail`, which takes that from under the sender's hands, only where all known bytes are taken and each quarter of
     /// the ring: so senders that sleep are woken when half the ring is free at the latest.
+    #[inline]
     pub fn worth_waking(&self, length: u32) -> bool {
         let head = self.own.receiving.head.load(Ordering::Relaxed);
         let quarter = u64::from(self.size / 4).max(1);
-        let passed = head / quarter != head.wrapping_sub(u64::from(length)) / quarter;
+        // A quarter is a power of two: a bit from it on has changed.
+        let passed = head ^ head.wrapping_sub(u64::from(length)) >= quarter;
         if !passed && head != self.own.receiver.tail.load(Ordering::Relaxed) {
             return false;
         }
@@ -188,6 +202,7 @@ impl Rx<'_> {
     }
 }
 
+#[inline]
 fn distance(from: u64, to: u64, size: u32) -> Result<u32, Impossible> {
     match u32::try_from(to.wrapping_sub(from)) {
         Ok(bytes) if bytes <= size => Ok(bytes),

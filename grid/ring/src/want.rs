@@ -85,12 +85,18 @@ pub fn wants_bell(word: &AtomicU64) -> bool {
 /// - `theirs`: the other side's word.
 /// - `rung`: the sequence woken before, in this side's memory; the caller holds its lock.
 /// - `futex`: increased if a thread sleeps on it.
+#[inline]
 pub(crate) fn after_change(theirs: &AtomicU64, rung: &AtomicU64, futex: &AtomicU32) -> Wake {
     fence(Ordering::SeqCst);
     let word = theirs.load(Ordering::Relaxed);
     if word == 0 {
         return Wake::default();
     }
+    wake_for(word, rung, futex)
+}
+
+#[cold]
+fn wake_for(word: u64, rung: &AtomicU64, futex: &AtomicU32) -> Wake {
     let sequence = word / STEP + 1;
     let news = rung.load(Ordering::Relaxed) != sequence;
     let sleeps = news && word & SLEEPERS != 0;

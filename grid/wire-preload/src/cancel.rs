@@ -37,13 +37,18 @@ pub(crate) fn prepare() {
     pthread_cancel::look_up();
 }
 
-/// Whether a thread was ever asked to end.
 static SOME: AtomicBool = AtomicBool::new(false);
+
+/// Whether a thread was ever asked to end.
+#[inline]
+pub(crate) fn is_asked() -> bool {
+    SOME.load(Ordering::Relaxed)
+}
 
 /// Ends the thread if another has asked for that. For calls that do not sleep; the caller holds nothing.
 #[inline]
 pub(crate) fn here() {
-    if SOME.load(Ordering::Relaxed) {
+    if is_asked() {
         // SAFETY: takes nothing.
         unsafe { pthread_testcancel::call() };
     }

@@ -17,7 +17,7 @@ pub(crate) struct Critical {
 
 impl Critical {
     /// Begins a stretch; they may lie in each other.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter() -> Self {
         // SAFETY: the words are the thread's own; a handler that comes between leaves the depth as it was.
         let depth = unsafe { &(*thread::current()).depth };
@@ -28,7 +28,7 @@ impl Critical {
 }
 
 impl Drop for Critical {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         compiler_fence(Ordering::SeqCst);
         // SAFETY: as in `enter`.

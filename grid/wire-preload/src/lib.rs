@@ -41,6 +41,7 @@ mod set;
 mod signal;
 mod slab;
 mod sleep;
+mod straight;
 mod sys;
 mod tcp;
 mod thread;

@@ -11,7 +11,7 @@ pub(crate) struct Guard<'a> {
 }
 
 /// Takes the lock, which is free when 0.
-#[inline]
+#[inline(always)]
 pub(crate) fn lock(word: &AtomicU32) -> Guard<'_> {
     let critical = Critical::enter();
     let me = caller::id();
@@ -65,7 +65,7 @@ fn wait(word: &AtomicU32, me: u32) {
 }
 
 impl Drop for Guard<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.word.store(0, Ordering::Release);
     }

@@ -205,6 +205,9 @@ pub(crate) fn by_ring(
             continue;
         }
         let until_ns = deadline(ring, &mut until_ns);
+        if connection.patience.look(|| has_room(ring)) {
+            continue;
+        }
         match sleep::wait(connection, ring, fd, Which::Space, until_ns, || has_room(ring)) {
             Woken::Look => {}
             Woken::Late => return ended_by(sent, libc::EAGAIN),

@@ -92,9 +92,6 @@ pub(crate) fn wait(
     until_ns: Option<u64>,
     ready: impl Fn() -> bool,
 ) -> Woken {
-    if connection.patience.look(&ready) {
-        return Woken::Look;
-    }
     let (word, bell) = match which {
         Which::Data => (&ring.own.waiting.data, &ring.peer.sending.bell_data),
         Which::Space => (&ring.own.waiting.space, &ring.peer.receiving.bell_space),

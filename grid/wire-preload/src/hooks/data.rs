@@ -9,6 +9,7 @@ use crate::{
     guard,
     next::next,
     receive, send,
+    straight::{self, Received},
 };
 use core::sync::atomic::Ordering;
 use libc::{c_int, c_void, iovec, size_t, sockaddr, socklen_t, ssize_t};
@@ -47,6 +48,7 @@ pub(super) unsafe fn receive_by(
     parts: *const iovec,
     count: usize,
     flags: c_int,
+    looked: bool,
     plain: impl Fn() -> ssize_t,
 ) -> ssize_t {
     if flags & libc::MSG_ERRQUEUE != 0 {
@@ -68,9 +70,66 @@ pub(super) unsafe fn receive_by(
         receive::Way::Ring(connection, ring) => {
             // SAFETY: the caller's promise.
             let into = unsafe { Gather::new(parts, count) };
-            answer(into.and_then(|mut into| receive::by_ring(connection, &ring, fd, &mut into, flags)))
+            answer(into.and_then(|mut into| receive::by_ring(connection, &ring, fd, &mut into, flags, looked)))
         }
     }
+}
+
+/// Receives into one buffer.
+///
+/// # Safety
+/// The buffer is what the program gave.
+#[inline]
+unsafe fn receive_one(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: size_t,
+    flags: c_int,
+    plain: impl Fn() -> ssize_t,
+) -> ssize_t {
+    let mut looked = false;
+    if flags == 0 && length > 0 {
+        // SAFETY: the caller's promise.
+        match unsafe { straight::receive(fd, buffer.cast(), length) } {
+            Received::Bytes(bytes) => return bytes as ssize_t,
+            Received::Not { looked: so_far } => looked = so_far,
+        }
+    }
+    apart(|| {
+        // SAFETY: the caller's promise.
+        unsafe { receive_by(fd, &one(buffer, length), 1, flags, looked, plain) }
+    })
+}
+
+/// Sends out of one buffer.
+///
+/// # Safety
+/// The buffer is what the program gave.
+#[inline]
+unsafe fn send_one(
+    fd: c_int,
+    buffer: *const c_void,
+    length: size_t,
+    flags: c_int,
+    plain: impl Fn() -> ssize_t,
+) -> ssize_t {
+    if flags & !(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_MORE) == 0
+        // SAFETY: the caller's promise.
+        && let Some(bytes) = unsafe { straight::send(fd, buffer.cast(), length) }
+    {
+        return bytes as ssize_t;
+    }
+    apart(|| {
+        // SAFETY: the caller's promise.
+        unsafe { send_by(fd, &one(buffer, length), 1, flags, plain) }
+    })
+}
+
+/// Does `act` in a function of its own, so that the caller's frame is small when it is not needed.
+#[cold]
+#[inline(never)]
+fn apart(act: impl FnOnce() -> ssize_t) -> ssize_t {
+    act()
 }
 
 /// Sends by the way of `fd`; `plain` calls the C library.
@@ -162,7 +221,7 @@ pub(crate) unsafe extern "C" fn read(fd: c_int, buffer: *mut c_void, length: siz
         return unsafe { real::read::call(fd, buffer, length) };
     }
     // SAFETY: what the program gave.
-    unsafe { receive_by(fd, &one(buffer, length), 1, 0, || real::read::call(fd, buffer, length)) }
+    unsafe { receive_one(fd, buffer, length, 0, || real::read::call(fd, buffer, length)) }
 }
 
 /// read(2), where the compiler knew the buffer's size.
@@ -183,7 +242,7 @@ pub(crate) unsafe extern "C" fn __read_chk(fd: c_int, buffer: *mut c_void, lengt
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, length: size_t) -> ssize_t {
     // SAFETY: what the program gave.
-    unsafe { send_by(fd, &one(buffer, length), 1, 0, || real::write::call(fd, buffer, length)) }
+    unsafe { send_one(fd, buffer, length, 0, || real::write::call(fd, buffer, length)) }
 }
 
 /// readv(2).
@@ -198,7 +257,7 @@ pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_i
         return unsafe { real::readv::call(fd, parts, count) };
     }
     // SAFETY: what the program gave.
-    unsafe { receive_by(fd, parts, count as usize, 0, || real::readv::call(fd, parts, count)) }
+    unsafe { receive_by(fd, parts, count as usize, 0, false, || real::readv::call(fd, parts, count)) }
 }
 
 /// writev(2).
@@ -225,7 +284,7 @@ pub(crate) unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn recv(fd: c_int, buffer: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
     // SAFETY: what the program gave.
-    unsafe { receive_by(fd, &one(buffer, length), 1, flags, || real::recv::call(fd, buffer, length, flags)) }
+    unsafe { receive_one(fd, buffer, length, flags, || real::recv::call(fd, buffer, length, flags)) }
 }
 
 /// recv(2), where the compiler knew the buffer's size.
@@ -252,7 +311,7 @@ pub(crate) unsafe extern "C" fn __recv_chk(
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn send(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int) -> ssize_t {
     // SAFETY: what the program gave.
-    unsafe { send_by(fd, &one(buffer, length), 1, flags, || real::send::call(fd, buffer, length, flags)) }
+    unsafe { send_one(fd, buffer, length, flags, || real::send::call(fd, buffer, length, flags)) }
 }
 
 /// recvfrom(2).
@@ -273,7 +332,7 @@ pub(crate) unsafe extern "C" fn recvfrom(
         unsafe { real::recvfrom::call(fd, buffer, length, flags, from, room) }
     };
     // SAFETY: what the program gave.
-    let outcome = unsafe { receive_by(fd, &one(buffer, length), 1, flags, plain) };
+    let outcome = unsafe { receive_one(fd, buffer, length, flags, plain) };
     if outcome >= 0 && !from.is_null() && !room.is_null() && matches!(descriptors::kind(fd), Kind::Connection(_)) {
         // As of TCP: there is no address.
         // SAFETY: what the program gave.
@@ -323,7 +382,7 @@ pub(crate) unsafe extern "C" fn sendto(
         return plain();
     }
     // SAFETY: what the program gave. TCP leaves `to` alone too.
-    unsafe { send_by(fd, &one(buffer, length), 1, flags, plain) }
+    unsafe { send_one(fd, buffer, length, flags, plain) }
 }
 
 /// What the C library does when a buffer is smaller than what is asked for.
