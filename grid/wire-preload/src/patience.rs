@@ -16,7 +16,7 @@ const DOUBLINGS: u32 = 6;
 const PUSHED_ASIDE_NS: u64 = 20_000;
 /// Times in a row that others are let run.
 const TURNS: u32 = 2;
-/// Waits that go on letting others run after one that paid.
+/// What a wait that paid is worth: so many that let others run in vain, or a quarter as many that looked in vain.
 const CREDIT: u32 = 8;
 /// Others that take so long have work of their own: who wakes up from sleep is let in earlier.
 const TOO_LONG_NS: u64 = 100_000;
@@ -36,8 +36,8 @@ pub(crate) fn open() {
 
 /// What is remembered of earlier waits.
 pub(crate) struct Patience {
-    /// Nanoseconds to look, 0 where it was in vain.
-    looks_ns: AtomicU32,
+    /// Waits that may still look, 0 where it was in vain.
+    looks: AtomicU32,
     looking: Trial,
     /// Waits that may still let others run, 0 where it was in vain.
     yields: AtomicU32,
@@ -76,7 +76,7 @@ impl Trial {
 impl Patience {
     /// Makes it new.
     pub(crate) fn forget(&self) {
-        self.looks_ns.store(0, Ordering::Relaxed);
+        self.looks.store(0, Ordering::Relaxed);
         self.looking.forget();
         self.yields.store(0, Ordering::Relaxed);
         self.yielding.forget();
@@ -89,25 +89,19 @@ impl Patience {
 
     fn look_all_the_time(&self, ready: &impl Fn() -> bool) -> bool {
         let longest = LOOKS_NS.load(Ordering::Relaxed);
-        let mut patience = self.looks_ns.load(Ordering::Relaxed);
-        if longest == 0 {
+        let credit = self.looks.load(Ordering::Relaxed);
+        if longest == 0 || (credit == 0 && !self.looking.is_due()) {
             return false;
-        }
-        if patience == 0 {
-            if !self.looking.is_due() {
-                return false;
-            }
-            patience = longest / 4;
         }
         let start = kernel::now_ns();
         let mut before = start;
         loop {
             for _ in 0..16 {
                 if ready() {
-                    if self.looks_ns.load(Ordering::Relaxed) == 0 {
+                    if credit == 0 {
                         self.looking.paid();
                     }
-                    self.looks_ns.store(longest, Ordering::Relaxed);
+                    self.looks.store(CREDIT, Ordering::Relaxed);
                     return true;
                 }
                 core::hint::spin_loop();
@@ -115,10 +109,10 @@ impl Patience {
             let now = kernel::now_ns();
             // Somebody else needed the processor meanwhile: looking takes it from those that one waits for.
             let pushed_aside = now - before > PUSHED_ASIDE_NS;
-            if pushed_aside || now - start > u64::from(patience) {
-                let less = if pushed_aside || patience < 6_000 { 0 } else { patience / 2 };
-                self.looks_ns.store(less, Ordering::Relaxed);
-                if less == 0 {
+            if pushed_aside || now - start > u64::from(longest) {
+                let left = credit.saturating_sub(if pushed_aside { CREDIT / 2 } else { CREDIT / 4 });
+                self.looks.store(left, Ordering::Relaxed);
+                if left == 0 {
                     self.looking.was_in_vain(1);
                 }
                 return ready();
