@@ -6,9 +6,14 @@ POGSON_WIRE_KILLS sets how often (1000 in a full run).
 import os
 import random
 import re
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
+
+from wire import wait_until
 
 KILLS = int(os.environ.get("POGSON_WIRE_KILLS", "40"))
 
@@ -48,3 +53,46 @@ def test_programs_go_on_without_a_daemon(wire, compiled):
     wire.daemon.wait()
     run = wire.run(compiled / "torture", 3, 5000, 1)
     assert b"wrong" not in run.out
+
+
+CLOSES = """
+import socket, struct, sys
+listener = socket.create_server(("127.0.0.1", 0))
+def pair():
+    ours = socket.create_connection(listener.getsockname())
+    theirs = listener.accept()[0]
+    for _ in range(200):
+        ours.sendall(bytes(1000))
+        theirs.recv(1000, socket.MSG_WAITALL)
+        theirs.sendall(bytes(1000))
+        ours.recv(1000, socket.MSG_WAITALL)
+    return ours, theirs
+kept = pair()
+print("joined", flush=True)
+input()
+for how in ("in order", "with bytes unread", "without lingering"):
+    ours, theirs = pair()
+    if how == "with bytes unread":
+        theirs.sendall(b"unread")
+        ours.recv(1, socket.MSG_PEEK)
+    if how == "without lingering":
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    ours.close()
+    theirs.settimeout(20)
+    try:
+        print(how, theirs.recv(1), flush=True)
+    except OSError as error:
+        print(how, type(error).__name__, flush=True)
+"""
+
+
+def test_a_daemon_that_is_stopped_keeps_no_close_back(wire):
+    program = wire.start(sys.executable, "-c", CLOSES, stdin=subprocess.PIPE)
+    wait_until("its first connection", lambda: b"joined" in program.log.read_bytes())
+    wire.daemon.send_signal(signal.SIGSTOP)
+    try:
+        program.communicate(b"\n", timeout=90)
+    finally:
+        wire.daemon.send_signal(signal.SIGCONT)
+    said = program.log.read_text().splitlines()[1:]
+    assert said == ["in order b''", "with bytes unread ConnectionResetError", "without lingering ConnectionResetError"]

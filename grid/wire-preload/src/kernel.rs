@@ -95,6 +95,13 @@ pub(crate) fn socket_option<T: Copy>(fd: i32, level: i32, name: i32, mut value: 
     call!(SYS_getsockopt, fd, level, name, &raw mut value, &raw mut length).map(|_| value)
 }
 
+/// Whether closing the socket would reset the connection whatever lies in it.
+pub(crate) fn resets_on_close(fd: i32) -> bool {
+    let none = libc::linger { l_onoff: 0, l_linger: 0 };
+    let linger = socket_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, none).unwrap_or(none);
+    linger.l_onoff != 0 && linger.l_linger == 0
+}
+
 /// The kernel's name of a socket, which copies share; 0 for none.
 pub(crate) fn cookie(fd: i32) -> u64 {
     const SO_COOKIE: i32 = 57;

@@ -258,7 +258,7 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
     match connection.phase.load(Ordering::Acquire) {
         phase::ASKED => {
             session::cancel(connection);
-            // The daemon may hold a copy of the socket still, which would keep the FIN back.
+            // The daemon may hold a copy of the socket still, which would keep the FIN, or the reset, back.
             let handed_on = |block: &Block| block.stays.load(Ordering::Acquire) & stays::INHERITED != 0;
             if last && !connection.block().is_some_and(handed_on) {
                 shut_before_close(connection, fd);
@@ -275,8 +275,11 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
 }
 
 fn shut_before_close(connection: &Connection, fd: i32) {
-    // With bytes unread a close by TCP resets, which a shutdown does not.
-    if connection.is_vsock() || kernel::unread(fd) == Ok(0) {
+    // With bytes unread, or without lingering, a close by TCP resets, as a shutdown does not.
+    let resets = || kernel::unread(fd) != Ok(0) || kernel::resets_on_close(fd);
+    if !connection.is_vsock() && resets() {
+        kernel::dissolve(fd);
+    } else {
         let _ = kernel::shutdown(fd, libc::SHUT_RDWR);
     }
 }
