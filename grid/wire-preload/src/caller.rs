@@ -1,7 +1,6 @@
 //! Who calls, and what it is told.
 
 use crate::{kernel, thread};
-use core::cell::Cell;
 
 /// The kernel's number of this thread.
 #[inline]
@@ -14,10 +13,16 @@ pub(crate) fn id() -> u32 {
     id.get()
 }
 
-/// Whether a handler has run in this thread that ends calls, since this was set to 0.
-pub(crate) fn interrupted() -> &'static Cell<u32> {
-    // SAFETY: the thread's own words, which the caller uses while the thread runs.
-    unsafe { &(*thread::current()).interrupted }
+/// Handlers that have run in this thread, all of them.
+pub(crate) fn handled() -> u32 {
+    // SAFETY: the thread's own words.
+    unsafe { &(*thread::current()).handled }.get()
+}
+
+/// Those of them that end calls: without SA_RESTART.
+pub(crate) fn interrupted() -> u32 {
+    // SAFETY: the thread's own words.
+    unsafe { &(*thread::current()).interrupted }.get()
 }
 
 /// In a new process the thread has another number.

@@ -6,9 +6,21 @@ use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// Held until dropped; no handler of the program runs meanwhile.
 pub(crate) struct Guard<'a> {
-    word: &'a AtomicU32,
-    _critical: Critical,
+    held: Held<'a>,
+    critical: Critical,
 }
+
+impl Guard<'_> {
+    /// Unlocks; still no handler runs until what is returned is dropped. For who has to wake others, which a handler that jumps
+    /// away or waits for them would keep from it.
+    #[inline(always)]
+    pub(crate) fn unlock(self) -> Critical {
+        drop(self.held);
+        self.critical
+    }
+}
+
+struct Held<'a>(&'a AtomicU32);
 
 /// Takes the lock, which is free when 0.
 #[inline(always)]
@@ -22,14 +34,14 @@ pub(crate) fn lock(word: &AtomicU32) -> Guard<'_> {
     } else if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
         wait(word, me);
     }
-    Guard { word, _critical: critical }
+    Guard { held: Held(word), critical }
 }
 
 /// Takes the lock if nobody has it.
 pub(crate) fn try_lock(word: &AtomicU32) -> Option<Guard<'_>> {
     let critical = Critical::enter();
     word.compare_exchange(0, caller::id(), Ordering::Acquire, Ordering::Relaxed).ok()?;
-    Some(Guard { word, _critical: critical })
+    Some(Guard { held: Held(word), critical })
 }
 
 /// Takes the lock if nobody has it, for a caller that gives it back by [`give_back`] and is in a critical section.
@@ -64,9 +76,9 @@ fn wait(word: &AtomicU32, me: u32) {
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Held<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.word.store(0, Ordering::Release);
+        self.0.store(0, Ordering::Release);
     }
 }

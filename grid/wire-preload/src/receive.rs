@@ -109,14 +109,14 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
 
 /// Receives into `into`; the number of bytes, 0 at the end, or an errno.
 ///
-/// - `looked`: the thread has looked before as long as that may pay.
+/// - `looked`: the thread has looked as long as that may pay, with so many handlers before that end calls.
 pub(crate) fn by_ring(
     connection: &Connection,
     ring: &Ring,
     fd: i32,
     into: &mut Gather,
     flags: i32,
-    looked: bool,
+    looked: Option<u32>,
 ) -> Result<usize, i32> {
     let vsock = connection.is_vsock();
     if flags & libc::MSG_OOB != 0 {
@@ -132,7 +132,7 @@ pub(crate) fn by_ring(
     let peeks_at_all = !vsock && flags & libc::MSG_PEEK != 0 && flags & libc::MSG_WAITALL != 0;
     let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     let mut until_ns = None;
-    let mut looks = !looked;
+    let mut looked = looked;
     loop {
         if back::is_wanted(ring) && connection.serial.load(Ordering::Relaxed) == serial {
             back::go(connection, ring, fd);
@@ -162,7 +162,7 @@ pub(crate) fn by_ring(
         if peeks_at_all && got < low && matches!(step, Step::Moved) && flags & libc::MSG_DONTWAIT == 0 && !over(ring) {
             // Looked at, not taken: it is looked at again when there is more.
             into.start_again();
-            match wait(connection, ring, fd, until_ns, low, true) {
+            match wait(connection, ring, fd, until_ns, low, None) {
                 Woken::Look => continue,
                 _ => return Ok(got),
             }
@@ -184,7 +184,7 @@ pub(crate) fn by_ring(
             until_ns = Some(kernel::now_ns() + timeout_us * 1000);
         }
         let low = if got == 0 { low } else { 1 };
-        let errno = match wait(connection, ring, fd, until_ns, low, core::mem::replace(&mut looks, true)) {
+        let errno = match wait(connection, ring, fd, until_ns, low, looked.take()) {
             Woken::Look => continue,
             Woken::Late => libc::EAGAIN,
             Woken::Interrupted => libc::EINTR,
@@ -368,10 +368,17 @@ pub(crate) fn may_go_on(ring: &Ring, low: usize) -> bool {
         && has_bytes(ring, low)
 }
 
-fn wait(connection: &Connection, ring: &Ring, fd: i32, until_ns: Option<u64>, low: usize, looks: bool) -> Woken {
+fn wait(
+    connection: &Connection,
+    ring: &Ring,
+    fd: i32,
+    until_ns: Option<u64>,
+    low: usize,
+    looked: Option<u32>,
+) -> Woken {
     if switch::by_ring(ring.entered()) {
-        if looks && connection.patience.look(|| has_bytes(ring, low)) {
-            return Woken::Look;
+        if let Some(woken) = sleep::look(connection, looked, || has_bytes(ring, low)) {
+            return woken;
         }
         return sleep::wait(connection, ring, fd, Which::Data, until_ns, || has_bytes(ring, low));
     }

@@ -5,6 +5,7 @@ use crate::{
     block::Block,
     cancel,
     connection::{Connection, Ring, flag},
+    critical::Critical,
     descriptors, ending,
     gather::Gather,
     kernel, leave, liveness,
@@ -140,7 +141,7 @@ pub(crate) fn by_ring(
             }
         }
         let wake = {
-            let _guard = lock(&ring.own.sender.lock);
+            let guard = lock(&ring.own.sender.lock);
             if !ring.sends() || back::is_wanted(ring) {
                 continue;
             }
@@ -151,12 +152,12 @@ pub(crate) fn by_ring(
             if connection.is_vsock() {
                 let over = ending.shut || ending.reset || ending.unheard;
                 if over || (ending.complete && liveness::check(connection, ring, fd)) {
-                    drop(_guard);
+                    drop(guard);
                     return if sent > 0 { Ok(sent) } else { Err(vsock::refusal(fd, flags)) };
                 }
             } else if ending.shut || ending.reset {
                 let errno = ending::take_error(ring, ending).unwrap_or(libc::EPIPE);
-                drop(_guard);
+                drop(guard);
                 return ended(sent, errno, flags);
             } else if ending.unheard || (ending.complete && liveness::check(connection, ring, fd)) {
                 // TCP takes the bytes and finds out by the answer.
@@ -165,7 +166,7 @@ pub(crate) fn by_ring(
                 let deaf = ring.rx().ended() & (fin::DEAF | fin::CLOSED) == fin::DEAF;
                 tx.publish(u32::from(deaf && from.left() > 0).min(tx.room(1).unwrap_or(0)));
                 let wake = tx.wake();
-                drop(_guard);
+                let _critical = guard.unlock();
                 sleep::wake_reader(connection, ring, wake);
                 return Ok(total);
             }
@@ -181,15 +182,16 @@ pub(crate) fn by_ring(
                     return ended_by(sent, libc::EFAULT);
                 }
                 tx.publish(bytes);
-                Some(tx.wake())
+                Some((tx.wake(), guard.unlock()))
             } else if total == 0 {
                 return Ok(0);
             } else {
                 None
             }
         };
-        if let Some(wake) = wake {
+        if let Some((wake, critical)) = wake {
             sleep::wake_reader(connection, ring, wake);
+            drop(critical);
             if from.left() == 0 {
                 if back::is_wanted(ring) {
                     back::go(connection, ring, fd);
@@ -205,10 +207,9 @@ pub(crate) fn by_ring(
             continue;
         }
         let until_ns = deadline(ring, &mut until_ns);
-        if connection.patience.look(|| has_room(ring)) {
-            continue;
-        }
-        match sleep::wait(connection, ring, fd, Which::Space, until_ns, || has_room(ring)) {
+        let woken = sleep::look(connection, None, || has_room(ring))
+            .unwrap_or_else(|| sleep::wait(connection, ring, fd, Which::Space, until_ns, || has_room(ring)));
+        match woken {
             Woken::Look => {}
             Woken::Late => return ended_by(sent, libc::EAGAIN),
             Woken::Interrupted => return ended_by(sent, libc::EINTR),
@@ -311,6 +312,7 @@ pub(crate) fn end(connection: &Connection, ring: &Ring, fd: i32, both: bool) {
     if ring.has_gone_back() {
         return;
     }
+    let _critical = Critical::enter();
     let (to_reader, to_writer) = {
         let _guard = lock(&ring.own.sender.lock);
         if both {
@@ -331,6 +333,7 @@ pub(crate) fn end(connection: &Connection, ring: &Ring, fd: i32, both: bool) {
 
 /// shutdown of a vsock's receiving side, of which the other end hears as the kernel tells it.
 pub(crate) fn hear_no_more(connection: &Connection, ring: &Ring) {
+    let _critical = Critical::enter();
     let (to_reader, to_writer) = {
         let _guard = lock(&ring.own.sender.lock);
         ring.tx().end(fin::DEAF);
@@ -342,6 +345,7 @@ pub(crate) fn hear_no_more(connection: &Connection, ring: &Ring) {
 
 /// connect(AF_UNSPEC): both ends are reset.
 pub(crate) fn dissolve(connection: &Connection, ring: &Ring) {
+    let _critical = Critical::enter();
     let (to_reader, to_writer) = {
         let _guard = lock(&ring.own.sender.lock);
         ring.set_flags(flag::DISSOLVED);

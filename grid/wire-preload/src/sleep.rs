@@ -81,6 +81,17 @@ pub(crate) fn wake_own_sleepers(ring: &Ring) {
     });
 }
 
+/// Looks for `ready` as long as that may pay; what came of it, if anything.
+///
+/// - `since`: the thread has looked already, with so many handlers before that end calls ([`caller::interrupted`]).
+pub(crate) fn look(connection: &Connection, since: Option<u32>, ready: impl Fn() -> bool) -> Option<Woken> {
+    let before = since.unwrap_or_else(caller::interrupted);
+    if since.is_none() && connection.patience.look(|| ready() || caller::interrupted() != before) && ready() {
+        return Some(Woken::Look);
+    }
+    (caller::interrupted() != before).then_some(Woken::Interrupted)
+}
+
 /// Waits until `ready` on the futex that the other end rings, `which` saying for what.
 ///
 /// - `until_ns`: end of the wait on the monotonic clock, `None` for never.
@@ -179,10 +190,9 @@ fn sleep_on(word: &AtomicU32, value: u32, now: u64, end: u64) -> kernel::Outcome
         }
     }
     // Before Linux 5.16 a sleep with an end is ended by any handler.
-    let interrupted = caller::interrupted();
-    interrupted.set(0);
+    let before = caller::interrupted();
     match kernel::futex_wait(word, value, end.saturating_sub(now)) {
-        Err(libc::EINTR) if interrupted.get() == 0 => Ok(0),
+        Err(libc::EINTR) if caller::interrupted() == before => Ok(0),
         slept => slept,
     }
 }

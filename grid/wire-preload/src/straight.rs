@@ -3,7 +3,7 @@
 //! left to them, with nothing done. All that is called here is put in place: half of the time went into calls.
 
 use crate::{
-    back, cancel,
+    back, caller, cancel,
     connection::{Connection, Ring, flag},
     descriptors::{self, Kind},
     guard, heels, leave,
@@ -20,13 +20,17 @@ const PIECE: usize = 64 << 10;
 /// The epoch of a connection's ring.
 const EPOCH: u32 = 1;
 
+/// A connection, its slot, and which use of both the call began with.
+type Begun = (&'static Connection, Ring, u32);
+
 #[inline(always)]
-fn ring_of(fd: i32) -> Option<(&'static Connection, Ring)> {
+fn begin(fd: i32) -> Option<Begun> {
     let Kind::Connection(connection) = descriptors::kind(fd) else { return None };
     if cancel::is_asked() || leave::is_wanted(connection) {
         return None;
     }
-    Some((connection, connection.ring()?))
+    let serial = connection.serial.load(Ordering::Relaxed);
+    Some((connection, connection.ring()?, serial))
 }
 
 /// Whether neither side has closed, shut, recalled or broken anything, as far as this side knows; the other's end is not looked at.
@@ -45,15 +49,14 @@ fn is_usual(ring: &Ring) -> bool {
 /// `from` is valid for reading, or not there.
 #[inline(always)]
 pub(crate) unsafe fn send(fd: i32, from: *const u8, length: usize) -> Option<usize> {
-    let (connection, ring) = ring_of(fd)?;
+    let (connection, ring, serial) = begin(fd)?;
     if length == 0 || length > PIECE {
         return None;
     }
-    let serial = connection.serial.load(Ordering::Relaxed);
     let tx = ring.tx();
     let bytes = length as u32;
-    let wake = {
-        let _guard = lock(&ring.own.sender.lock);
+    {
+        let guard = lock(&ring.own.sender.lock);
         if connection.serial.load(Ordering::Relaxed) != serial
             || !is_usual(&ring)
             || ring.own.switching.epoch.load(Ordering::Relaxed) != EPOCH
@@ -62,15 +65,20 @@ pub(crate) unsafe fn send(fd: i32, from: *const u8, length: usize) -> Option<usi
         {
             return None;
         }
-        let Stretches { offset, second: 0, .. } = tx.next(bytes) else { return None };
-        // SAFETY: the ring is mapped for writing and the bytes lie within it; the rest is the caller's promise.
-        if !unsafe { guard::copy(ring.own_bytes.add(offset), from, length) } {
+        let Stretches { offset, first, second } = tx.next(bytes);
+        // SAFETY: the ring is mapped for writing and the stretches lie within it; the rest is the caller's promise.
+        let copied = unsafe {
+            guard::copy(ring.own_bytes.add(offset), from, first)
+                && (second == 0 || guard::copy(ring.own_bytes, from.add(first), second))
+        };
+        if !copied {
             return None;
         }
         tx.publish(bytes);
-        tx.wake()
-    };
-    sleep::wake_reader(connection, &ring, wake);
+        let wake = tx.wake();
+        let _critical = guard.unlock();
+        sleep::wake_reader(connection, &ring, wake);
+    }
     if back::is_wanted(&ring) {
         back::go(connection, &ring, fd);
     }
@@ -81,8 +89,9 @@ pub(crate) unsafe fn send(fd: i32, from: *const u8, length: usize) -> Option<usi
 pub(crate) enum Received {
     /// So many bytes.
     Bytes(usize),
-    /// Nothing yet. `looked`: as long as looking may pay.
-    Not { looked: bool },
+    /// Nothing yet. If the thread has looked as long as that may pay: count of the handlers that end calls ([`caller::interrupted`])
+    /// before.
+    Not(Option<u32>),
 }
 
 /// Receives up to `length` bytes, after a look for some.
@@ -91,21 +100,27 @@ pub(crate) enum Received {
 /// `into` is valid for writing, or not there.
 #[inline(always)]
 pub(crate) unsafe fn receive(fd: i32, into: *mut u8, length: usize) -> Received {
-    let Some((connection, ring)) = ring_of(fd) else { return Received::Not { looked: false } };
-    let mut looked = false;
+    let Some(begun) = begin(fd) else { return Received::Not(None) };
+    let (connection, ring, _) = begun;
+    let mut looked = None;
     loop {
         // SAFETY: the caller's promise.
-        match unsafe { take(connection, &ring, into, length) } {
-            Some(0) if !looked && ring.flags() & flag::NONBLOCK == 0 => {}
+        match unsafe { take(begun, into, length) } {
+            Some(0) if looked.is_none() && ring.flags() & flag::NONBLOCK == 0 => {}
             Some(bytes) if bytes > 0 => return Received::Bytes(bytes as usize),
-            _ => return Received::Not { looked },
+            _ => return Received::Not(looked),
         }
         let seen = ring.own.receiver.tail.load(Ordering::Relaxed);
         let sending = &ring.peer.sending;
-        let ready = || sending.tail.load(Ordering::Relaxed) != seen || sending.fin.load(Ordering::Relaxed) != 0;
-        looked = true;
+        let before = caller::interrupted();
+        let ready = || {
+            sending.tail.load(Ordering::Relaxed) != seen
+                || sending.fin.load(Ordering::Relaxed) != 0
+                || caller::interrupted() != before
+        };
+        looked = Some(before);
         if !connection.patience.look(ready) {
-            return Received::Not { looked };
+            return Received::Not(looked);
         }
     }
 }
@@ -115,43 +130,43 @@ pub(crate) unsafe fn receive(fd: i32, into: *mut u8, length: usize) -> Received 
 /// # Safety
 /// `into` is valid for writing `length` bytes, or not there.
 #[inline(always)]
-unsafe fn take(connection: &Connection, ring: &Ring, into: *mut u8, length: usize) -> Option<u32> {
-    let serial = connection.serial.load(Ordering::Relaxed);
+unsafe fn take((connection, ring, serial): Begun, into: *mut u8, length: usize) -> Option<u32> {
     let rx = ring.rx();
-    let (bytes, wake) = {
-        let _guard = lock(&ring.own.receiver.lock);
-        if connection.serial.load(Ordering::Relaxed) != serial || !is_usual(ring) || ring.entered() != EPOCH {
+    let _guard = lock(&ring.own.receiver.lock);
+    if connection.serial.load(Ordering::Relaxed) != serial || !is_usual(&ring) || ring.entered() != EPOCH {
+        return None;
+    }
+    let wanted = length.min(ring.size as usize) as u32;
+    let known = rx.known().ok()?;
+    let available = if known >= wanted {
+        known
+    } else {
+        heels::fall_back(connection);
+        let ended = rx.ended();
+        let available = rx.available(wanted).ok()?;
+        heels::found(connection, &ring, available.saturating_sub(known));
+        let low = ring.own.side.low_water.load(Ordering::Relaxed).min(wanted);
+        if ended != 0 || (available > 0 && available < low) {
             return None;
         }
-        let wanted = length.min(ring.size as usize) as u32;
-        let known = rx.known().ok()?;
-        let available = if known >= wanted {
-            known
-        } else {
-            heels::fall_back(connection);
-            let ended = rx.ended();
-            let available = rx.available(wanted).ok()?;
-            heels::found(connection, ring, available.saturating_sub(known));
-            let low = ring.own.side.low_water.load(Ordering::Relaxed).min(wanted);
-            if ended != 0 || (available > 0 && available < low) {
-                return None;
-            }
-            available
-        };
-        let bytes = available.min(wanted);
-        if bytes == 0 {
-            return Some(0);
-        }
-        let Stretches { offset, second: 0, .. } = rx.next(bytes) else { return None };
-        // SAFETY: the ring is mapped and the bytes lie within it; the rest is the caller's promise.
-        if !unsafe { guard::copy(into, ring.peer_bytes.add(offset), bytes as usize) } {
-            return None;
-        }
-        rx.consume(bytes);
-        (bytes, rx.worth_waking(bytes).then(|| rx.wake()))
+        available
     };
-    if let Some(wake) = wake {
-        sleep::wake_writer(connection, ring, wake);
+    let bytes = available.min(wanted);
+    if bytes == 0 {
+        return Some(0);
+    }
+    let Stretches { offset, first, second } = rx.next(bytes);
+    // SAFETY: the ring is mapped and the stretches lie within it; the rest is the caller's promise.
+    let copied = unsafe {
+        guard::copy(into, ring.peer_bytes.add(offset), first)
+            && (second == 0 || guard::copy(into.add(first), ring.peer_bytes, second))
+    };
+    if !copied {
+        return None;
+    }
+    rx.consume(bytes);
+    if rx.worth_waking(bytes) {
+        sleep::wake_writer(connection, &ring, rx.wake());
     }
     Some(bytes)
 }

@@ -15,7 +15,9 @@ pub(crate) struct Thread {
     pub(crate) depth: Cell<u32>,
     /// Whether a signal was put off until it is in none.
     pub(crate) put_off: Cell<u32>,
-    /// Whether a handler has run that ends calls (without SA_RESTART).
+    /// Handlers that have run.
+    pub(crate) handled: Cell<u32>,
+    /// Those of them that end calls (without SA_RESTART).
     pub(crate) interrupted: Cell<u32>,
     /// Signals that it blocked before, then.
     pub(crate) mask: Cell<u64>,

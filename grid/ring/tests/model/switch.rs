@@ -196,6 +196,41 @@ fn a_sender_that_does_not_wait_until_the_ring_was_entered_overwrites_a_boundary_
 }
 
 #[test]
+fn a_ring_that_was_recalled_is_not_latched_but_in_the_slots_next_use() {
+    explore(1, || {
+        let world = World::default();
+        let (own, peer) = (&world.direction.sender, &world.direction.receiver);
+        for generation in 1..3 {
+            switch::take_part(own, generation);
+            switch::take_part(peer, generation);
+            switch::offer(peer, 1);
+            assert_eq!(switch::next_epoch(own, peer), Some(1));
+            switch::recall(peer, 1);
+            assert_eq!(switch::next_epoch(own, peer), None);
+        }
+    });
+}
+
+#[test]
+fn who_sees_that_the_sender_has_left_the_ring_sees_where() {
+    explore(4, || {
+        let world = Arc::new(World::default());
+        let sending = world.clone();
+        let sender = thread::spawn(move || {
+            // As many bytes by TCP as the receiver has taken when it looks.
+            sending.latch(Boundary { epoch: 1, at: 1 });
+            assert!(sending.direction.put(1) && sending.direction.put(2));
+            switch::latch(&sending.direction.sender, Boundary { epoch: 2, at: 2 });
+        });
+        while world.direction.take().is_none() {
+            thread::yield_now();
+        }
+        assert!(!switch::is_back(&world.direction.sender, 1, 1), "a byte lies in the ring still");
+        sender.join().unwrap();
+    });
+}
+
+#[test]
 fn a_receiver_that_sleeps_hears_of_a_latch() {
     explore(4, || {
         let world = Arc::new((World::default(), Futex::default()));

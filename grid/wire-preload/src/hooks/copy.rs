@@ -215,7 +215,7 @@ fn ring_to_pipe(
     let part = libc::iovec { iov_base: between.0.cast(), iov_len: length.min(SURE) };
     // SAFETY: the part lies in `between`.
     let mut into = unsafe { Gather::new(&raw const part, 1) }?;
-    let bytes = receive::by_ring(connection, ring, from, &mut into, flags, false)?;
+    let bytes = receive::by_ring(connection, ring, from, &mut into, flags, None)?;
     let mut written = 0;
     while written < bytes {
         // SAFETY: the bytes lie in `between`.

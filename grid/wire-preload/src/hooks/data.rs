@@ -48,7 +48,7 @@ pub(super) unsafe fn receive_by(
     parts: *const iovec,
     count: usize,
     flags: c_int,
-    looked: bool,
+    looked: Option<u32>,
     plain: impl Fn() -> ssize_t,
 ) -> ssize_t {
     if flags & libc::MSG_ERRQUEUE != 0 {
@@ -87,12 +87,12 @@ unsafe fn receive_one(
     flags: c_int,
     plain: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    let mut looked = false;
+    let mut looked = None;
     if flags == 0 && length > 0 {
         // SAFETY: the caller's promise.
         match unsafe { straight::receive(fd, buffer.cast(), length) } {
             Received::Bytes(bytes) => return bytes as ssize_t,
-            Received::Not { looked: so_far } => looked = so_far,
+            Received::Not(so_far) => looked = so_far,
         }
     }
     apart(|| {
@@ -257,7 +257,7 @@ pub(crate) unsafe extern "C" fn readv(fd: c_int, parts: *const iovec, count: c_i
         return unsafe { real::readv::call(fd, parts, count) };
     }
     // SAFETY: what the program gave.
-    unsafe { receive_by(fd, parts, count as usize, 0, false, || real::readv::call(fd, parts, count)) }
+    unsafe { receive_by(fd, parts, count as usize, 0, None, || real::readv::call(fd, parts, count)) }
 }
 
 /// writev(2).

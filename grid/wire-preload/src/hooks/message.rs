@@ -57,7 +57,7 @@ pub(crate) unsafe extern "C" fn recvmsg(fd: c_int, message: *mut msghdr, flags: 
     let (parts, count) = unsafe { ((*message).msg_iov, (*message).msg_iovlen as usize) };
     // SAFETY: what the program gave.
     let outcome = unsafe {
-        receive_by(fd, parts, count, flags, false, || {
+        receive_by(fd, parts, count, flags, None, || {
             by_socket.set(true);
             plain()
         })

@@ -1,7 +1,7 @@
 //! Waiting on a set.
 
 use super::{ENTRIES, SETS, Set, bell_token, nested, queue, rouse, state};
-use crate::{connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, leave, liveness, lock::lock, sleep};
+use crate::{caller, connection::CONNECTIONS, hooks::wait::sleep_by_epoll, kernel, leave, liveness, lock::lock, sleep};
 use core::sync::atomic::Ordering;
 use pogson_ring::layout::fin;
 
@@ -43,8 +43,13 @@ pub(crate) unsafe fn wait(
             told += unsafe { gather(set, number, events.add(told), room as usize - told) };
             if told == 0 && timeout_ns != Some(0) && !looked {
                 looked = true;
-                if look(set) {
-                    continue;
+                let before = caller::handled();
+                if set.patience.look(|| queue::stirred(set) || caller::handled() != before) {
+                    if queue::stirred(set) {
+                        continue;
+                    }
+                    // As in the kernel, whatever the handler's SA_RESTART says.
+                    return Err(libc::EINTR);
                 }
             }
         }
@@ -203,9 +208,4 @@ fn check_all(set: &Set) {
     if !some {
         liveness::none_half_closed();
     }
-}
-
-/// Looks for a while, as long as that has paid on this set.
-fn look(set: &Set) -> bool {
-    set.patience.look(|| queue::stirred(set))
 }

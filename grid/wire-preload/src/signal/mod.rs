@@ -113,8 +113,9 @@ unsafe extern "C" fn decide(signal: c_int, info: *mut libc::siginfo_t, context: 
         return 0;
     }
     let entry = &TABLE[signal as usize];
+    thread.handled.set(thread.handled.get().wrapping_add(1));
     if !entry.handler().restarts {
-        thread.interrupted.set(1);
+        thread.interrupted.set(thread.interrupted.get().wrapping_add(1));
     }
     match entry.find() {
         Found::Handler(address) => address,
