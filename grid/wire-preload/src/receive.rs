@@ -3,7 +3,7 @@
 use crate::{
     back,
     block::Block,
-    cancel,
+    caller, cancel,
     connection::{Connection, Ring, flag},
     descriptors, ending,
     gather::Gather,
@@ -109,7 +109,7 @@ fn tcp_way(connection: &'static Connection, fd: i32) -> Way {
 
 /// Receives into `into`; the number of bytes, 0 at the end, or an errno.
 ///
-/// - `looked`: the thread has looked as long as that may pay, with so many handlers before that end calls.
+/// - `looked`: the thread has looked as long as that may pay; [`caller::interrupted`] when the call began.
 pub(crate) fn by_ring(
     connection: &Connection,
     ring: &Ring,
@@ -132,7 +132,8 @@ pub(crate) fn by_ring(
     let peeks_at_all = !vsock && flags & libc::MSG_PEEK != 0 && flags & libc::MSG_WAITALL != 0;
     let wait_for_all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     let mut until_ns = None;
-    let mut looked = looked;
+    let since = looked.unwrap_or_else(caller::interrupted);
+    let mut looks = looked.is_none();
     loop {
         if back::is_wanted(ring) && connection.serial.load(Ordering::Relaxed) == serial {
             back::go(connection, ring, fd);
@@ -162,7 +163,7 @@ pub(crate) fn by_ring(
         if peeks_at_all && got < low && matches!(step, Step::Moved) && flags & libc::MSG_DONTWAIT == 0 && !over(ring) {
             // Looked at, not taken: it is looked at again when there is more.
             into.start_again();
-            match wait(connection, ring, fd, until_ns, low, None) {
+            match wait(connection, ring, fd, until_ns, low, since, true) {
                 Woken::Look => continue,
                 _ => return Ok(got),
             }
@@ -184,7 +185,7 @@ pub(crate) fn by_ring(
             until_ns = Some(kernel::now_ns() + timeout_us * 1000);
         }
         let low = if got == 0 { low } else { 1 };
-        let errno = match wait(connection, ring, fd, until_ns, low, looked.take()) {
+        let errno = match wait(connection, ring, fd, until_ns, low, since, core::mem::replace(&mut looks, true)) {
             Woken::Look => continue,
             Woken::Late => libc::EAGAIN,
             Woken::Interrupted => libc::EINTR,
@@ -374,15 +375,17 @@ fn wait(
     fd: i32,
     until_ns: Option<u64>,
     low: usize,
-    looked: Option<u32>,
+    since: u32,
+    looks: bool,
 ) -> Woken {
-    if switch::by_ring(ring.entered()) {
-        if let Some(woken) = sleep::look(connection, looked, || has_bytes(ring, low)) {
-            return woken;
-        }
-        return sleep::wait(connection, ring, fd, Which::Data, until_ns, || has_bytes(ring, low));
+    if !switch::by_ring(ring.entered()) {
+        return poll::wait_for_both(ring, fd, until_ns, low);
     }
-    poll::wait_for_both(ring, fd, until_ns, low)
+    let ready = || has_bytes(ring, low);
+    looks
+        .then(|| sleep::look(connection, since, ready))
+        .flatten()
+        .unwrap_or_else(|| sleep::wait(connection, ring, fd, Which::Data, until_ns, since, ready))
 }
 
 /// Nothing is there and the call does not wait. Whether there is something new after all.

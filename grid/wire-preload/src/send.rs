@@ -3,7 +3,7 @@
 use crate::{
     back,
     block::Block,
-    cancel,
+    caller, cancel,
     connection::{Connection, Ring, flag},
     critical::Critical,
     descriptors, ending,
@@ -119,6 +119,7 @@ pub(crate) fn by_ring(
     let total = from.left();
     let tx = ring.tx();
     let mut until_ns = None;
+    let since = caller::interrupted();
     loop {
         let sent = total - from.left();
         if connection.serial.load(Ordering::Relaxed) != serial {
@@ -207,8 +208,8 @@ pub(crate) fn by_ring(
             continue;
         }
         let until_ns = deadline(ring, &mut until_ns);
-        let woken = sleep::look(connection, None, || has_room(ring))
-            .unwrap_or_else(|| sleep::wait(connection, ring, fd, Which::Space, until_ns, || has_room(ring)));
+        let woken = sleep::look(connection, since, || has_room(ring))
+            .unwrap_or_else(|| sleep::wait(connection, ring, fd, Which::Space, until_ns, since, || has_room(ring)));
         match woken {
             Woken::Look => {}
             Woken::Late => return ended_by(sent, libc::EAGAIN),

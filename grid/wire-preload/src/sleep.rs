@@ -83,24 +83,23 @@ pub(crate) fn wake_own_sleepers(ring: &Ring) {
 
 /// Looks for `ready` as long as that may pay; what came of it, if anything.
 ///
-/// - `since`: the thread has looked already, with so many handlers before that end calls ([`caller::interrupted`]).
-pub(crate) fn look(connection: &Connection, since: Option<u32>, ready: impl Fn() -> bool) -> Option<Woken> {
-    let before = since.unwrap_or_else(caller::interrupted);
-    if since.is_none() && connection.patience.look(|| ready() || caller::interrupted() != before) && ready() {
-        return Some(Woken::Look);
-    }
-    (caller::interrupted() != before).then_some(Woken::Interrupted)
+/// - `since`: [`caller::interrupted`] when the call began.
+pub(crate) fn look(connection: &Connection, since: u32, ready: impl Fn() -> bool) -> Option<Woken> {
+    let found = connection.patience.look(|| ready() || caller::interrupted() != since);
+    (found && ready()).then_some(Woken::Look)
 }
 
 /// Waits until `ready` on the futex that the other end rings, `which` saying for what.
 ///
 /// - `until_ns`: end of the wait on the monotonic clock, `None` for never.
+/// - `since`: [`caller::interrupted`] when the call began: handlers that came since then end it, too.
 pub(crate) fn wait(
     connection: &Connection,
     ring: &Ring,
     fd: i32,
     which: Which,
     until_ns: Option<u64>,
+    since: u32,
     ready: impl Fn() -> bool,
 ) -> Woken {
     let (word, bell) = match which {
@@ -130,6 +129,10 @@ pub(crate) fn wait(
             disarm();
             break Woken::Look;
         }
+        if caller::interrupted() != since {
+            disarm();
+            break Woken::Interrupted;
+        }
         let now = kernel::now_ns();
         let end = until_ns.map_or(now + SLICE_NS, |until| until.min(now + SLICE_NS));
         let undo = || {
@@ -152,6 +155,9 @@ pub(crate) fn wait(
                 }
                 if leave::is_wanted(connection) {
                     leave::step(connection, ring, fd);
+                }
+                if caller::interrupted() != since {
+                    break Woken::Interrupted;
                 }
                 unpin(slab);
                 cancel::here();

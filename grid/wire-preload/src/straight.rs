@@ -89,8 +89,7 @@ pub(crate) unsafe fn send(fd: i32, from: *const u8, length: usize) -> Option<usi
 pub(crate) enum Received {
     /// So many bytes.
     Bytes(usize),
-    /// Nothing yet. If the thread has looked as long as that may pay: count of the handlers that end calls ([`caller::interrupted`])
-    /// before.
+    /// Nothing yet. If the thread has looked as long as that may pay: [`caller::interrupted`] when the call began.
     Not(Option<u32>),
 }
 
@@ -102,6 +101,7 @@ pub(crate) enum Received {
 pub(crate) unsafe fn receive(fd: i32, into: *mut u8, length: usize) -> Received {
     let Some(begun) = begin(fd) else { return Received::Not(None) };
     let (connection, ring, _) = begun;
+    let since = caller::interrupted();
     let mut looked = None;
     loop {
         // SAFETY: the caller's promise.
@@ -112,13 +112,12 @@ pub(crate) unsafe fn receive(fd: i32, into: *mut u8, length: usize) -> Received 
         }
         let seen = ring.own.receiver.tail.load(Ordering::Relaxed);
         let sending = &ring.peer.sending;
-        let before = caller::interrupted();
         let ready = || {
             sending.tail.load(Ordering::Relaxed) != seen
                 || sending.fin.load(Ordering::Relaxed) != 0
-                || caller::interrupted() != before
+                || caller::interrupted() != since
         };
-        looked = Some(before);
+        looked = Some(since);
         if !connection.patience.look(ready) {
             return Received::Not(looked);
         }

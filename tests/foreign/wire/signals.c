@@ -51,6 +51,42 @@ CASE(without_SA_RESTART_calls_are_interrupted) {
     say(me, "seen %d", seen > 0);
 }
 
+// Threads look for a while before they sleep: a handler that comes then ends the call as well. One signal each time; what counts is
+// whether it was enough.
+CASE(without_SA_RESTART_one_signal_is_enough) {
+    enum { ROUNDS = 40 };
+    char c = 0;
+    struct epoll_event e = {EPOLLIN, {.fd = 1}};
+    int ep = epoll_create1(0), firsts = 0;
+    epoll_ctl(ep, EPOLL_CTL_ADD, me->fd, &e);
+    handle(count, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        // Answers that come at once: looking pays.
+        for (int i = 0; i < 20; i++) {
+            if (me->near) put(me, 8), take(me, 8);
+            else epoll_wait(ep, &e, 1, -1), take(me, 8), put(me, 8);
+        }
+        step(me);
+        if (me->near) {
+            nap(0.003);
+            kill(me->other, SIGUSR1);
+            struct pollfd p = {me->sync, POLLIN, 0};
+            if (poll(&p, 1, 200) != 1) disturb(me);
+            else if (recv(me->sync, &c, 1, 0) != 1) fail(me, "sync");
+            step(me);
+            continue;
+        }
+        seen = 0;
+        long got = round % 2 ? read(me->fd, &c, 1) : epoll_wait(ep, &e, 1, -1);
+        if (got != -1 || errno != EINTR) say(me, "WRONG: %ld in round %d", got, round);
+        firsts += seen == 1;
+        enough(me);
+        step(me);
+    }
+    if (!me->near && getenv("WIRE_COUNTS")) say(me, "#at the first %d", firsts);
+    if (!me->near) say(me, "often at the first %d", firsts > ROUNDS / 2);
+}
+
 CASE(with_SA_RESTART_waiting_calls_are_interrupted_all_the_same) {
     if (me->near) { for (int i = 0; i < 5; i++) { step(me); disturb(me); step(me); } return; }
     handle(count, SA_RESTART);

@@ -26,6 +26,7 @@ pub(crate) unsafe fn wait(
         return Err(libc::EINVAL);
     }
     let until_ns = timeout_ns.filter(|timeout| *timeout > 0).map(|timeout| kernel::now_ns().saturating_add(timeout));
+    let before = caller::handled();
     let mut looked = false;
     loop {
         leave::look();
@@ -43,7 +44,6 @@ pub(crate) unsafe fn wait(
             told += unsafe { gather(set, number, events.add(told), room as usize - told) };
             if told == 0 && timeout_ns != Some(0) && !looked {
                 looked = true;
-                let before = caller::handled();
                 if set.patience.look(|| queue::stirred(set) || caller::handled() != before) {
                     if queue::stirred(set) {
                         continue;
