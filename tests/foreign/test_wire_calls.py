@@ -63,10 +63,10 @@ def test_a_signal_is_enough_for_threads_that_look_long_before_they_sleep(wire, c
     env = {"POGSON_WIRE_SPIN_US": "10000", "WIRE_COUNTS": "1", "WIRE_EXPECT": "1"}
     at_the_first = [0]
     # On a busy machine a signal may come before the call, as over TCP.
-    while max(at_the_first) < 37 and len(at_the_first) < 4:
+    while max(at_the_first) < 198 and len(at_the_first) < 4:
         said = wire.run(compiled / "signals", "without_SA_RESTART_one_signal_is_enough", env=env).out.decode()
         at_the_first.append(int(re.search(r"#far at the first (\d+)", said)[1]))
-    assert max(at_the_first) >= 37, at_the_first
+    assert max(at_the_first) >= 198, at_the_first
 
 
 @pytest.mark.parametrize(("name", "case"), [(name, case) for name in ("calls", "waits", "signals") for case in cases(name)])

@@ -54,7 +54,7 @@ CASE(without_SA_RESTART_calls_are_interrupted) {
 // Threads look for a while before they sleep: a handler that comes then ends the call as well. One signal each time; what counts is
 // whether it was enough.
 CASE(without_SA_RESTART_one_signal_is_enough) {
-    enum { ROUNDS = 40 };
+    enum { ROUNDS = 200 };
     char c = 0;
     struct epoll_event e = {EPOLLIN, {.fd = 1}};
     int ep = epoll_create1(0), firsts = 0;
