@@ -266,6 +266,8 @@ pub(crate) fn close(connection: &Connection, fd: i32) {
         }
         phase::PAIRED => {
             if let Some(ring) = connection.ring() {
+                // Other threads in calls on it find out before the other end does: its end would be theirs.
+                connection.serial.fetch_add(1, Ordering::AcqRel);
                 leave(connection, &ring, fd, last);
             }
         }
