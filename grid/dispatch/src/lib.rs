@@ -1,0 +1,20 @@
+//! Which of several servers a request is sent to: policies over what a dispatcher knows, without any input or output, so that a proxy
+//! and a simulation of it decide alike.
+//!
+//! [`servers`] what is known; [`shadow`] what each server probably has cached; [`costs`] what answers take; [`policy`] who decides;
+//! [`simulate`] a world to try them in.
+
+pub mod costs;
+pub mod policy;
+pub mod servers;
+pub mod shadow;
+pub mod simulate;
+
+/// What a dispatcher asks of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Hash of what it needs cached: requests of one context are served from one cached thing.
+    pub context: u64,
+    /// Kind of work, by which costs are learned.
+    pub product: u32,
+}

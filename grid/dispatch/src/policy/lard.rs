@@ -1,0 +1,130 @@
+//! Locality-aware request distribution (Pai et al. 1998, ASPLOS VIII, Figures 2 and 3). Load is the number of requests under way.
+
+use super::{Policy, Request, Servers, least};
+use std::collections::HashMap;
+
+fn load(servers: &Servers, at: usize) -> u32 {
+    servers.all[at].active
+}
+
+fn least_loaded(servers: &Servers) -> Option<usize> {
+    least(servers.up().map(|(at, server)| (at, f64::from(server.active))))
+}
+
+/// Whether `at` has so much more to do than others that a context leaves it.
+fn is_too_busy(servers: &Servers, at: usize, t_low: u32, t_high: u32) -> bool {
+    let load = load(servers, at);
+    (load > t_high && servers.up().any(|(_, server)| server.active < t_low)) || load >= 2 * t_high
+}
+
+/// Each context stays on its server until that has too much to do.
+pub struct Lard {
+    t_low: u32,
+    t_high: u32,
+    server: HashMap<u64, usize>,
+}
+
+impl Lard {
+    /// - `t_low`, `t_high`: requests under way below which a server has room, and above which it has too many.
+    #[must_use]
+    pub fn new(t_low: u32, t_high: u32) -> Self {
+        Self { t_low, t_high, server: HashMap::new() }
+    }
+}
+
+impl Policy for Lard {
+    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+        let bound = self.server.get(&request.context).copied().filter(|&at| servers.all[at].up);
+        let at = match bound {
+            Some(at) if !is_too_busy(servers, at, self.t_low, self.t_high) => at,
+            _ => least_loaded(servers)?,
+        };
+        self.server.insert(request.context, at);
+        Some(at)
+    }
+}
+
+/// Each context has a set of servers, which grows when they have too much to do and shrinks after a while.
+pub struct LardSets {
+    t_low: u32,
+    t_high: u32,
+    shrinks_after_s: f64,
+    sets: HashMap<u64, (Vec<usize>, f64)>,
+}
+
+impl LardSets {
+    /// - `t_low`, `t_high`: as of [`Lard::new`].
+    /// - `shrinks_after_s`: seconds after the set's last change; K of the paper, 20.
+    #[must_use]
+    pub fn new(t_low: u32, t_high: u32, shrinks_after_s: f64) -> Self {
+        Self { t_low, t_high, shrinks_after_s, sets: HashMap::new() }
+    }
+}
+
+impl Policy for LardSets {
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let (set, changed_s) = self.sets.entry(request.context).or_insert_with(|| (Vec::new(), now_s));
+        set.retain(|&at| servers.all[at].up);
+        let by_load = |&at: &usize| load(servers, at);
+        let Some(mut at) = set.iter().copied().min_by_key(by_load) else {
+            let at = least_loaded(servers)?;
+            (*set, *changed_s) = (vec![at], now_s);
+            return Some(at);
+        };
+        let most = set.iter().copied().max_by_key(by_load);
+        let mut changed = false;
+        if is_too_busy(servers, at, self.t_low, self.t_high) {
+            at = least_loaded(servers)?;
+            if !set.contains(&at) {
+                set.push(at);
+                changed = true;
+            }
+        }
+        if set.len() > 1 && now_s - *changed_s > self.shrinks_after_s {
+            set.retain(|&one| Some(one) != most || one == at);
+            changed = true;
+        }
+        if changed {
+            *changed_s = now_s;
+        }
+        Some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::costs::Costs;
+
+    const REQUEST: Request = Request { context: 3, product: 0 };
+
+    fn loaded(loads: &[u32]) -> Servers {
+        let mut servers = Servers::new(&vec![10; loads.len()], Costs::known(&[(1.0, 2.0)]));
+        for (server, load) in servers.all.iter_mut().zip(loads) {
+            server.active = *load;
+        }
+        servers
+    }
+
+    #[test]
+    fn a_context_stays_until_its_server_has_too_many_and_another_has_room() {
+        let mut policy = Lard::new(25, 65);
+        let mut choose = |loads: &[u32]| policy.choose(REQUEST, &loaded(loads), 0.0);
+        assert_eq!(choose(&[5, 3, 4]), Some(1));
+        assert_eq!(choose(&[0, 60, 0]), Some(1));
+        assert_eq!(choose(&[30, 66, 26]), Some(1), "nobody has room");
+        assert_eq!(choose(&[30, 66, 24]), Some(2));
+        assert_eq!(choose(&[80, 90, 130]), Some(0), "twice too many");
+    }
+
+    #[test]
+    fn a_set_grows_by_load_and_shrinks_with_time() {
+        let mut policy = LardSets::new(25, 65, 20.0);
+        let mut choose = |loads: &[u32], now_s: f64| policy.choose(REQUEST, &loaded(loads), now_s);
+        assert_eq!(choose(&[5, 3, 4], 0.0), Some(1));
+        assert_eq!(choose(&[20, 66, 24], 1.0), Some(0), "one more in the set");
+        assert_eq!(choose(&[50, 10, 0], 2.0), Some(1), "the less loaded of the set");
+        assert_eq!(choose(&[50, 10, 0], 22.0), Some(1), "the set loses its most loaded");
+        assert_eq!(choose(&[0, 60, 0], 23.0), Some(1));
+    }
+}

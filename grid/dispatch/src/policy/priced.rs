@@ -1,0 +1,90 @@
+//! The default: the time until the answer, and a price on what a miss costs all others, which rises with pressure.
+//!
+//! A miss takes time from whoever comes later, and throws something out of a cache. With little to do that hardly matters; with much
+//! it decides how much can be done at all. So a server is charged
+//!
+//! (W + hit) s + (b + min(20, mean W / mean miss)) (miss - hit) s if the context is not cached there,
+//!
+//! with W its work under way, s its slowness, b the price without pressure. Of equal servers the context's own order decides, so that
+//! it comes back to the same.
+
+use super::{Policy, Request, Servers, rendezvous::wanted};
+
+/// Most that pressure adds to the price.
+const MOST_PRESSURE: f64 = 20.0;
+/// Scores that differ by less, of the cost of a hit, are equal.
+const EQUAL: f64 = 1e-3;
+
+/// The policy.
+pub struct Priced {
+    price: f64,
+}
+
+impl Priced {
+    /// - `price`: of a miss without pressure, in misses.
+    #[must_use]
+    pub fn new(price: f64) -> Self {
+        Self { price }
+    }
+}
+
+impl Policy for Priced {
+    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+        let (mut work_s, mut count) = (0.0, 0.0);
+        for (_, server) in servers.up() {
+            work_s += server.work_s;
+            count += 1.0;
+        }
+        let pressure = (work_s / count / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
+        let (hit_s, miss_s) = (servers.cost_s(request, true), servers.cost_s(request, false));
+        let extra_s = (self.price + pressure) * (miss_s - hit_s);
+        let mut best: Option<(f64, usize, f64)> = None;
+        for (at, server) in servers.up() {
+            let priced_s = if server.shadow.has(request.context) { 0.0 } else { extra_s };
+            let score = (server.work_s + hit_s + priced_s) * server.slowness / server.weight;
+            let wanted = wanted(request.context, at, server.weight);
+            let better = best.is_none_or(|(best, _, most)| {
+                score < best - EQUAL * hit_s || (score < best + EQUAL * hit_s && wanted > most)
+            });
+            if better {
+                best = Some((score, at, wanted));
+            }
+        }
+        best.map(|(_, at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::costs::Costs;
+
+    const REQUEST: Request = Request { context: 3, product: 0 };
+
+    #[test]
+    fn a_context_goes_where_it_is_cached_until_waiting_costs_more_than_a_miss() {
+        let mut servers = Servers::new(&[10; 4], Costs::known(&[(1.0, 10.0)]));
+        let mut policy = Priced::new(2.0);
+        let first = policy.choose(REQUEST, &servers, 0.0).unwrap();
+        servers.all[first].shadow.touch(REQUEST.context);
+        // Work W there, none elsewhere: a miss costs (2 + W / 4 / 10) x 9, so that they are equal at W = 18 / (1 - 0.225).
+        servers.all[first].work_s = 23.0;
+        assert_eq!(policy.choose(REQUEST, &servers, 0.0), Some(first));
+        servers.all[first].work_s = 24.0;
+        assert_ne!(policy.choose(REQUEST, &servers, 0.0), Some(first));
+    }
+
+    #[test]
+    fn new_contexts_of_idle_servers_come_back_to_the_same() {
+        let servers = Servers::new(&[10; 8], Costs::known(&[(1.0, 10.0)]));
+        let mut policy = Priced::new(2.0);
+        let mut seen = [0; 8];
+        for context in 0..800 {
+            let request = Request { context, product: 0 };
+            let at = policy.choose(request, &servers, 0.0).unwrap();
+            assert_eq!(policy.choose(request, &servers, 1.0), Some(at));
+            seen[at] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+    }
+}

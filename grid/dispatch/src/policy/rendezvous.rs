@@ -1,0 +1,97 @@
+//! Highest random weight (Thaler & Ravishankar 1998, IEEE/ACM Trans. Netw. 6, 1): each context has its own order of servers, from
+//! which one that joins or leaves takes only its own share.
+
+use super::{Policy, Request, Servers, least};
+use crate::servers::Server;
+
+/// Work beyond the mean, by it, at which a second choice is too busy as well.
+const SPILLS_AT: f64 = 2.0;
+
+/// How much `server`, by its place, is wanted by `context`: larger is more. Weights by Schindelhauer & Schomaker 2005 (SPAA).
+pub(super) fn wanted(context: u64, server: usize, weight: f64) -> f64 {
+    let mut bits = context ^ (server as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^= bits >> 31;
+    // In (0, 1): 53 bits and a half.
+    let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    weight.max(f64::MIN_POSITIVE) / -libm::log(uniform)
+}
+
+/// The servers that are up, the most wanted first, `count` at most.
+pub(super) fn order(context: u64, servers: &Servers, count: usize) -> Vec<(usize, &Server)> {
+    let mut all: Vec<_> = servers.up().map(|(at, server)| (wanted(context, at, server.weight), at, server)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.truncate(count);
+    all.into_iter().map(|(_, at, server)| (at, server)).collect()
+}
+
+/// Each context has its server.
+pub struct Rendezvous;
+
+impl Policy for Rendezvous {
+    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+        least(servers.up().map(|(at, server)| (at, -wanted(request.context, at, server.weight))))
+    }
+}
+
+/// Each context has two servers, of which the one takes the request that has less to do; if both have much, the one of all does.
+pub struct TwoChoice;
+
+impl Policy for TwoChoice {
+    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+        let load = |server: &Server| (f64::from(server.active) + 1.0) / server.weight;
+        let two = order(request.context, servers, 2);
+        let best = least(two.iter().map(|&(at, server)| (at, load(server))))?;
+        let count = servers.up().count() as f64;
+        let mean = servers.up().map(|(_, server)| load(server)).sum::<f64>() / count;
+        if load(&servers.all[best]) > SPILLS_AT * mean {
+            return least(servers.up().map(|(at, server)| (at, load(server))));
+        }
+        Some(best)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::costs::Costs;
+
+    fn at(context: u64) -> Request {
+        Request { context, product: 0 }
+    }
+
+    #[test]
+    fn servers_have_shares_by_their_weights() {
+        let mut servers = Servers::new(&[1; 4], Costs::known(&[(1.0, 2.0)]));
+        servers.all[3].weight = 3.0;
+        let mut shares = [0.0_f64; 4];
+        for context in 0..60_000 {
+            shares[Rendezvous.choose(at(context), &servers, 0.0).unwrap()] += 1.0 / 10_000.0;
+        }
+        // Four standard deviations of the count.
+        for (share, expected) in shares.into_iter().zip([1.0, 1.0, 1.0, 3.0]) {
+            assert!((share - expected).abs() < 0.05, "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_leaves_takes_only_its_own_share_with_it() {
+        let mut servers = Servers::new(&[1; 8], Costs::known(&[(1.0, 2.0)]));
+        let before: Vec<_> = (0..5000).map(|context| Rendezvous.choose(at(context), &servers, 0.0).unwrap()).collect();
+        servers.all[5].up = false;
+        for (context, before) in before.into_iter().enumerate() {
+            let now = Rendezvous.choose(at(context as u64), &servers, 0.0).unwrap();
+            assert!(now == before || before == 5, "context {context} went from {before} to {now}");
+        }
+    }
+
+    #[test]
+    fn of_two_choices_the_idle_one_is_taken() {
+        let mut servers = Servers::new(&[1; 8], Costs::known(&[(1.0, 2.0)]));
+        let first = order(9, &servers, 2)[0].0;
+        let second = order(9, &servers, 2)[1].0;
+        servers.all[first].active = 1;
+        assert_eq!(TwoChoice.choose(at(9), &servers, 0.0), Some(second));
+    }
+}

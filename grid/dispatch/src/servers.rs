@@ -1,0 +1,161 @@
+//! What a dispatcher knows of its servers.
+
+use crate::Request;
+use crate::costs::Costs;
+use crate::shadow::Shadow;
+
+/// Weight of a new answer in a server's slowness.
+const SLOWNESS_GAIN: f64 = 0.05;
+/// Bounds of it.
+const SLOWNESS: std::ops::RangeInclusive<f64> = 0.05..=50.0;
+/// Time in which a slow answer is half forgotten by [`Server::latency_s`], seconds.
+const LATENCY_HALF_LIFE_S: f64 = 2.0;
+
+/// A server, as it is known.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Whether it takes requests.
+    pub up: bool,
+    /// Share of requests where all else is equal.
+    pub weight: f64,
+    /// Requests under way.
+    pub active: u32,
+    /// Work under way, seconds of a server of slowness 1.
+    pub work_s: f64,
+    /// Time that its answers take, by what was expected of a server like the others.
+    pub slowness: f64,
+    /// Peak-sensitive mean of the time from request to answer, seconds.
+    pub latency_s: f64,
+    latency_at_s: f64,
+    /// What it has cached, probably.
+    pub shadow: Shadow,
+}
+
+/// A request under way: give it back to [`Servers::answered`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Where it went.
+    pub server: usize,
+    /// The request.
+    pub request: Request,
+    /// When, seconds.
+    pub at_s: f64,
+    /// Whether its context was expected to be cached.
+    pub expected_hit: bool,
+    expected_s: f64,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answer {
+    /// Whether the context was cached, if the server says so.
+    pub hit: Option<bool>,
+    /// Time that the server worked on it, seconds, if it says so.
+    pub service_s: Option<f64>,
+}
+
+/// All servers, with what answers cost.
+#[derive(Clone, Debug)]
+pub struct Servers {
+    /// They go by their place here.
+    pub all: Vec<Server>,
+    /// What answers take.
+    pub costs: Costs,
+}
+
+impl Servers {
+    /// Servers whose caches have room for so many contexts each.
+    #[must_use]
+    pub fn new(rooms: &[usize], costs: Costs) -> Self {
+        let all = rooms.iter().map(|&room| Server {
+            up: true,
+            weight: 1.0,
+            active: 0,
+            work_s: 0.0,
+            slowness: 1.0,
+            latency_s: 0.0,
+            latency_at_s: 0.0,
+            shadow: Shadow::new(room),
+        });
+        Self { all: all.collect(), costs }
+    }
+
+    /// Those that take requests, with their places.
+    pub fn up(&self) -> impl Iterator<Item = (usize, &Server)> + Clone {
+        self.all.iter().enumerate().filter(|(_, server)| server.up)
+    }
+
+    /// Seconds of work that `request` is on a server like the others, cached or not.
+    #[must_use]
+    pub fn cost_s(&self, request: Request, hit: bool) -> f64 {
+        if hit { self.costs.hit_s(request.product) } else { self.costs.miss_s(request.product) }
+    }
+
+    /// Notes that `request` goes to `server` now.
+    pub fn send(&mut self, server: usize, request: Request, now_s: f64) -> Sent {
+        let expected_hit = self.all[server].shadow.touch(request.context);
+        let expected_s = self.cost_s(request, expected_hit);
+        let one = &mut self.all[server];
+        one.active += 1;
+        one.work_s += expected_s;
+        Sent { server, request, at_s: now_s, expected_hit, expected_s }
+    }
+
+    /// Notes that what was sent is over, `answer` being what is known of it.
+    pub fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
+        let hit = answer.hit.unwrap_or(sent.expected_hit);
+        let usual_s = self.cost_s(sent.request, hit);
+        let server = &mut self.all[sent.server];
+        server.active = server.active.saturating_sub(1);
+        server.work_s = if server.active == 0 { 0.0 } else { (server.work_s - sent.expected_s).max(0.0) };
+        let latency_s = (now_s - sent.at_s).max(0.0);
+        let keeps = libm::pow(0.5, (now_s - server.latency_at_s).max(0.0) / LATENCY_HALF_LIFE_S);
+        server.latency_s = latency_s.max(server.latency_s * keeps + latency_s * (1.0 - keeps));
+        server.latency_at_s = now_s;
+        if let Some(service_s) = answer.service_s
+            && usual_s > 0.0
+        {
+            let slowness = server.slowness + SLOWNESS_GAIN * (service_s / usual_s - server.slowness);
+            server.slowness = slowness.clamp(*SLOWNESS.start(), *SLOWNESS.end());
+            let slowness = server.slowness;
+            self.costs.learn(sent.request.product, hit, service_s / slowness);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: Request = Request { context: 7, product: 0 };
+
+    #[test]
+    fn work_under_way_is_that_of_what_is_under_way() {
+        let mut servers = Servers::new(&[10], Costs::known(&[(1.0, 10.0)]));
+        let first = servers.send(0, REQUEST, 0.0);
+        let second = servers.send(0, REQUEST, 0.0);
+        assert!(!first.expected_hit && second.expected_hit);
+        assert_eq!((servers.all[0].active, servers.all[0].work_s), (2, 11.0));
+        servers.answered(&first, Answer::default(), 1.0);
+        assert_eq!((servers.all[0].active, servers.all[0].work_s), (1, 1.0));
+        servers.answered(&second, Answer::default(), 2.0);
+        assert_eq!((servers.all[0].active, servers.all[0].work_s), (0, 0.0));
+    }
+
+    #[test]
+    fn a_server_that_takes_four_times_as_long_is_known_to() {
+        let mut servers = Servers::new(&[10, 10], Costs::known(&[(1.0, 10.0)]));
+        for turn in 0..200 {
+            for server in 0..2 {
+                let sent = servers.send(server, REQUEST, f64::from(turn));
+                let service_s = if server == 1 { 4.0 } else { 1.0 };
+                servers.answered(
+                    &sent,
+                    Answer { hit: Some(true), service_s: Some(service_s) },
+                    f64::from(turn) + service_s,
+                );
+            }
+        }
+        assert!((servers.all[0].slowness - 1.0).abs() < 0.01 && (servers.all[1].slowness - 4.0).abs() < 0.01);
+    }
+}
