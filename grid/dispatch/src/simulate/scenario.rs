@@ -93,7 +93,8 @@ impl Scenario {
             "open" => open(560.0),
             "flash" => Self { incident: Incident::Flash(0.3), ..open(700.0) },
             "slow" => Self { incident: Incident::Slow(4.0), ..open(600.0) },
-            "cutouts" => Self { contexts: 5000, addresses: 200, ..base },
+            // Blocks of storage, of which each cuts out many: two thirds of them fit into all caches together.
+            "cutouts" => Self { contexts: 5000, cache: 400, addresses: 200, ..base },
             _ => return None,
         })
     }

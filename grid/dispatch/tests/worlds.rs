@@ -1,0 +1,109 @@
+//! The simulated worlds against an independent simulation of the same, and the default policy against its peers at their best.
+
+use pogson_dispatch::policy::{Settings, by_name};
+use pogson_dispatch::simulate::{Outcome, Scenario, run};
+
+const SEEDS: u64 = 2;
+
+/// Means over the seeds.
+fn of(scenario: &Scenario, policy: &str, settings: &Settings) -> Outcome {
+    let mut sum = Outcome { throughput: 0.0, hit_rate: 0.0, mean_ms: 0.0, p50_ms: 0.0, p99_ms: 0.0 };
+    for seed in 1..=SEEDS {
+        let mut policy = by_name(policy, settings, seed).expect("a known name");
+        let outcome = run(scenario, &mut *policy, settings.classes, seed);
+        let share = 1.0 / SEEDS as f64;
+        sum.throughput += share * outcome.throughput;
+        sum.hit_rate += share * outcome.hit_rate;
+        sum.mean_ms += share * outcome.mean_ms;
+        sum.p50_ms += share * outcome.p50_ms;
+        sum.p99_ms += share * outcome.p99_ms;
+    }
+    sum
+}
+
+fn world(name: &str) -> Scenario {
+    Scenario::by_name(name).expect("a known name")
+}
+
+fn lard() -> Settings {
+    Settings { t_low: 25, ..Settings::default() }
+}
+
+fn bounded(bound: f64) -> Settings {
+    Settings { bound, ..Settings::default() }
+}
+
+fn prefix(beta: f64) -> Settings {
+    Settings { beta, ..Settings::default() }
+}
+
+/// Answers a second of a simulation that others wrote from the same description.
+#[test]
+fn policies_do_as_well_as_in_a_simulation_by_others() {
+    let saturated = world("saturated-1000");
+    let others = [
+        ("round-robin", Settings::default(), 379.0),
+        ("p2c", Settings::default(), 382.0),
+        ("lard", lard(), 1232.0),
+        ("lard-r", lard(), 1272.0),
+        ("bounded-load", bounded(2.0), 1084.0),
+        ("bounded-load", bounded(1.25), 820.0),
+        ("prefix-load", prefix(1.0), 1298.0),
+        ("prefix-load", prefix(0.5), 1404.0),
+        ("pogson", Settings::default(), 1342.0),
+    ];
+    for (policy, settings, throughput) in others {
+        let outcome = of(&saturated, policy, &settings);
+        assert!((outcome.throughput / throughput - 1.0).abs() < 0.1, "{policy}: {outcome:?}, others {throughput}");
+    }
+}
+
+#[test]
+fn a_saturated_cluster_does_more_by_the_default_than_by_its_peers_and_sooner() {
+    let saturated = world("saturated-1000");
+    let own = of(&saturated, "pogson", &Settings::default());
+    let mut peers = vec![("lard", lard(), 1.05, 0.7), ("lard-r", lard(), 1.0, 0.7)];
+    peers.extend([1.25, 2.0, 3.0].map(|bound| ("bounded-load", bounded(bound), 1.2, 0.7)));
+    peers.extend([0.25, 0.5, 1.0].map(|beta| ("prefix-load", prefix(beta), 0.95, 0.75)));
+    for (policy, settings, more, later) in peers {
+        let peer = of(&saturated, policy, &settings);
+        assert!(own.throughput >= more * peer.throughput, "{policy}: {own:?} against {peer:?}");
+        assert!(own.p99_ms <= later * peer.p99_ms, "{policy}: {own:?} against {peer:?}");
+    }
+}
+
+#[test]
+fn with_room_to_spare_the_latest_answers_come_sooner_than_by_two_choices() {
+    for (name, later) in [("open", 0.8), ("flash", 0.8), ("slow", 0.6)] {
+        let own = of(&world(name), "pogson", &Settings::default());
+        let peer = of(&world(name), "two-choice", &Settings::default());
+        assert!(own.p99_ms <= later * peer.p99_ms, "{name}: {own:?} against {peer:?}");
+    }
+}
+
+#[test]
+fn cut_outs_are_served_by_their_blocks() {
+    let by_block = world("cutouts");
+    let by_address = Scenario { by_address: true, ..by_block.clone() };
+    let own = of(&by_block, "pogson", &Settings::default());
+    for (policy, settings) in
+        [("lard", lard()), ("lard-r", lard()), ("prefix-load", prefix(0.5)), ("bounded-load", bounded(2.0))]
+    {
+        let peer = of(&by_address, policy, &settings);
+        assert!(own.throughput >= 2.2 * peer.throughput, "{policy} by address: {own:?} against {peer:?}");
+        let peer = of(&by_block, policy, &settings);
+        assert!(own.throughput >= 0.97 * peer.throughput, "{policy} by block: {own:?} against {peer:?}");
+    }
+    let sets = of(&by_block, "lard-r", &lard());
+    assert!(own.p99_ms <= 0.75 * sets.p99_ms, "{own:?} against {sets:?}");
+}
+
+#[test]
+fn costs_that_are_learned_do_as_well_as_known_ones() {
+    for name in ["saturated-1000", "open", "flash", "slow", "cutouts"] {
+        let known = of(&world(name), "pogson", &Settings::default());
+        let learned = of(&Scenario { knows_costs: false, ..world(name) }, "pogson", &Settings::default());
+        assert!((learned.throughput / known.throughput - 1.0).abs() < 0.05, "{name}: {learned:?} against {known:?}");
+        assert!(learned.p99_ms < 1.1 * known.p99_ms, "{name}: {learned:?} against {known:?}");
+    }
+}
