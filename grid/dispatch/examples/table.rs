@@ -1,4 +1,4 @@
-//! All policies in all scenarios: `table [SCENARIO] [POLICY] [SEEDS]`.
+//! All policies in all scenarios: `table [SCENARIO] [POLICY] [SEEDS [DISPATCHERS [learn]]]`.
 
 use pogson_dispatch::policy::{NAMES, Settings, by_name};
 use pogson_dispatch::simulate::{self, Scenario, run};
@@ -9,12 +9,14 @@ fn main() {
     let seeds = words.get(2).and_then(|word| word.parse().ok()).unwrap_or(3_u64);
     for scenario in simulate::NAMES.into_iter().filter(|name| wants(0, name)) {
         for policy in NAMES.into_iter().filter(|name| wants(1, name)) {
-            let world = Scenario::by_name(scenario).expect("a name of the list");
+            let mut world = Scenario::by_name(scenario).expect("a name of the list");
+            world.gates = words.get(3).and_then(|word| word.parse().ok()).unwrap_or(1);
+            world.knows = words.get(4).is_none();
             let (mut rate, mut hits, mut p50, mut p99) = (0.0, 0.0, 0.0, 0.0);
             for seed in 1..=seeds {
                 let settings = Settings::default();
-                let mut policy = by_name(policy, &settings, seed).expect("a name of the list");
-                let outcome = run(&world, &mut *policy, settings.classes, seed);
+                let make = |gate| by_name(policy, &settings, seed + gate).expect("a name of the list");
+                let outcome = run(&world, make, settings.classes, seed);
                 rate += outcome.throughput / seeds as f64;
                 hits += outcome.hit_rate / seeds as f64;
                 p50 += outcome.p50_ms / seeds as f64;

@@ -22,6 +22,8 @@ pub struct Server {
     pub active: u32,
     /// Work under way, seconds of a server of slowness 1.
     pub work_s: f64,
+    /// The same that others have sent, by the server's last report.
+    pub hidden_s: f64,
     /// Time that its answers take, by what was expected of a server like the others.
     pub slowness: f64,
     /// Peak-sensitive mean of the time from request to answer, seconds.
@@ -61,6 +63,16 @@ pub struct Servers {
     pub all: Vec<Server>,
     /// What answers take.
     pub costs: Costs,
+    /// Whether the rooms of caches are learned from answers that say whether they came from one.
+    pub learns_rooms: bool,
+}
+
+impl Server {
+    /// All its work, this dispatcher's and that of others, seconds of a server of slowness 1.
+    #[must_use]
+    pub fn all_work_s(&self) -> f64 {
+        self.work_s + self.hidden_s
+    }
 }
 
 impl Servers {
@@ -72,12 +84,13 @@ impl Servers {
             weight: 1.0,
             active: 0,
             work_s: 0.0,
+            hidden_s: 0.0,
             slowness: 1.0,
             latency_s: 0.0,
             latency_at_s: 0.0,
             shadow: Shadow::new(room),
         });
-        Self { all: all.collect(), costs }
+        Self { all: all.collect(), costs, learns_rooms: false }
     }
 
     /// Those that take requests, with their places.
@@ -101,11 +114,20 @@ impl Servers {
         Sent { server, request, at_s: now_s, expected_hit, expected_s }
     }
 
+    /// Notes that `server` says it has `total_s` seconds of its own time to work: what of it is not this dispatcher's comes from others.
+    pub fn reported(&mut self, server: usize, total_s: f64) {
+        let server = &mut self.all[server];
+        server.hidden_s = (total_s / server.slowness - server.work_s).max(0.0);
+    }
+
     /// Notes that what was sent is over, `answer` being what is known of it.
     pub fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
         let hit = answer.hit.unwrap_or(sent.expected_hit);
         let usual_s = self.cost_s(sent.request, hit);
         let server = &mut self.all[sent.server];
+        if self.learns_rooms && hit != sent.expected_hit && (hit || server.shadow.len() > 1) {
+            server.shadow.was_wrong(hit);
+        }
         server.active = server.active.saturating_sub(1);
         server.work_s = if server.active == 0 { 0.0 } else { (server.work_s - sent.expected_s).max(0.0) };
         let latency_s = (now_s - sent.at_s).max(0.0);
@@ -140,6 +162,38 @@ mod tests {
         assert_eq!((servers.all[0].active, servers.all[0].work_s), (1, 1.0));
         servers.answered(&second, Answer::default(), 2.0);
         assert_eq!((servers.all[0].active, servers.all[0].work_s), (0, 0.0));
+    }
+
+    #[test]
+    fn work_that_a_server_reports_and_nobody_here_sent_is_that_of_others() {
+        let mut servers = Servers::new(&[10], Costs::known(&[(1.0, 10.0)]));
+        servers.send(0, REQUEST, 0.0);
+        servers.all[0].slowness = 2.0;
+        servers.reported(0, 50.0);
+        assert_eq!(servers.all[0].all_work_s(), 25.0);
+        servers.reported(0, 10.0);
+        assert_eq!(servers.all[0].all_work_s(), 10.0);
+    }
+
+    /// Uses of contexts at random, of which a cache of 300 keeps the last: the shadow begins with room for 20 and for 5000.
+    #[test]
+    fn rooms_of_caches_are_learned_from_what_answers_say() {
+        for guess in [20, 5000] {
+            let mut servers = Servers::new(&[guess], Costs::known(&[(1.0, 10.0)]));
+            servers.learns_rooms = true;
+            let mut cache = Shadow::new(300);
+            let mut state = 1_u64;
+            for turn in 0..100_000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                // The product of two numbers at random: some contexts come often, most seldom.
+                let context = ((state >> 48) * (state >> 32 & 0xffff)) >> 22;
+                let sent = servers.send(0, Request { context, product: 0 }, f64::from(turn));
+                let answer = Answer { hit: Some(cache.touch(context)), service_s: None };
+                servers.answered(&sent, answer, f64::from(turn) + 0.5);
+            }
+            let room = servers.all[0].shadow.room();
+            assert!((240..=375).contains(&room), "began with {guess}, learned {room}");
+        }
     }
 
     #[test]

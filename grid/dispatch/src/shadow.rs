@@ -2,6 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+/// A step in which the room is learned is this part of it.
+const LEARNS: usize = 100;
+/// Most room that is believed in, contexts.
+const MOST: usize = 1 << 22;
+
 /// The contexts used last, as many as fit.
 #[derive(Clone, Debug)]
 pub struct Shadow {
@@ -60,6 +65,14 @@ impl Shadow {
             self.uses.retain(|(context, at)| self.last.get(context) == Some(at));
         }
         was_there
+    }
+
+    /// What was expected of a use was wrong: it was in the cache (`hit`) though not here, or the other way round. The room follows, so
+    /// that both happen as often in the end.
+    pub fn was_wrong(&mut self, hit: bool) {
+        let step = (self.room / LEARNS).max(1);
+        let room = if hit { self.room.saturating_add(step).min(MOST) } else { self.room.saturating_sub(step).max(1) };
+        self.set_room(room);
     }
 
     /// It is not there after all.

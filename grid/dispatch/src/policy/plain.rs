@@ -38,7 +38,7 @@ impl Policy for Weighted {
 }
 
 fn wait_s(server: &Server) -> f64 {
-    server.work_s * server.slowness / server.weight
+    server.all_work_s() * server.slowness / server.weight
 }
 
 /// The server that will be done first with what it has.

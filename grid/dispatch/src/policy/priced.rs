@@ -32,7 +32,7 @@ impl Policy for Priced {
     fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
         let (mut work_s, mut count) = (0.0, 0.0);
         for (_, server) in servers.up() {
-            work_s += server.work_s;
+            work_s += server.all_work_s();
             count += 1.0;
         }
         let pressure = (work_s / count / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
@@ -41,7 +41,7 @@ impl Policy for Priced {
         let mut best: Option<(f64, usize, f64)> = None;
         for (at, server) in servers.up() {
             let priced_s = if server.shadow.has(request.context) { 0.0 } else { extra_s };
-            let score = (server.work_s + hit_s + priced_s) * server.slowness / server.weight;
+            let score = (server.all_work_s() + hit_s + priced_s) * server.slowness / server.weight;
             let wanted = wanted(request.context, at, server.weight);
             let better = best.is_none_or(|(best, _, most)| {
                 score < best - EQUAL * hit_s || (score < best + EQUAL * hit_s && wanted > most)

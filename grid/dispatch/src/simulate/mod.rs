@@ -32,6 +32,9 @@ pub struct Outcome {
 /// A moment of the simulation, in nanoseconds, so that moments have an order.
 type Moment = u64;
 
+/// Contexts that a cache is guessed to hold, where that is learned.
+const FIRST_ROOM: usize = 32;
+
 const NANOSECOND: f64 = 1e-9;
 
 fn moment(seconds: f64) -> Moment {
@@ -49,8 +52,15 @@ enum Event {
     Reports,
 }
 
+/// A dispatcher.
+struct Gate {
+    policy: Box<dyn Policy>,
+    servers: Servers,
+}
+
 /// A request at a server.
 struct Job {
+    gate: usize,
     /// What its answer is made of.
     source: u64,
     product: u32,
@@ -68,14 +78,14 @@ struct Worker {
 
 struct World<'a> {
     scenario: &'a Scenario,
-    policy: &'a mut dyn Policy,
-    servers: Servers,
+    gates: Vec<Gate>,
     workers: Vec<Worker>,
     events: BinaryHeap<Reverse<(Moment, u64, Event)>>,
     count: u64,
     zipf: Zipf,
     random: Random,
     times: Random,
+    at_gates: Random,
     sent: usize,
     /// Milliseconds of each counted answer, and how many were from a cache.
     latencies_ms: Vec<f64>,
@@ -85,24 +95,33 @@ struct World<'a> {
     classes: usize,
 }
 
-/// Runs `scenario` with `policy`; the same `seed` gives the same requests at the same times, whatever the policy.
+/// Runs `scenario` with what `policy` makes for each dispatcher, by its number; the same `seed` gives the same requests at the same
+/// times, whatever the policy.
 ///
 /// - `classes`: into how many classes reports tell contexts apart.
-pub fn run(scenario: &Scenario, policy: &mut dyn Policy, classes: usize, seed: u64) -> Outcome {
-    let costs = if scenario.knows_costs { Costs::known(&scenario.products) } else { Costs::guessed(0.005, 0.02) };
+pub fn run(scenario: &Scenario, policy: impl Fn(u64) -> Box<dyn Policy>, classes: usize, seed: u64) -> Outcome {
+    let costs = if scenario.knows { Costs::known(&scenario.products) } else { Costs::guessed(0.005, 0.02) };
+    let room = if scenario.knows { scenario.cache } else { FIRST_ROOM };
+    let gates = (0..scenario.gates.max(1))
+        .map(|number| {
+            let mut servers = Servers::new(&vec![room; scenario.servers], costs.clone());
+            servers.learns_rooms = !scenario.knows;
+            Gate { policy: policy(number as u64), servers }
+        })
+        .collect();
     let workers = (0..scenario.servers)
         .map(|_| Worker { queue: VecDeque::new(), cache: Shadow::new(scenario.cache), current: None })
         .collect();
     let mut world = World {
         scenario,
-        policy,
-        servers: Servers::new(&vec![scenario.cache; scenario.servers], costs),
+        gates,
         workers,
         events: BinaryHeap::new(),
         count: 0,
         zipf: Zipf::new(scenario.contexts, scenario.exponent),
         random: Random::new(seed, 1),
         times: Random::new(seed, 2),
+        at_gates: Random::new(seed, 3),
         sent: 0,
         latencies_ms: Vec::with_capacity(scenario.requests),
         hits: 0,
@@ -162,9 +181,11 @@ impl World<'_> {
         let product = scenario.product_of[source as usize % scenario.product_of.len()];
         let seen = if scenario.by_address { source * scenario.addresses + address } else { source };
         let request = Request { context: seen, product };
-        if let Some(worker) = self.policy.choose(request, &self.servers, seconds(now)) {
-            let sent = self.servers.send(worker, request, seconds(now));
-            self.workers[worker].queue.push_back(Job { source, product, sent, number, came: now });
+        let at = (self.at_gates.below(self.gates.len() as u64)) as usize;
+        let gate = &mut self.gates[at];
+        if let Some(worker) = gate.policy.choose(request, &gate.servers, seconds(now)) {
+            let sent = gate.servers.send(worker, request, seconds(now));
+            self.workers[worker].queue.push_back(Job { gate: at, source, product, sent, number, came: now });
             self.begin(worker, now);
         }
         if number == scenario.warm_up {
@@ -195,7 +216,11 @@ impl World<'_> {
 
     fn done(&mut self, at: usize, now: Moment) {
         let Some((job, hit, service_s)) = self.workers[at].current.take() else { return };
-        self.servers.answered(&job.sent, Answer { hit: Some(hit), service_s: Some(service_s) }, seconds(now));
+        self.gates[job.gate].servers.answered(
+            &job.sent,
+            Answer { hit: Some(hit), service_s: Some(service_s) },
+            seconds(now),
+        );
         if job.number >= self.scenario.warm_up {
             self.latencies_ms.push(seconds(now - job.came) * 1e3);
             self.hits += usize::from(hit);
@@ -223,7 +248,10 @@ impl World<'_> {
                 let (hit_s, miss_s) = self.scenario.products[job.product as usize];
                 report.total_s += if cache.touch(job.source) { hit_s } else { miss_s };
             }
-            self.policy.report(at, &report);
+            for gate in &mut self.gates {
+                gate.servers.reported(at, report.total_s);
+                gate.policy.report(at, &report);
+            }
         }
     }
 
@@ -264,8 +292,8 @@ mod tests {
             warm_up: 1000,
             ..Scenario::by_name("open").unwrap()
         };
-        let mut policy = by_name("round-robin", &Settings::default(), 1).unwrap();
-        let outcomes: Vec<_> = (0..5).map(|seed| run(&scenario, &mut *policy, 0, seed)).collect();
+        let policy = |_| by_name("round-robin", &Settings::default(), 1).unwrap();
+        let outcomes: Vec<_> = (0..5).map(|seed| run(&scenario, policy, 0, seed)).collect();
         assert!(outcomes.iter().all(|outcome| (outcome.throughput / 60.0 - 1.0).abs() < 0.02));
         let mean_ms = outcomes.iter().map(|outcome| outcome.mean_ms).sum::<f64>() / 5.0;
         let expected_ms = 10.0 * (1.0 + load / (2.0 * (1.0 - load)));
@@ -277,9 +305,8 @@ mod tests {
     fn the_same_seed_gives_the_same_outcome() {
         let scenario = Scenario { requests: 5000, warm_up: 500, ..Scenario::by_name("flash").unwrap() };
         for name in crate::policy::NAMES {
-            let mut first = by_name(name, &Settings::default(), 1).unwrap();
-            let mut second = by_name(name, &Settings::default(), 1).unwrap();
-            let (first, second) = (run(&scenario, &mut *first, 20, 3), run(&scenario, &mut *second, 20, 3));
+            let policy = |seed| by_name(name, &Settings::default(), seed).unwrap();
+            let (first, second) = (run(&scenario, policy, 20, 3), run(&scenario, policy, 20, 3));
             assert_eq!(first, second, "{name}");
             assert!(first.p99_ms >= first.p50_ms && first.p50_ms > 0.0 && (0.0..=1.0).contains(&first.hit_rate));
         }

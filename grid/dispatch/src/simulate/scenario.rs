@@ -55,8 +55,10 @@ pub struct Scenario {
     pub warm_up: usize,
     /// Seconds between reports.
     pub feedback_s: f64,
-    /// Whether the dispatcher is told the costs; else it learns them.
-    pub knows_costs: bool,
+    /// Whether dispatchers are told what answers cost and how large caches are; else they learn it.
+    pub knows: bool,
+    /// Dispatchers side by side, which see each other's load by the servers' reports alone.
+    pub gates: usize,
 }
 
 /// Requests under way that the paper's admission lets in: (N - 1) T_high + T_low - 1.
@@ -84,7 +86,8 @@ impl Scenario {
             requests: 60_000,
             warm_up: 6_000,
             feedback_s: 0.5,
-            knows_costs: true,
+            knows: true,
+            gates: 1,
         };
         let open = |rate| Self { arrivals: Arrivals::Open { rate }, ..base.clone() };
         Some(match name {
