@@ -6,6 +6,10 @@ use crate::shadow::Shadow;
 
 /// Weight of a new answer in a server's slowness.
 const SLOWNESS_GAIN: f64 = 0.05;
+/// Weight of a new answer in the chances of a hit.
+const CHANCE_GAIN: f64 = 0.01;
+/// Weight of a new report in the work of others.
+const HIDDEN_GAIN: f64 = 0.3;
 /// Bounds of it.
 const SLOWNESS: std::ops::RangeInclusive<f64> = 0.05..=50.0;
 /// Time in which a slow answer is half forgotten by [`Server::latency_s`], seconds.
@@ -44,6 +48,7 @@ pub struct Sent {
     pub at_s: f64,
     /// Whether its context was expected to be cached.
     pub expected_hit: bool,
+    guess: Guess,
     expected_s: f64,
 }
 
@@ -56,9 +61,22 @@ pub struct Answer {
     pub service_s: Option<f64>,
 }
 
+/// What is known of a server's cache and a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guess {
+    /// It was used there.
+    Used = 0,
+    /// It was not, by this dispatcher, but the server is the one that it is sent to if nothing else counts.
+    Home = 1,
+    /// Neither.
+    Neither = 2,
+}
+
 /// All servers, with what answers cost.
 #[derive(Clone, Debug)]
 pub struct Servers {
+    /// Chance of a hit for each [`Guess`].
+    chances: [f64; 3],
     /// They go by their place here.
     pub all: Vec<Server>,
     /// What answers take.
@@ -90,7 +108,7 @@ impl Servers {
             latency_at_s: 0.0,
             shadow: Shadow::new(room),
         });
-        Self { all: all.collect(), costs, learns_rooms: false }
+        Self { chances: [1.0, 0.0, 0.0], all: all.collect(), costs, learns_rooms: false }
     }
 
     /// Those that take requests, with their places.
@@ -104,26 +122,55 @@ impl Servers {
         if hit { self.costs.hit_s(request.product) } else { self.costs.miss_s(request.product) }
     }
 
+    /// Where `context` goes if nothing else counts.
+    #[must_use]
+    pub fn home(&self, context: u64) -> usize {
+        let wanted = |(at, server): (usize, &Server)| (at, crate::policy::wanted(context, at, server.weight));
+        self.up().map(wanted).max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at)
+    }
+
+    fn guess(&self, server: usize, context: u64, home: usize) -> Guess {
+        match self.all[server].shadow.has(context) {
+            true => Guess::Used,
+            false if server == home => Guess::Home,
+            false => Guess::Neither,
+        }
+    }
+
+    /// How probable it is that `server` has `context` cached.
+    #[must_use]
+    pub fn chance(&self, server: usize, context: u64, home: usize) -> f64 {
+        self.chances[self.guess(server, context, home) as usize]
+    }
+
     /// Notes that `request` goes to `server` now.
     pub fn send(&mut self, server: usize, request: Request, now_s: f64) -> Sent {
+        let guess = self.guess(server, request.context, self.home(request.context));
         let expected_hit = self.all[server].shadow.touch(request.context);
-        let expected_s = self.cost_s(request, expected_hit);
+        let chance = self.chances[guess as usize];
+        let expected_s = chance * self.cost_s(request, true) + (1.0 - chance) * self.cost_s(request, false);
         let one = &mut self.all[server];
         one.active += 1;
         one.work_s += expected_s;
-        Sent { server, request, at_s: now_s, expected_hit, expected_s }
+        Sent { server, request, at_s: now_s, expected_hit, guess, expected_s }
     }
 
     /// Notes that `server` says it has `total_s` seconds of its own time to work: what of it is not this dispatcher's comes from others.
+    /// One report counts a third, so that dispatchers do not all run to the server that was idle a moment ago.
     pub fn reported(&mut self, server: usize, total_s: f64) {
         let server = &mut self.all[server];
-        server.hidden_s = (total_s / server.slowness - server.work_s).max(0.0);
+        let hidden_s = (total_s / server.slowness - server.work_s).max(0.0);
+        server.hidden_s += HIDDEN_GAIN * (hidden_s - server.hidden_s);
     }
 
     /// Notes that what was sent is over, `answer` being what is known of it.
     pub fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
         let hit = answer.hit.unwrap_or(sent.expected_hit);
         let usual_s = self.cost_s(sent.request, hit);
+        if let Some(hit) = answer.hit {
+            let chance = &mut self.chances[sent.guess as usize];
+            *chance += CHANCE_GAIN * (f64::from(u8::from(hit)) - *chance);
+        }
         let server = &mut self.all[sent.server];
         if self.learns_rooms && hit != sent.expected_hit && (hit || server.shadow.len() > 1) {
             server.shadow.was_wrong(hit);
@@ -169,10 +216,14 @@ mod tests {
         let mut servers = Servers::new(&[10], Costs::known(&[(1.0, 10.0)]));
         servers.send(0, REQUEST, 0.0);
         servers.all[0].slowness = 2.0;
-        servers.reported(0, 50.0);
-        assert_eq!(servers.all[0].all_work_s(), 25.0);
-        servers.reported(0, 10.0);
-        assert_eq!(servers.all[0].all_work_s(), 10.0);
+        for _ in 0..50 {
+            servers.reported(0, 50.0);
+        }
+        assert!((servers.all[0].all_work_s() - 25.0).abs() < 1e-6);
+        for _ in 0..50 {
+            servers.reported(0, 10.0);
+        }
+        assert!((servers.all[0].all_work_s() - 10.0).abs() < 1e-6, "no less than what is known");
     }
 
     /// Uses of contexts at random, of which a cache of 300 keeps the last: the shadow begins with room for 20 and for 5000.

@@ -3,15 +3,20 @@
 //! A miss takes time from whoever comes later, and throws something out of a cache. With little to do that hardly matters; with much
 //! it decides how much can be done at all. So a server is charged
 //!
-//! (W + hit) s + (b + min(20, mean W / mean miss)) (miss - hit) s if the context is not cached there,
+//! (W + hit) s + (1 - p) a (b + min(20, mean W / mean miss)) (miss - hit) s
 //!
-//! with W its work under way, s its slowness, b the price without pressure. Of equal servers the context's own order decides, so that
-//! it comes back to the same.
+//! with W its work under way, s its slowness, p the chance that the context is cached there, b the price without pressure. Of equal
+//! servers the context's own order decides, so that it comes back to the same.
+//!
+//! Dispatchers that do not know of each other would each bring a context to another server. So the more of the work comes from
+//! others, the more a miss costs away from the context's home: a = 1 at home, else 1 + 2 x their share.
 
 use super::{Policy, Request, Servers, rendezvous::wanted};
 
 /// Most that pressure adds to the price.
 const MOST_PRESSURE: f64 = 20.0;
+/// How much more a miss costs away from home, where all work comes from other dispatchers.
+const AWAY: f64 = 2.0;
 /// Scores that differ by less, of the cost of a hit, are equal.
 const EQUAL: f64 = 1e-3;
 
@@ -38,9 +43,13 @@ impl Policy for Priced {
         let pressure = (work_s / count / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
         let (hit_s, miss_s) = (servers.cost_s(request, true), servers.cost_s(request, false));
         let extra_s = (self.price + pressure) * (miss_s - hit_s);
+        let home = servers.home(request.context);
+        let hidden_s: f64 = servers.up().map(|(_, server)| server.hidden_s).sum();
+        let away = 1.0 + if work_s > 0.0 { AWAY * hidden_s / work_s } else { 0.0 };
         let mut best: Option<(f64, usize, f64)> = None;
         for (at, server) in servers.up() {
-            let priced_s = if server.shadow.has(request.context) { 0.0 } else { extra_s };
+            let away = if at == home || server.shadow.has(request.context) { 1.0 } else { away };
+            let priced_s = (1.0 - servers.chance(at, request.context, home)) * extra_s * away;
             let score = (server.all_work_s() + hit_s + priced_s) * server.slowness / server.weight;
             let wanted = wanted(request.context, at, server.weight);
             let better = best.is_none_or(|(best, _, most)| {

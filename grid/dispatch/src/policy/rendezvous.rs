@@ -8,7 +8,7 @@ use crate::servers::Server;
 const SPILLS_AT: f64 = 2.0;
 
 /// How much `server`, by its place, is wanted by `context`: larger is more. Weights by Schindelhauer & Schomaker 2005 (SPAA).
-pub(super) fn wanted(context: u64, server: usize, weight: f64) -> f64 {
+pub(crate) fn wanted(context: u64, server: usize, weight: f64) -> f64 {
     let mut bits = context ^ (server as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
