@@ -2,7 +2,7 @@
 
 use crate::Request;
 use crate::costs::Costs;
-use crate::shadow::Shadow;
+use crate::shadow::Shadows;
 
 /// Weight of a new answer in a server's slowness.
 const SLOWNESS_GAIN: f64 = 0.05;
@@ -33,8 +33,6 @@ pub struct Server {
     /// Peak-sensitive mean of the time from request to answer, seconds.
     pub latency_s: f64,
     latency_at_s: f64,
-    /// What it has cached, probably.
-    pub shadow: Shadow,
 }
 
 /// A request under way: give it back to [`Servers::answered`].
@@ -79,6 +77,8 @@ pub struct Servers {
     chances: [f64; 3],
     /// They go by their place here.
     pub all: Vec<Server>,
+    /// What each has cached, probably.
+    pub shadows: Shadows,
     /// What answers take.
     pub costs: Costs,
     /// Whether the rooms of caches are learned from answers that say whether they came from one.
@@ -97,7 +97,7 @@ impl Servers {
     /// Servers whose caches have room for so many contexts each.
     #[must_use]
     pub fn new(rooms: &[usize], costs: Costs) -> Self {
-        let all = rooms.iter().map(|&room| Server {
+        let all = rooms.iter().map(|_| Server {
             up: true,
             weight: 1.0,
             active: 0,
@@ -106,9 +106,8 @@ impl Servers {
             slowness: 1.0,
             latency_s: 0.0,
             latency_at_s: 0.0,
-            shadow: Shadow::new(room),
         });
-        Self { chances: [1.0, 0.0, 0.0], all: all.collect(), costs, learns_rooms: false }
+        Self { chances: [1.0, 0.0, 0.0], all: all.collect(), shadows: Shadows::new(rooms), costs, learns_rooms: false }
     }
 
     /// Those that take requests, with their places.
@@ -125,28 +124,27 @@ impl Servers {
     /// Where `context` goes if nothing else counts.
     #[must_use]
     pub fn home(&self, context: u64) -> usize {
-        let wanted = |(at, server): (usize, &Server)| (at, crate::policy::wanted(context, at, server.weight));
-        self.up().map(wanted).max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at)
+        crate::policy::most_wanted(context, self).unwrap_or(0)
     }
 
     fn guess(&self, server: usize, context: u64, home: usize) -> Guess {
-        match self.all[server].shadow.has(context) {
+        match self.shadows.has(server, context) {
             true => Guess::Used,
             false if server == home => Guess::Home,
             false => Guess::Neither,
         }
     }
 
-    /// How probable it is that `server` has `context` cached.
+    /// How probable it is that a context is cached where it was used, at its home where it was not, and elsewhere.
     #[must_use]
-    pub fn chance(&self, server: usize, context: u64, home: usize) -> f64 {
-        self.chances[self.guess(server, context, home) as usize]
+    pub fn chances(&self) -> [f64; 3] {
+        self.chances
     }
 
     /// Notes that `request` goes to `server` now.
     pub fn send(&mut self, server: usize, request: Request, now_s: f64) -> Sent {
         let guess = self.guess(server, request.context, self.home(request.context));
-        let expected_hit = self.all[server].shadow.touch(request.context);
+        let expected_hit = self.shadows.touch(server, request.context);
         let chance = self.chances[guess as usize];
         let expected_s = chance * self.cost_s(request, true) + (1.0 - chance) * self.cost_s(request, false);
         let one = &mut self.all[server];
@@ -172,8 +170,8 @@ impl Servers {
             *chance += CHANCE_GAIN * (f64::from(u8::from(hit)) - *chance);
         }
         let server = &mut self.all[sent.server];
-        if self.learns_rooms && hit != sent.expected_hit && (hit || server.shadow.len() > 1) {
-            server.shadow.was_wrong(hit);
+        if self.learns_rooms && hit != sent.expected_hit && (hit || self.shadows.held(sent.server) > 1) {
+            self.shadows.was_wrong(sent.server, hit);
         }
         server.active = server.active.saturating_sub(1);
         server.work_s = if server.active == 0 { 0.0 } else { (server.work_s - sent.expected_s).max(0.0) };
@@ -232,17 +230,17 @@ mod tests {
         for guess in [20, 5000] {
             let mut servers = Servers::new(&[guess], Costs::known(&[(1.0, 10.0)]));
             servers.learns_rooms = true;
-            let mut cache = Shadow::new(300);
+            let mut cache = Shadows::new(&[300]);
             let mut state = 1_u64;
             for turn in 0..100_000 {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 // The product of two numbers at random: some contexts come often, most seldom.
                 let context = ((state >> 48) * (state >> 32 & 0xffff)) >> 22;
                 let sent = servers.send(0, Request { context, product: 0 }, f64::from(turn));
-                let answer = Answer { hit: Some(cache.touch(context)), service_s: None };
+                let answer = Answer { hit: Some(cache.touch(0, context)), service_s: None };
                 servers.answered(&sent, answer, f64::from(turn) + 0.5);
             }
-            let room = servers.all[0].shadow.room();
+            let room = servers.shadows.room(0);
             assert!((240..=375).contains(&room), "began with {guess}, learned {room}");
         }
     }

@@ -1,129 +1,214 @@
-//! What a server probably has in its cache, if that keeps what was used last.
+//! What each server probably has in its cache, if that keeps what was used last.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
-/// A step in which the room is learned is this part of it in the end; at first they are larger.
+/// A step in which the room of a cache is learned is this part of it in the end; at first they are larger.
 const LEARNS: usize = 100;
 /// What the first is.
 const FIRST: usize = 4;
 /// Most room that is believed in, contexts.
 const MOST: usize = 1 << 22;
 
-/// The contexts used last, as many as fit, and as many again that no longer do, which come back when there is more room.
+/// Contexts are hashes already.
+#[derive(Clone, Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // The low bits choose the place and the high ones tell neighbours apart: small numbers have neither.
+        self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
+
+/// A context's place in a server's cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    server: u32,
+    /// Whether it fits; else it is remembered for the case that there is more room.
+    fits: bool,
+    /// When it was last used, by the server's count.
+    at: u64,
+}
+
+/// One server's cache.
 #[derive(Clone, Debug)]
-pub struct Shadow {
+struct Cache {
     room: usize,
-    /// When each was last used, by count, and whether it fits.
-    last: HashMap<u64, (u64, bool)>,
     /// Uses in their order, of what fits and of what does not. Those that were followed by another of the same context do not count.
     fits: VecDeque<(u64, u64)>,
     gone: VecDeque<(u64, u64)>,
-    /// How many fit.
+    /// How many contexts fit, and how many are remembered beside.
     held: usize,
+    beside: usize,
     count: u64,
     mistakes: usize,
 }
 
-impl Shadow {
-    /// An empty cache for `room` contexts.
+/// The contexts that servers have used last: as many as fit, and as many again that come back when there is more room.
+#[derive(Clone, Debug)]
+pub struct Shadows {
+    places: HashMap<u64, Vec<Place>, BuildHasherDefault<AsItIs>>,
+    caches: Vec<Cache>,
+}
+
+impl Shadows {
+    /// Empty caches with room for so many contexts each.
     #[must_use]
-    pub fn new(room: usize) -> Self {
-        Self {
-            room,
-            last: HashMap::new(),
-            fits: VecDeque::new(),
-            gone: VecDeque::new(),
-            held: 0,
-            count: 0,
-            mistakes: FIRST,
-        }
+    pub fn new(rooms: &[usize]) -> Self {
+        let mut shadows = Self { places: HashMap::default(), caches: Vec::new() };
+        rooms.iter().for_each(|room| shadows.add(*room));
+        shadows
     }
 
-    /// Whether `context` is there.
-    #[must_use]
-    pub fn has(&self, context: u64) -> bool {
-        self.last.get(&context).is_some_and(|(_, fits)| *fits)
+    /// One more server.
+    pub fn add(&mut self, room: usize) {
+        let (fits, gone) = (VecDeque::new(), VecDeque::new());
+        self.caches.push(Cache { room, fits, gone, held: 0, beside: 0, count: 0, mistakes: FIRST });
     }
 
-    /// How many contexts are there.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.held
+    /// Servers that have `context`.
+    pub fn holders(&self, context: u64) -> impl Iterator<Item = usize> + Clone {
+        let places = self.places.get(&context).map_or(&[][..], Vec::as_slice);
+        places.iter().filter(|place| place.fits).map(|place| place.server as usize)
     }
 
-    /// Whether there is none.
+    /// Whether `server` has `context`.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.held == 0
+    pub fn has(&self, server: usize, context: u64) -> bool {
+        self.holders(context).any(|holder| holder == server)
     }
 
-    /// How many fit.
+    /// How many contexts `server` has.
     #[must_use]
-    pub fn room(&self) -> usize {
-        self.room
+    pub fn held(&self, server: usize) -> usize {
+        self.caches[server].held
+    }
+
+    /// How many fit into its cache.
+    #[must_use]
+    pub fn room(&self, server: usize) -> usize {
+        self.caches[server].room
     }
 
     /// From now on so many fit.
-    pub fn set_room(&mut self, room: usize) {
-        self.room = room;
-        while self.held < self.room
-            && let Some((context, at)) = self.gone.pop_back()
+    pub fn set_room(&mut self, server: usize, room: usize) {
+        self.caches[server].room = room;
+        while self.caches[server].held < room
+            && let Some((context, at)) = self.caches[server].gone.pop_back()
         {
-            if self.last.get(&context) == Some(&(at, false)) {
-                self.last.insert(context, (at, true));
-                self.fits.push_front((context, at));
-                self.held += 1;
+            if self.turn(server, context, at, false) {
+                self.caches[server].fits.push_front((context, at));
             }
         }
-        self.fit();
+        self.fit(server);
     }
 
-    /// Uses `context`; whether it was there.
-    pub fn touch(&mut self, context: u64) -> bool {
-        self.count += 1;
-        let was_there = self.last.insert(context, (self.count, true)).is_some_and(|(_, fits)| fits);
-        self.fits.push_back((context, self.count));
-        self.held += usize::from(!was_there);
-        self.fit();
-        let much = 2 * self.room.max(8);
-        for (uses, fits) in [(&mut self.fits, true), (&mut self.gone, false)] {
-            if uses.len() > much {
-                uses.retain(|(context, at)| self.last.get(context) == Some(&(*at, fits)));
+    /// `server` uses `context`; whether it was there.
+    pub fn touch(&mut self, server: usize, context: u64) -> bool {
+        let cache = &mut self.caches[server];
+        cache.count += 1;
+        let now = Place { server: server as u32, fits: true, at: cache.count };
+        cache.fits.push_back((context, cache.count));
+        let places = self.places.entry(context).or_default();
+        let before = match places.iter_mut().find(|place| place.server == now.server) {
+            Some(place) => Some(std::mem::replace(place, now)),
+            None => {
+                places.push(now);
+                None
             }
-        }
+        };
+        let was_there = before.is_some_and(|place| place.fits);
+        cache.held += usize::from(!was_there);
+        cache.beside -= usize::from(before.is_some_and(|place| !place.fits));
+        self.fit(server);
         was_there
     }
 
     /// What was expected of a use was wrong: it was in the cache (`hit`) though not here, or the other way round. The room follows, so
     /// that both happen as often in the end.
-    pub fn was_wrong(&mut self, hit: bool) {
-        self.mistakes = self.mistakes.saturating_add(1);
-        let step = (self.room / self.mistakes.min(LEARNS)).max(1);
-        let room = if hit { self.room.saturating_add(step).min(MOST) } else { self.room.saturating_sub(step).max(1) };
-        self.set_room(room);
+    pub fn was_wrong(&mut self, server: usize, hit: bool) {
+        let cache = &mut self.caches[server];
+        cache.mistakes = cache.mistakes.saturating_add(1);
+        let step = (cache.room / cache.mistakes.min(LEARNS)).max(1);
+        let room = if hit { cache.room.saturating_add(step).min(MOST) } else { cache.room.saturating_sub(step).max(1) };
+        self.set_room(server, room);
     }
 
     /// Nothing is there: the server has begun anew.
-    pub fn clear(&mut self) {
-        *self = Self { count: self.count, mistakes: self.mistakes, ..Self::new(self.room) };
+    pub fn clear(&mut self, server: usize) {
+        let cache = &mut self.caches[server];
+        let uses = std::mem::take(&mut cache.fits).into_iter().chain(std::mem::take(&mut cache.gone));
+        (cache.held, cache.beside) = (0, 0);
+        for (context, _) in uses.collect::<Vec<_>>() {
+            self.drop_place(server, context);
+        }
     }
 
-    fn fit(&mut self) {
-        while self.held > self.room
-            && let Some((context, at)) = self.fits.pop_front()
-        {
-            if self.last.get(&context) == Some(&(at, true)) {
-                self.last.insert(context, (at, false));
-                self.gone.push_back((context, at));
-                self.held -= 1;
+    fn drop_place(&mut self, server: usize, context: u64) {
+        if let Some(places) = self.places.get_mut(&context) {
+            places.retain(|place| place.server as usize != server);
+            if places.is_empty() {
+                self.places.remove(&context);
             }
         }
-        while self.last.len() > 2 * self.room.max(1)
-            && let Some((context, at)) = self.gone.pop_front()
+    }
+
+    fn place(&mut self, server: usize, context: u64) -> Option<&mut Place> {
+        self.places.get_mut(&context)?.iter_mut().find(|place| place.server as usize == server)
+    }
+
+    /// Makes what was used at `at`, and not since, fit or not, other than it `fits` now; whether there is such.
+    fn turn(&mut self, server: usize, context: u64, at: u64, fits: bool) -> bool {
+        let Some(place) = self.place(server, context).filter(|place| place.at == at && place.fits == fits) else {
+            return false;
+        };
+        place.fits = !fits;
+        let cache = &mut self.caches[server];
+        let (less, more) =
+            if fits { (&mut cache.held, &mut cache.beside) } else { (&mut cache.beside, &mut cache.held) };
+        *less -= 1;
+        *more += 1;
+        true
+    }
+
+    fn fit(&mut self, server: usize) {
+        while self.caches[server].held > self.caches[server].room
+            && let Some((context, at)) = self.caches[server].fits.pop_front()
         {
-            if self.last.get(&context) == Some(&(at, false)) {
-                self.last.remove(&context);
+            if self.turn(server, context, at, true) {
+                self.caches[server].gone.push_back((context, at));
             }
+        }
+        while self.caches[server].beside > self.caches[server].room.max(1)
+            && let Some((context, at)) = self.caches[server].gone.pop_front()
+        {
+            if self.place(server, context).is_some_and(|place| place.at == at && !place.fits) {
+                self.drop_place(server, context);
+                self.caches[server].beside -= 1;
+            }
+        }
+        let cache = &mut self.caches[server];
+        let much = 2 * cache.room.max(8);
+        if cache.fits.len() > much || cache.gone.len() > much {
+            let places = &self.places;
+            let counts = |context: u64, at: u64, fits: bool| {
+                let place =
+                    places.get(&context).and_then(|all| all.iter().find(|place| place.server as usize == server));
+                place.is_some_and(|place| place.at == at && place.fits == fits)
+            };
+            cache.fits.retain(|(context, at)| counts(*context, *at, true));
+            cache.gone.retain(|(context, at)| counts(*context, *at, false));
         }
     }
 }
@@ -134,45 +219,54 @@ mod tests {
 
     #[test]
     fn what_was_used_least_recently_goes_first() {
-        let mut shadow = Shadow::new(3);
-        assert!([1, 2, 3].into_iter().all(|context| !shadow.touch(context)));
-        assert!(shadow.touch(1));
-        assert!(!shadow.touch(4));
-        assert!(!shadow.has(2) && shadow.has(1) && shadow.has(3) && shadow.has(4));
+        let mut shadows = Shadows::new(&[3, 3]);
+        assert!([1, 2, 3].into_iter().all(|context| !shadows.touch(0, context)));
+        assert!(shadows.touch(0, 1));
+        assert!(!shadows.touch(0, 4) && !shadows.touch(1, 4));
+        assert!(!shadows.has(0, 2) && shadows.has(0, 1) && shadows.has(0, 3));
+        assert_eq!(shadows.holders(4).collect::<Vec<_>>(), [0, 1]);
     }
 
     #[test]
     fn what_no_longer_fits_comes_back_with_the_room() {
-        let mut shadow = Shadow::new(4);
+        let mut shadows = Shadows::new(&[4]);
         for context in [1, 2, 3, 4] {
-            shadow.touch(context);
+            shadows.touch(0, context);
         }
-        shadow.set_room(2);
-        assert!(!shadow.has(1) && !shadow.has(2) && shadow.has(3) && shadow.has(4));
-        shadow.set_room(3);
-        assert!(!shadow.has(1) && shadow.has(2) && shadow.len() == 3);
-        shadow.touch(5);
-        assert!(!shadow.has(2) && shadow.has(3) && shadow.has(4) && shadow.has(5));
-        shadow.clear();
-        assert!(shadow.is_empty() && !shadow.has(5));
+        shadows.set_room(0, 2);
+        let has = |shadows: &Shadows| (1..6).filter(|context| shadows.has(0, *context)).collect::<Vec<u64>>();
+        assert_eq!(has(&shadows), [3, 4]);
+        shadows.set_room(0, 3);
+        assert_eq!((has(&shadows), shadows.held(0)), (vec![2, 3, 4], 3));
+        shadows.touch(0, 5);
+        assert_eq!(has(&shadows), [3, 4, 5]);
+        shadows.clear(0);
+        assert!(has(&shadows).is_empty() && shadows.places.is_empty() && shadows.held(0) == 0);
     }
 
-    /// Against a list in the order of use.
+    /// Against a list for each server in the order of use.
     #[test]
-    fn it_is_a_list_in_the_order_of_use() {
-        let (mut shadow, mut list) = (Shadow::new(5), Vec::new());
+    fn each_cache_is_a_list_in_the_order_of_use() {
+        let rooms = [5, 9, 1];
+        let mut shadows = Shadows::new(&rooms);
+        let mut lists = vec![Vec::new(); rooms.len()];
         let mut state = 1_u64;
-        for _ in 0..10_000 {
+        for _ in 0..30_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let context = state >> 60;
+            let (context, server) = (state >> 60, (state >> 40) as usize % rooms.len());
+            let list = &mut lists[server];
             let was_there = list.iter().position(|one| *one == context).map(|at| list.remove(at)).is_some();
             list.push(context);
-            if list.len() > 5 {
+            if list.len() > rooms[server] {
                 list.remove(0);
             }
-            assert_eq!(shadow.touch(context), was_there);
-            assert!(list.iter().all(|context| shadow.has(*context)) && shadow.len() == list.len());
-            assert!(shadow.fits.len() <= 17 && shadow.gone.len() <= 17 && shadow.last.len() <= 10);
+            assert_eq!(shadows.touch(server, context), was_there);
+            assert!((0..16).all(|context| shadows.has(server, context) == list.contains(&context)));
+            let cache = &shadows.caches[server];
+            assert!(cache.held == list.len() && cache.beside <= rooms[server].max(1));
+            assert!(cache.fits.len() <= 19 && cache.gone.len() <= 19);
         }
+        let remembered: usize = shadows.caches.iter().map(|cache| cache.held + cache.beside).sum();
+        assert_eq!(shadows.places.values().map(Vec::len).sum::<usize>(), remembered);
     }
 }

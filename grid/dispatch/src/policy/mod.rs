@@ -14,7 +14,7 @@ pub use lard::{Lard, LardSets};
 pub use plain::{LeastWork, PeakEwma, RoundRobin, TwoRandom, Weighted};
 pub use prefix::PrefixLoad;
 pub use priced::Priced;
-pub(crate) use rendezvous::wanted;
+pub(crate) use rendezvous::most_wanted;
 pub use rendezvous::{Rendezvous, TwoChoice};
 
 use crate::Request;

@@ -25,7 +25,7 @@ impl Policy for PrefixLoad {
         }
         let mean = if sum > 0.0 { sum / count } else { 1.0 };
         least(servers.up().map(|(at, server)| {
-            let has = f64::from(u8::from(server.shadow.has(request.context)));
+            let has = f64::from(u8::from(servers.shadows.has(at, request.context)));
             (at, self.beta * load(server.active, server.weight) / mean - has)
         }))
     }
@@ -40,7 +40,7 @@ mod tests {
     fn a_server_that_has_the_context_is_left_when_its_load_exceeds_the_others_by_the_mean_over_beta() {
         let mut servers = Servers::new(&[10; 2], Costs::known(&[(1.0, 2.0)]));
         let request = Request { context: 5, product: 0 };
-        servers.all[1].shadow.touch(5);
+        servers.shadows.touch(1, 5);
         let mut policy = PrefixLoad::new(1.0);
         // The mean is 10: 14 against 6 is 0.8 of it, 16 against 4 is 1.2.
         (servers.all[0].active, servers.all[1].active) = (6, 14);

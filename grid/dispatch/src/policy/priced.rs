@@ -11,7 +11,8 @@
 //! Dispatchers that do not know of each other would each bring a context to another server. So the more of the work comes from
 //! others, the more a miss costs away from the context's home: a = 1 at home, else 1 + 2 x their share.
 
-use super::{Policy, Request, Servers, rendezvous::wanted};
+use super::{Policy, Request, Servers, rendezvous::more_wanted};
+use crate::servers::Server;
 
 /// Most that pressure adds to the price.
 const MOST_PRESSURE: f64 = 20.0;
@@ -35,31 +36,39 @@ impl Priced {
 
 impl Policy for Priced {
     fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        let (mut work_s, mut count) = (0.0, 0.0);
-        for (_, server) in servers.up() {
+        let context = request.context;
+        let (mut work_s, mut hidden_s, mut count, mut home) = (0.0, 0.0, 0.0, None);
+        for (at, server) in servers.up() {
             work_s += server.all_work_s();
+            hidden_s += server.hidden_s;
             count += 1.0;
+            home = more_wanted(context, servers, home, at);
         }
+        let home = home?;
         let pressure = (work_s / count / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
         let (hit_s, miss_s) = (servers.cost_s(request, true), servers.cost_s(request, false));
         let extra_s = (self.price + pressure) * (miss_s - hit_s);
-        let home = servers.home(request.context);
-        let hidden_s: f64 = servers.up().map(|(_, server)| server.hidden_s).sum();
         let away = 1.0 + if work_s > 0.0 { AWAY * hidden_s / work_s } else { 0.0 };
-        let mut best: Option<(f64, usize, f64)> = None;
-        for (at, server) in servers.up() {
-            let away = if at == home || server.shadow.has(request.context) { 1.0 } else { away };
-            let priced_s = (1.0 - servers.chance(at, request.context, home)) * extra_s * away;
-            let score = (server.all_work_s() + hit_s + priced_s) * server.slowness / server.weight;
-            let wanted = wanted(request.context, at, server.weight);
-            let better = best.is_none_or(|(best, _, most)| {
-                score < best - EQUAL * hit_s || (score < best + EQUAL * hit_s && wanted > most)
-            });
-            if better {
-                best = Some((score, at, wanted));
-            }
-        }
-        best.map(|(_, at, _)| at)
+        let [used, at_home, elsewhere] = servers.chances().map(|chance| 1.0 - chance);
+        let score = |server: &Server, misses: f64| {
+            (server.all_work_s() + hit_s + misses * extra_s) * server.slowness / server.weight
+        };
+        let mut best: Option<(f64, usize)> = None;
+        let mut consider = |at: usize, score: f64| {
+            best = match best {
+                Some((least, _)) if score > least + EQUAL * hit_s => best,
+                Some((least, before)) if score >= least - EQUAL * hit_s => {
+                    more_wanted(context, servers, Some(before), at).map(|at| (score.min(least), at))
+                }
+                _ => Some((score, at)),
+            };
+        };
+        // As if none had it; those that may are better, and come once more.
+        servers.up().for_each(|(at, server)| consider(at, score(server, elsewhere * away)));
+        consider(home, score(&servers.all[home], at_home));
+        let holders = servers.shadows.holders(context).filter(|&at| servers.all[at].up);
+        holders.for_each(|at| consider(at, score(&servers.all[at], used)));
+        best.map(|(_, at)| at)
     }
 }
 
@@ -75,7 +84,7 @@ mod tests {
         let mut servers = Servers::new(&[10; 4], Costs::known(&[(1.0, 10.0)]));
         let mut policy = Priced::new(2.0);
         let first = policy.choose(REQUEST, &servers, 0.0).unwrap();
-        servers.all[first].shadow.touch(REQUEST.context);
+        servers.shadows.touch(first, REQUEST.context);
         // Work W there, none elsewhere: a miss costs (2 + W / 4 / 10) x 9, so that they are equal at W = 18 / (1 - 0.225).
         servers.all[first].work_s = 23.0;
         assert_eq!(policy.choose(REQUEST, &servers, 0.0), Some(first));

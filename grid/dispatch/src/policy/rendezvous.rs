@@ -7,15 +7,37 @@ use crate::servers::Server;
 /// Work beyond the mean, by it, at which a second choice is too busy as well.
 const SPILLS_AT: f64 = 2.0;
 
-/// How much `server`, by its place, is wanted by `context`: larger is more. Weights by Schindelhauer & Schomaker 2005 (SPAA).
-pub(crate) fn wanted(context: u64, server: usize, weight: f64) -> f64 {
+/// How much `server`, by its place, is wanted by `context` where all weigh the same: larger is more.
+fn mixed(context: u64, server: usize) -> u64 {
     let mut bits = context ^ (server as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^= bits >> 31;
+    bits ^ (bits >> 31)
+}
+
+/// The same, with weights: Schindelhauer & Schomaker 2005 (SPAA).
+fn wanted(context: u64, server: usize, weight: f64) -> f64 {
     // In (0, 1): 53 bits and a half.
-    let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    let uniform = ((mixed(context, server) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     weight.max(f64::MIN_POSITIVE) / -libm::log(uniform)
+}
+
+/// The one of two servers that `context` wants more; `other` if there is no `one`.
+pub(crate) fn more_wanted(context: u64, servers: &Servers, one: Option<usize>, other: usize) -> Option<usize> {
+    let Some(one) = one else { return Some(other) };
+    let weights = (servers.all[one].weight, servers.all[other].weight);
+    // Of equal weights the logarithm changes no order, and takes longer than all else.
+    let keeps = if weights.0 == weights.1 {
+        mixed(context, one) >= mixed(context, other)
+    } else {
+        wanted(context, one, weights.0) >= wanted(context, other, weights.1)
+    };
+    Some(if keeps { one } else { other })
+}
+
+/// The server that `context` wants most.
+pub(crate) fn most_wanted(context: u64, servers: &Servers) -> Option<usize> {
+    servers.up().fold(None, |best, (at, _)| more_wanted(context, servers, best, at))
 }
 
 /// The servers that are up, the most wanted first, `count` at most.
@@ -31,7 +53,7 @@ pub struct Rendezvous;
 
 impl Policy for Rendezvous {
     fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        least(servers.up().map(|(at, server)| (at, -wanted(request.context, at, server.weight))))
+        most_wanted(request.context, servers)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::Request;
 use crate::costs::Costs;
 use crate::policy::{Policy, Report};
 use crate::servers::{Answer, Sent, Servers};
-use crate::shadow::Shadow;
+use crate::shadow::Shadows;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -71,7 +71,7 @@ struct Job {
 
 struct Worker {
     queue: VecDeque<Job>,
-    cache: Shadow,
+    cache: Shadows,
     /// What is being worked on, whether it was cached, and how long it takes.
     current: Option<(Job, bool, f64)>,
 }
@@ -110,7 +110,7 @@ pub fn run(scenario: &Scenario, policy: impl Fn(u64) -> Box<dyn Policy>, classes
         })
         .collect();
     let workers = (0..scenario.servers)
-        .map(|_| Worker { queue: VecDeque::new(), cache: Shadow::new(scenario.cache), current: None })
+        .map(|_| Worker { queue: VecDeque::new(), cache: Shadows::new(&[scenario.cache]), current: None })
         .collect();
     let mut world = World {
         scenario,
@@ -207,7 +207,7 @@ impl World<'_> {
             return;
         }
         let Some(job) = worker.queue.pop_front() else { return };
-        let hit = worker.cache.touch(job.source);
+        let hit = worker.cache.touch(0, job.source);
         let (hit_s, miss_s) = self.scenario.products[job.product as usize];
         let service_s = slow * if hit { hit_s } else { miss_s };
         worker.current = Some((job, hit, service_s));
@@ -246,7 +246,7 @@ impl World<'_> {
                     report.classes[(job.source % self.classes as u64) as usize] += 1;
                 }
                 let (hit_s, miss_s) = self.scenario.products[job.product as usize];
-                report.total_s += if cache.touch(job.source) { hit_s } else { miss_s };
+                report.total_s += if cache.touch(0, job.source) { hit_s } else { miss_s };
             }
             for gate in &mut self.gates {
                 gate.servers.reported(at, report.total_s);
