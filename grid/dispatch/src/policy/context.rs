@@ -21,23 +21,28 @@ impl BindTable {
     /// The table that follows from the servers' reports.
     #[must_use]
     pub fn of(reports: &[Report], classes: usize) -> Self {
-        let share = |report: &Report, class: usize| {
-            let of_class = report.classes.get(class).copied().unwrap_or(0);
-            if report.queue == 0 { 0.0 } else { f64::from(of_class) / f64::from(report.queue) }
-        };
         let server = (0..classes).map(|class| {
-            // The sum, by which all are divided, changes no order.
             let mut best = None;
-            for (at, report) in reports.iter().enumerate() {
-                let share = share(report, class);
-                if share > best.map_or(0.0, |(most, _)| most) {
-                    best = Some((share, at));
+            for (at, hit) in hits(reports, class).into_iter().enumerate() {
+                if hit > best.map_or(0.0, |(most, _)| most) {
+                    best = Some((hit, at));
                 }
             }
             best.map(|(_, at)| at)
         });
         Self { server: server.collect() }
     }
+}
+
+/// H of `class` for each server (Equation 2): its part of the queue, by the sum of these over the servers.
+#[must_use]
+pub fn hits(reports: &[Report], class: usize) -> Vec<f64> {
+    let part = |report: &Report| {
+        let of_class = report.classes.get(class).copied().unwrap_or(0);
+        if report.queue == 0 { 0.0 } else { f64::from(of_class) / f64::from(report.queue) }
+    };
+    let sum: f64 = reports.iter().map(part).sum();
+    reports.iter().map(|report| if sum > 0.0 { part(report) / sum } else { 0.0 }).collect()
 }
 
 /// The policy.
@@ -96,15 +101,42 @@ impl Policy for Context {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::costs::Costs;
 
-    fn report(queue: u32, classes: &[u32]) -> Report {
-        Report { queue, classes: classes.to_vec(), total_s: 0.0 }
+    fn report(queue: u32, classes: &[u32], total_s: f64) -> Report {
+        Report { queue, classes: classes.to_vec(), total_s }
     }
 
     #[test]
-    fn a_class_is_bound_where_it_has_the_largest_share_of_the_queue() {
-        // Shares of class 0: 1/10, 3/5; of class 1: 9/10, 2/5; nobody has class 2.
-        let table = BindTable::of(&[report(10, &[1, 9, 0]), report(5, &[3, 2, 0]), report(0, &[])], 3);
-        assert_eq!(table.server, [Some(1), Some(0), None]);
+    fn a_class_is_bound_where_it_has_the_largest_part_of_the_queue() {
+        // Parts of class 0: 1/10, 3/5; of class 1: 9/10, 2/5; nobody has class 2.
+        let reports = [report(10, &[1, 9, 0], 0.0), report(5, &[3, 2, 0], 0.0), report(0, &[], 0.0)];
+        assert_eq!(BindTable::of(&reports, 3).server, [Some(1), Some(0), None]);
+    }
+
+    /// The paper's Table 6 sends class C to the second server; by its Equation 2 the third has more of it.
+    #[test]
+    fn class_c_of_the_papers_example_goes_to_the_third_server() {
+        let reports = [report(10, &[5, 5, 0], 0.0), report(10, &[4, 4, 2], 0.0), report(10, &[1, 6, 3], 0.0)];
+        for (found, expected) in hits(&reports, 2).into_iter().zip([0.0, 0.4, 0.6]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        assert_eq!(BindTable::of(&reports, 3).server[2], Some(2));
+    }
+
+    #[test]
+    fn a_request_leaves_its_server_when_that_is_behind_by_more_than_t_load() {
+        let servers = Servers::new(&[10; 3], Costs::known(&[(1.0, 2.0)]));
+        let mut policy = Context::new(2, 600.0);
+        let mut choose = |totals_s: [f64; 3], classes: [[u32; 2]; 3], context: u64| {
+            for at in 0..3 {
+                policy.report(at, &report(4, &classes[at], totals_s[at]));
+            }
+            policy.choose(Request { context, product: 0 }, &servers, 0.0)
+        };
+        let classes = [[3, 0], [1, 0], [0, 0]];
+        assert_eq!(choose([700.0, 200.0, 100.0], classes, 4), Some(0), "600 behind is not more");
+        assert_eq!(choose([701.0, 200.0, 100.0], classes, 4), Some(2), "the least loaded takes it");
+        assert_eq!(choose([700.0, 200.0, 300.0], classes, 5), Some(1), "a class that nobody has");
     }
 }
