@@ -1,7 +1,7 @@
 //! Which of several servers a request is sent to: policies over what a dispatcher knows, without any input or output, so that a proxy
 //! and a simulation of it decide alike.
 //!
-//! [`servers`] what is known; [`shadow`] what each server probably has cached; [`costs`] what answers take; [`policy`] who decides;
+//! [`waiting`] who goes first; [`servers`] what is known; [`shadow`] what each server probably has cached; [`costs`] what answers take; [`policy`] who decides;
 //! [`simulate`] a world to try them in.
 
 pub mod costs;
@@ -9,6 +9,7 @@ pub mod policy;
 pub mod servers;
 pub mod shadow;
 pub mod simulate;
+pub mod waiting;
 
 /// What a dispatcher asks of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
