@@ -1,10 +1,11 @@
 //! Which of several servers a request is sent to: policies over what a dispatcher knows, without any input or output, so that a proxy
 //! and a simulation of it decide alike.
 //!
-//! [`waiting`] who goes first; [`servers`] what is known; [`shadow`] what each server probably has cached; [`costs`] what answers take; [`policy`] who decides;
+//! [`waiting`] who goes first; [`limit`] how many go at once; [`servers`] what is known; [`shadow`] what each server probably has cached; [`costs`] what answers take; [`policy`] who decides;
 //! [`simulate`] a world to try them in.
 
 pub mod costs;
+pub mod limit;
 pub mod policy;
 pub mod servers;
 pub mod shadow;

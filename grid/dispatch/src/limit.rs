@@ -1,0 +1,210 @@
+//! How many requests a server works on at once, learned: enough to keep it busy, few enough that those that wait do so here, where
+//! their order can still be changed.
+//!
+//! As TCP Vegas does (Brakmo & Peterson 1995, IEEE J. Sel. Areas Commun. 13, 1465): of the requests under way those wait at the server
+//! that its answers are late for. If servers say how long they worked on each, what is above that is waiting. Else means of many answers
+//! are compared, the quickest of late standing for no waiting; as they differ by chance, more is let wait then.
+
+/// Requests that may wait at the server: fewer let the limit grow, more let it shrink.
+const WAIT: std::ops::RangeInclusive<f64> = 1.0..=3.0;
+/// Part of a limit that goes at once where too many wait.
+const SHRINKS: f64 = 0.9;
+/// The same of servers that do not say how long they worked, as a part of those under way, beside [`WAIT`].
+const WAIT_PART: std::ops::RangeInclusive<f64> = 0.15..=0.3;
+/// Answers of a mean, and as many times the limit if that is more.
+const ANSWERS: (f64, f64) = (100.0, 4.0);
+/// Seconds for which the quickest mean counts.
+const QUICKEST_FOR_S: f64 = 10.0;
+/// Weight of a new answer in what is known of waiting.
+const GAIN: f64 = 0.2;
+/// Bounds of a limit.
+const LIMIT: std::ops::RangeInclusive<f64> = 1.0..=100_000.0;
+
+/// The limit of one server.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    limit: f64,
+    /// Mean share of an answer's time that it waited.
+    waited: f64,
+    /// Answers until the limit may shrink again: those that were under way when it did have not felt it.
+    spared: f64,
+    silent: Silent,
+}
+
+/// What is known of a server that does not say how long it works.
+#[derive(Clone, Debug)]
+struct Silent {
+    /// Answers that are not in a mean yet: number, and sums of their seconds and of requests under way.
+    answers: f64,
+    took_s: f64,
+    active: f64,
+    /// Quickest means of this and of the last stretch of time, seconds, and when this one began.
+    quickest_s: [f64; 2],
+    began_s: f64,
+    /// Limit to go back to: with half of it nobody should wait, which is looked at in each stretch.
+    before: Option<f64>,
+}
+
+impl Silent {
+    /// Whether a new stretch of time begins.
+    fn begins(&mut self, now_s: f64) -> bool {
+        let begins = now_s - self.began_s > QUICKEST_FOR_S;
+        if begins {
+            self.quickest_s = [f64::INFINITY, self.quickest_s[0]];
+            self.began_s = now_s;
+        }
+        begins
+    }
+
+    /// Of the requests under way, how many waited and how many there were, as soon as there is a new mean.
+    fn waits(&mut self, took_s: f64, active: u32, limit: f64) -> Option<(f64, f64)> {
+        self.answers += 1.0;
+        self.took_s += took_s;
+        self.active += f64::from(active);
+        if self.answers < ANSWERS.0.max(ANSWERS.1 * limit) {
+            return None;
+        }
+        let (mean_s, active) = (self.took_s / self.answers, self.active / self.answers);
+        (self.answers, self.took_s, self.active) = (0.0, 0.0, 0.0);
+        self.quickest_s[0] = self.quickest_s[0].min(mean_s);
+        let quickest_s = self.quickest_s[0].min(self.quickest_s[1]);
+        Some(((1.0 - quickest_s / mean_s) * active, active))
+    }
+}
+
+impl Limit {
+    /// - `first`: requests at once before anything is known.
+    #[must_use]
+    pub fn new(first: u32) -> Self {
+        let limit = f64::from(first).clamp(*LIMIT.start(), *LIMIT.end());
+        let silent = Silent {
+            answers: 0.0,
+            took_s: 0.0,
+            active: 0.0,
+            quickest_s: [f64::INFINITY; 2],
+            began_s: 0.0,
+            before: None,
+        };
+        Self { limit, waited: 0.0, spared: 0.0, silent }
+    }
+
+    /// Requests at once.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.limit as u32
+    }
+
+    /// Whether one more may go, with `active` under way.
+    #[must_use]
+    pub fn lets(&self, active: u32) -> bool {
+        active < self.requests()
+    }
+
+    /// An answer came.
+    ///
+    /// - `took_s`: seconds from request to answer.
+    /// - `service_s`: seconds that the server says it worked on it.
+    /// - `active`: requests that were under way, this one among them.
+    /// - `now_s`: seconds of a clock that does not go back.
+    pub fn answered(&mut self, took_s: f64, service_s: Option<f64>, active: u32, now_s: f64) {
+        if !(took_s > 0.0 && took_s.is_finite()) {
+            return;
+        }
+        self.spared -= 1.0;
+        if let Some(service_s) = service_s {
+            let waited = (1.0 - service_s / took_s).clamp(0.0, 1.0);
+            self.waited += GAIN * (waited - self.waited);
+            let active = f64::from(active);
+            self.follow(self.waited * active, active, WAIT, 1.0);
+        } else if let Some((waits, active)) = self.silent.waits(took_s, active, self.limit) {
+            if let Some(before) = self.silent.before.take() {
+                self.limit = before;
+                return;
+            }
+            if self.silent.begins(now_s) {
+                self.silent.before = Some(self.limit);
+                self.limit = (self.limit / 2.0).max(*LIMIT.start());
+                return;
+            }
+            let bounds = WAIT.start() + WAIT_PART.start() * active..=WAIT.end() + WAIT_PART.end() * active;
+            self.follow(waits, active, bounds, ANSWERS.0.max(ANSWERS.1 * self.limit));
+        }
+    }
+
+    /// - `answers`: for which this is the news.
+    fn follow(&mut self, waits: f64, active: f64, bounds: std::ops::RangeInclusive<f64>, answers: f64) {
+        if waits > *bounds.end() {
+            if self.spared <= 0.0 {
+                self.limit = (self.limit * SHRINKS).max(*LIMIT.start());
+                self.spared = self.limit;
+            }
+        } else if waits < *bounds.start() && active >= self.limit - 2.0 {
+            // One more for each round of answers; what is not used says nothing.
+            self.limit = (self.limit + (answers / self.limit).min((self.limit / 4.0).max(1.0))).min(*LIMIT.end());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::Random;
+    use std::cmp::Reverse;
+    use std::collections::{BinaryHeap, VecDeque};
+
+    /// A server that works on `workers` requests at once, each for about 10 ms, asked for as much as the limit lets: what the limit
+    /// comes to, and answers a second.
+    fn run(workers: usize, says: bool) -> (f64, f64) {
+        let (mut limit, mut random) = (Limit::new(1), Random::new(7, workers as u64));
+        let mut busy = BinaryHeap::new();
+        let mut queue: VecDeque<u64> = VecDeque::new();
+        let (mut active, mut now_ns, mut count, mut sum) = (0, 0_u64, 0.0, 0.0);
+        let mut service_ns = || (5e6 + 5e6 * random.exponential()) as u64;
+        let answers = 60_000;
+        let mut half_ns = 0;
+        for answer in 0..answers {
+            while limit.lets(active) {
+                active += 1;
+                queue.push_back(now_ns);
+            }
+            while busy.len() < workers
+                && let Some(came_ns) = queue.pop_front()
+            {
+                let service_ns = service_ns();
+                busy.push(Reverse((now_ns + service_ns, came_ns, service_ns)));
+            }
+            let Some(Reverse((done_ns, came_ns, service_ns))) = busy.pop() else { break };
+            now_ns = done_ns;
+            let service_s = says.then_some(service_ns as f64 * 1e-9);
+            limit.answered((done_ns - came_ns) as f64 * 1e-9, service_s, active, done_ns as f64 * 1e-9);
+            active -= 1;
+            if answer == answers / 2 {
+                half_ns = now_ns;
+            } else if answer > answers / 2 {
+                count += 1.0;
+                sum += f64::from(limit.requests());
+            }
+        }
+        (sum / count, count / ((now_ns - half_ns) as f64 * 1e-9))
+    }
+
+    #[test]
+    fn a_server_is_kept_busy_and_few_wait_there() {
+        for workers in [1, 4, 16, 64] {
+            let (limit, rate) = run(workers, true);
+            let all = workers as f64 / 0.01;
+            assert!(rate > 0.95 * all, "{workers} workers: {rate} of {all} a second, limit {limit}");
+            assert!(limit < workers as f64 + 6.0, "{workers} workers: limit {limit}");
+        }
+    }
+
+    #[test]
+    fn one_that_says_nothing_is_judged_by_its_quickest_means() {
+        for workers in [1, 4, 16, 64] {
+            let (limit, rate) = run(workers, false);
+            let all = workers as f64 / 0.01;
+            assert!(rate > 0.85 * all, "{workers} workers: {rate} of {all} a second, limit {limit}");
+            assert!(limit < 1.6 * workers as f64 + 6.0, "{workers} workers: limit {limit}");
+        }
+    }
+}
