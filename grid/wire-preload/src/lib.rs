@@ -10,6 +10,7 @@
 #![allow(clippy::unnecessary_cast, reason = "lengths have other types with other C libraries")]
 
 mod alone;
+mod answer;
 mod back;
 mod block;
 mod caller;

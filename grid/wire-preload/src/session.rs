@@ -1,4 +1,4 @@
-//! What this process says to the daemon, and hears from it. It never waits for it.
+//! What this process says to the daemon, and hears from it. Nothing here waits for it.
 
 use crate::{
     connection::{CONNECTIONS, Connection, phase},
@@ -181,25 +181,9 @@ pub(crate) fn listen() {
     }
 }
 
-/// Time that the daemon has for an answer which a call waits for.
-const MOMENT_NS: u64 = 2_000_000;
-/// Time in which no call waits after one did in vain.
-const PAUSE_NS: u64 = 1_000_000_000;
-static NO_WAIT_BEFORE_NS: AtomicU64 = AtomicU64::new(0);
-
-/// Waits a moment for what the daemon says. It gets none of the processors otherwise when two ends are busy with each other.
-#[cold]
-pub(crate) fn wait_for_mail() {
-    let socket = SOCKET.load(Ordering::Acquire);
-    let now = kernel::now_ns();
-    if socket < 0 || now < NO_WAIT_BEFORE_NS.load(Ordering::Relaxed) {
-        return;
-    }
-    let mut one = [libc::pollfd { fd: socket, events: libc::POLLIN, revents: 0 }];
-    if kernel::poll(&mut one, Some(MOMENT_NS), None) == Ok(0) {
-        NO_WAIT_BEFORE_NS.store(now + PAUSE_NS, Ordering::Relaxed);
-    }
-    listen();
+/// The connection to the daemon, -1 for none.
+pub(crate) fn socket() -> i32 {
+    SOCKET.load(Ordering::Acquire)
 }
 
 /// Gives back what is shared with processes that are dead or was given by a former daemon, if `slab` is such and not in use.

@@ -1,7 +1,7 @@
 //! How a connection leaves TCP: watched until it is busy, paired by the daemon, then each direction by [`pogson_ring::switch`].
 
 use crate::{
-    back,
+    answer, back,
     block::{Block, stays},
     connection::{Connection, Ring, flag, phase},
     kernel,
@@ -41,12 +41,18 @@ pub(crate) fn step(connection: &Connection, block: &Block, fd: i32) {
             if connection.phase.load(Ordering::Relaxed) == phase::ASKED
                 && carried(block) >= connection.patient_until.load(Ordering::Relaxed)
             {
+                answer::wait(connection);
                 connection.patient_until.store(u64::MAX, Ordering::Relaxed);
-                session::wait_for_mail();
             }
         }
         _ => {}
     }
+}
+
+/// Whether the daemon has said nothing yet about a connection that it was asked about.
+pub(crate) fn is_unanswered(connection: &Connection) -> bool {
+    connection.phase.load(Ordering::Acquire) == phase::ASKED
+        && connection.patient_until.load(Ordering::Relaxed) != u64::MAX
 }
 
 fn carried(block: &Block) -> u64 {
