@@ -6,12 +6,12 @@ use crate::shadow::Shadows;
 
 /// Weight of a new answer in a server's slowness.
 const SLOWNESS_GAIN: f64 = 0.05;
+/// Bounds of it.
+const SLOWNESS: std::ops::RangeInclusive<f64> = 0.05..=50.0;
 /// Weight of a new answer in the chances of a hit.
 const CHANCE_GAIN: f64 = 0.01;
 /// Weight of a new report in the work of others.
 const HIDDEN_GAIN: f64 = 0.3;
-/// Bounds of it.
-const SLOWNESS: std::ops::RangeInclusive<f64> = 0.05..=50.0;
 /// Time in which a slow answer is half forgotten by [`Server::latency_s`], seconds.
 const LATENCY_HALF_LIFE_S: f64 = 2.0;
 
@@ -26,7 +26,7 @@ pub struct Server {
     pub active: u32,
     /// Work under way, seconds of a server of slowness 1.
     pub work_s: f64,
-    /// The same that others have sent, by the server's last report.
+    /// The same that others have sent, by the server's last reports.
     pub hidden_s: f64,
     /// Time that its answers take, by what was expected of a server like the others.
     pub slowness: f64,

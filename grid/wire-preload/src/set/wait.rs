@@ -44,10 +44,11 @@ pub(crate) unsafe fn wait(
             told += unsafe { gather(set, number, events.add(told), room as usize - told) };
             if told == 0 && timeout_ns != Some(0) && !looked {
                 looked = true;
-                if set.patience.look(|| queue::stirred(set) || caller::handled() != before) {
-                    if queue::stirred(set) {
-                        continue;
-                    }
+                // Another thread that waits on the set may have been told what was there.
+                if set.patience.look(|| queue::stirred(set) || caller::handled() != before) && queue::stirred(set) {
+                    continue;
+                }
+                if caller::handled() != before {
                     // As in the kernel, whatever the handler's SA_RESTART says.
                     return Err(libc::EINTR);
                 }
