@@ -1,0 +1,6 @@
+//! The gate: a front end of HTTP that sends each request where its data is and where there is room.
+//!
+//! [`head`] what a request says of itself.
+
+pub mod field;
+pub mod head;
