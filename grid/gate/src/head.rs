@@ -200,7 +200,7 @@ impl Head {
             self.host = Span { at: self.target.at + skip as u32, len: length as u32 };
             let cut = (skip + length) as u32;
             self.target = Span { at: self.target.at + cut, len: self.target.len - cut };
-        } else if !target.starts_with('/') && !(target == "*" && self.method() == "OPTIONS") {
+        } else if !(target.starts_with('/') || target == "*" && self.method() == "OPTIONS") {
             return Err(Refused::Malformed("its target is not a path"));
         }
         if !self.part(self.host).iter().all(|&byte| is_host(byte)) {
