@@ -10,7 +10,7 @@
 //! use pogson_report::{Key, Ledger, Report, Sender, Verdict};
 //!
 //! let key = Key::new(b"sixteen bytes or more")?;
-//! let mut sender = Sender::new("tiles-1".parse()?, key.clone());
+//! let sender = Sender::new("tiles-1".parse()?, key.clone());
 //! let report = Report { queue_length: Some(3), queue_limit: Some(100), cpu: Some(0.4), ..Report::default() };
 //! let push = sender.push(&report, 1_000_000);
 //!
@@ -22,23 +22,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A server keeps [`Counts`], from which a [`Reporter`] pushes reports and [`InResponses`] puts them into headers.
+//!
 //! Signatures are HMAC-SHA-256 under a key that both sides have in a file. A key pair (Ed25519) would let a gate check reports that it
 //! could not forge, but both ends belong to one operator, each server may have a key of its own, and HMAC-SHA-256 is in the standard
 //! library of nearly every language that a server may be written in.
 
+pub mod counts;
+pub mod in_responses;
 pub mod key;
+mod learned;
 pub mod ledger;
 pub mod mark;
 mod names;
 pub mod orca;
+pub mod post;
+pub mod process;
+pub mod rates;
 pub mod report;
+pub mod reporter;
 pub mod sender;
+mod url;
 mod window;
 
+pub use counts::{Counts, End, Waiting, Work, Working};
+pub use in_responses::InResponses;
 pub use key::{Key, KeyError};
 pub use ledger::{Ledger, Limits, Refusals, Said, Verdict};
 pub use mark::{Boot, Malformed, Mark, Name};
+pub use post::{PushError, Target};
 pub use report::{ClassCounts, Cost, Report};
+pub use reporter::{Reporter, Standing};
 pub use sender::{Sender, Signed};
 
 /// Header of a request or a response that holds a report's mark and its signature.

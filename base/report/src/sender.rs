@@ -1,5 +1,7 @@
 //! The sender's side: reports numbered and signed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::mark::SIGNATURE;
@@ -15,12 +17,13 @@ pub struct Signed {
     pub payload: String,
 }
 
-/// Numbers and signs what a server says of itself in one life.
+/// Numbers and signs what a server says of itself in one life. Clones share the numbers, so that reports by push and in responses
+/// are one sequence.
 #[derive(Clone, Debug)]
 pub struct Sender {
     name: Name,
     boot: Boot,
-    sequence: u64,
+    sequence: Arc<AtomicU64>,
     key: Key,
 }
 
@@ -28,22 +31,22 @@ impl Sender {
     /// Begins a new life.
     #[must_use]
     pub fn new(name: Name, key: Key) -> Self {
-        Self { name, boot: Boot::random(), sequence: 0, key }
+        Self { name, boot: Boot::random(), sequence: Arc::default(), key }
     }
 
     /// The next report, as the body of a POST, said at `now_ms` (milliseconds since 1970 UTC).
-    pub fn push(&mut self, report: &Report, now_ms: u64) -> Signed {
+    pub fn push(&self, report: &Report, now_ms: u64) -> Signed {
         self.sign(orca::write_body(report), now_ms)
     }
 
     /// The next report, as a header of at most `room` bytes, said at `now_ms` (milliseconds since 1970 UTC).
-    pub fn header(&mut self, report: &Report, room: usize, now_ms: u64) -> Signed {
+    pub fn header(&self, report: &Report, room: usize, now_ms: u64) -> Signed {
         self.sign(orca::write_header(report, room), now_ms)
     }
 
-    fn sign(&mut self, payload: String, time_ms: u64) -> Signed {
-        self.sequence += 1;
-        let mark = Mark { name: self.name.clone(), boot: self.boot, sequence: self.sequence, time_ms }.to_string();
+    fn sign(&self, payload: String, time_ms: u64) -> Signed {
+        let sequence = self.sequence.fetch_add(1, Relaxed) + 1;
+        let mark = Mark { name: self.name.clone(), boot: self.boot, sequence, time_ms }.to_string();
         let signature = self.key.sign(&mark, payload.as_bytes());
         Signed { mark: mark + SIGNATURE + &signature, payload }
     }

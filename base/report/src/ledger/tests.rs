@@ -33,7 +33,7 @@ fn length(ledger: &Ledger) -> Option<u64> {
 
 #[test]
 fn the_newest_report_counts_whatever_the_order() {
-    let (mut ledger, mut sender) = (ledger(), Sender::new(name(), key()));
+    let (mut ledger, sender) = (ledger(), Sender::new(name(), key()));
     let all: Vec<_> = (1..=5).map(|turn| sender.push(&said(turn), NOW + turn)).collect();
     assert_eq!(take(&mut ledger, &all[0], NOW), Verdict::Fresh(name()));
     assert_eq!(take(&mut ledger, &all[3], NOW), Verdict::Fresh(name()));
@@ -47,7 +47,7 @@ fn the_newest_report_counts_whatever_the_order() {
 
 #[test]
 fn both_forms_of_one_sender_share_its_sequence() {
-    let (mut ledger, mut sender) = (ledger(), Sender::new(name(), key()));
+    let (mut ledger, sender) = (ledger(), Sender::new(name(), key()));
     let (push, header) = (sender.push(&said(1), NOW), sender.header(&said(2), 1000, NOW));
     assert_eq!(take(&mut ledger, &push, NOW), Verdict::Fresh(name()));
     assert_eq!(take(&mut ledger, &header, NOW), Verdict::Fresh(name()));
@@ -56,11 +56,11 @@ fn both_forms_of_one_sender_share_its_sequence() {
 
 #[test]
 fn a_new_life_supersedes_the_old_one_which_cannot_come_back() {
-    let (mut ledger, mut first) = (ledger(), Sender::new(name(), key()));
+    let (mut ledger, first) = (ledger(), Sender::new(name(), key()));
     let early = first.push(&said(1), NOW);
     let withheld = first.push(&said(2), NOW + 10);
     assert_eq!(take(&mut ledger, &early, NOW), Verdict::Fresh(name()));
-    let mut second = Sender::new(name(), key());
+    let second = Sender::new(name(), key());
     assert_eq!(take(&mut ledger, &second.push(&said(7), NOW + 20), NOW + 20), Verdict::Fresh(name()));
     assert_eq!(take(&mut ledger, &early, NOW + 30), Verdict::Replayed(name()));
     assert_eq!(take(&mut ledger, &withheld, NOW + 30), Verdict::Replayed(name()));
@@ -92,7 +92,7 @@ fn more_lives_than_are_remembered_stay_in_the_past() {
 
 #[test]
 fn what_is_dated_beyond_the_limits_is_refused() {
-    let (mut ledger, mut sender) = (ledger(), Sender::new(name(), key()));
+    let (mut ledger, sender) = (ledger(), Sender::new(name(), key()));
     assert_eq!(take(&mut ledger, &sender.push(&said(1), NOW), NOW + 30_001), Verdict::TooOld(name()));
     assert_eq!(take(&mut ledger, &sender.push(&said(2), NOW + 30_001), NOW), Verdict::TooNew(name()));
     assert_eq!(take(&mut ledger, &sender.push(&said(3), NOW), NOW + 30_000), Verdict::Fresh(name()));
@@ -111,7 +111,7 @@ fn a_report_without_the_key_is_forged_and_one_of_a_stranger_unknown() {
 
 #[test]
 fn age_counts_from_when_a_report_came() {
-    let (mut ledger, mut sender) = (ledger(), Sender::new(name(), key()));
+    let (mut ledger, sender) = (ledger(), Sender::new(name(), key()));
     take(&mut ledger, &sender.push(&said(1), NOW - 500), NOW);
     assert_eq!((ledger.age_ms("a", NOW + 7), ledger.age_ms("a", NOW - 7)), (Some(7), Some(0)));
     ledger.forget("a");
@@ -133,7 +133,7 @@ fn a_report_that_cannot_be_read_uses_up_no_number() {
 proptest! {
     #[test]
     fn a_report_with_any_byte_changed_is_never_taken(at in any::<prop::sample::Index>(), flip in 1_u8..=255) {
-        let mut sender = Sender::new(name(), key());
+        let sender = Sender::new(name(), key());
         let signed = sender.push(&said(3), NOW);
         let (mut mark, mut payload) = (signed.mark.into_bytes(), signed.payload.into_bytes());
         let index = at.index(mark.len() + payload.len());
@@ -145,7 +145,7 @@ proptest! {
 
     #[test]
     fn bytes_moved_between_mark_and_payload_are_never_taken(shift in 1_usize..60) {
-        let mut sender = Sender::new(name(), key());
+        let sender = Sender::new(name(), key());
         let signed = sender.push(&said(3), NOW);
         let joined = format!("{}\n{}", signed.mark, signed.payload);
         let at = signed.mark.len().saturating_sub(shift);
@@ -164,7 +164,7 @@ proptest! {
     fn what_is_known_never_goes_back(order in prop::collection::vec(0_usize..12, 0..60)) {
         let mut reports = Vec::new();
         for life in 0..2 {
-            let mut sender = Sender::new(name(), key());
+            let sender = Sender::new(name(), key());
             reports.extend((0..6).map(|turn| sender.push(&said(life * 6 + turn), NOW + life * 6 + turn)));
         }
         let mut ledger = ledger();
