@@ -17,6 +17,8 @@ pub enum Unit {
     Fits,
     /// Measurements.
     Measurements,
+    /// Runs of a simulation.
+    Runs,
 }
 
 /// A progress bar, perhaps an invisible one; may be advanced from several threads.
@@ -33,6 +35,7 @@ impl Progress {
                 Unit::Fits => format!("{:.1} fits/s", state.per_sec()),
                 Unit::Models => format!("{:.0} models/s", state.per_sec()),
                 Unit::Measurements => format!("{:.1} measurements/s", state.per_sec()),
+                Unit::Runs => format!("{:.1} runs/s", state.per_sec()),
                 Unit::Tiles => format!("{:.1} tiles/s", state.per_sec()),
             };
             // The bar's own buffer; there is nobody to tell if it refuses.

@@ -1,24 +1,14 @@
 //! The simulated worlds against an independent simulation of the same, and the default policy against its peers at their best.
 
-use pogson_dispatch::policy::{Settings, by_name};
-use pogson_dispatch::simulate::{Outcome, Scenario, run};
+use pogson_dispatch::policy::Settings;
+use pogson_dispatch::simulate::{Outcome, Scenario, run_named};
 
 const SEEDS: u64 = 2;
 
 /// Means over the seeds.
 fn of(scenario: &Scenario, policy: &str, settings: &Settings) -> Outcome {
-    let mut sum = Outcome { throughput: 0.0, hit_rate: 0.0, mean_ms: 0.0, p50_ms: 0.0, p99_ms: 0.0 };
-    for seed in 1..=SEEDS {
-        let make = |gate| by_name(policy, settings, seed + gate).expect("a known name");
-        let outcome = run(scenario, make, settings.classes, seed);
-        let share = 1.0 / SEEDS as f64;
-        sum.throughput += share * outcome.throughput;
-        sum.hit_rate += share * outcome.hit_rate;
-        sum.mean_ms += share * outcome.mean_ms;
-        sum.p50_ms += share * outcome.p50_ms;
-        sum.p99_ms += share * outcome.p99_ms;
-    }
-    sum
+    let runs: Vec<_> = (1..=SEEDS).filter_map(|seed| run_named(scenario, policy, settings, seed)).collect();
+    Outcome::mean(&runs)
 }
 
 fn world(name: &str) -> Scenario {

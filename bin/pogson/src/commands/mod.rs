@@ -37,6 +37,7 @@ commands! {
     cube => Cube,
     cutout => Cutout,
     fit => Fit,
+    gate => Gate,
     get => Get,
     header => Header,
     info => Info,

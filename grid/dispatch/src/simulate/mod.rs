@@ -8,7 +8,7 @@ pub use scenario::{Arrivals, Incident, NAMES, Scenario};
 
 use crate::Request;
 use crate::costs::Costs;
-use crate::policy::{Policy, Report};
+use crate::policy::{LeastWork, Policy, Report, Settings, by_name};
 use crate::servers::{Answer, Sent, Servers};
 use crate::shadow::Shadows;
 use std::cmp::Reverse;
@@ -27,6 +27,21 @@ pub struct Outcome {
     pub p50_ms: f64,
     /// The same, 99th percentile.
     pub p99_ms: f64,
+}
+
+impl Outcome {
+    /// What came of several runs: the mean of each figure; not numbers if there are none.
+    #[must_use]
+    pub fn mean(runs: &[Self]) -> Self {
+        let mean = |figure: fn(&Self) -> f64| runs.iter().map(figure).sum::<f64>() / runs.len() as f64;
+        Self {
+            throughput: mean(|run| run.throughput),
+            hit_rate: mean(|run| run.hit_rate),
+            mean_ms: mean(|run| run.mean_ms),
+            p50_ms: mean(|run| run.p50_ms),
+            p99_ms: mean(|run| run.p99_ms),
+        }
+    }
 }
 
 /// A moment of the simulation, in nanoseconds, so that moments have an order.
@@ -93,6 +108,14 @@ struct World<'a> {
     counts_from: Moment,
     ended: Moment,
     classes: usize,
+}
+
+/// Runs `scenario` with the policy of that name, as [`run`] does; `None` for names that are not in [`crate::policy::NAMES`].
+#[must_use]
+pub fn run_named(scenario: &Scenario, policy: &str, settings: &Settings, seed: u64) -> Option<Outcome> {
+    let make = |gate: u64| by_name(policy, settings, seed.wrapping_add(gate));
+    make(0)?;
+    Some(run(scenario, |gate| make(gate).unwrap_or_else(|| Box::new(LeastWork)), settings.classes, seed))
 }
 
 /// Runs `scenario` with what `policy` makes for each dispatcher, by its number; the same `seed` gives the same requests at the same
@@ -276,7 +299,6 @@ impl World<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Settings, by_name};
 
     /// An M/D/1 queue: Poisson arrivals at one server whose answers all take as long. Pollaczek's formula: the mean wait is
     /// load / (2 (1 - load)) answers.

@@ -1,0 +1,36 @@
+//! `pogson gate`: one address before several servers.
+
+mod simulate;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Each request where its data is, and where there is room
+///
+/// A gate stands before several servers and chooses one for each request: by what each has cached, by the work under way, and by what a
+/// miss costs.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  pogson gate simulate --scenario saturated-1000 --policy pogson --json
+  pogson gate simulate --scenario flash --policy all --seeds 5")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// What is done.
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    Simulate(simulate::Args),
+}
+
+/// Does it.
+///
+/// # Errors
+/// Those of the command; see its module.
+pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
+    match args.what {
+        What::Simulate(args) => simulate::run(&args, out),
+    }
+}
