@@ -3,6 +3,9 @@
 /// Weight of a new answer.
 const GAIN: f64 = 0.05;
 
+/// Most kinds of work that are told apart.
+const MOST_PRODUCTS: u32 = 4096;
+
 /// Seconds that answers of one kind take.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
@@ -64,7 +67,7 @@ impl Costs {
 
     /// An answer took `service_s` on a server of slowness 1.
     pub fn learn(&mut self, product: u32, hit: bool, service_s: f64) {
-        if !self.learns || !service_s.is_finite() || service_s < 0.0 {
+        if !self.learns || product >= MOST_PRODUCTS || !service_s.is_finite() || service_s < 0.0 {
             return;
         }
         let at = product as usize;

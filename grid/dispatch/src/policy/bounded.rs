@@ -17,8 +17,8 @@ impl BoundedLoad {
 }
 
 impl Policy for BoundedLoad {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        let order = order(request.context, servers, usize::MAX);
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let order = order(request.context, servers, usize::MAX, now_s);
         let weights: f64 = order.iter().map(|(_, server)| server.weight).sum();
         let total: f64 = order.iter().map(|(_, server)| f64::from(server.active)).sum::<f64>() + 1.0;
         let fits = |active: u32, weight: f64| f64::from(active) + 1.0 <= (self.bound * total * weight / weights).ceil();

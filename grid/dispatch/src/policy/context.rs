@@ -80,9 +80,10 @@ impl Context {
 }
 
 impl Policy for Context {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        let least = super::least(servers.up().map(|(at, _)| (at, self.total_s(at))))?;
-        let bound = self.table.server[self.class(request.context)].filter(|&at| servers.all[at].up);
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let least = super::least(servers.open_to(request.context, now_s).map(|(at, _)| (at, self.total_s(at))))?;
+        let bound = self.table.server[self.class(request.context)];
+        let bound = bound.filter(|&at| servers.is_open_to(at, request.context, now_s));
         match bound {
             Some(at) if self.total_s(at) - self.total_s(least) <= self.t_load_s => Some(at),
             _ => Some(least),
@@ -104,7 +105,7 @@ mod tests {
     use crate::costs::Costs;
 
     fn report(queue: u32, classes: &[u32], total_s: f64) -> Report {
-        Report { queue, classes: classes.to_vec(), total_s }
+        Report { queue, classes: classes.to_vec(), total_s, limit: None }
     }
 
     #[test]

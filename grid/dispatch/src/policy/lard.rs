@@ -3,25 +3,34 @@
 use super::{Policy, Request, Servers, least};
 use std::collections::HashMap;
 
-fn load(servers: &Servers, at: usize) -> u32 {
-    servers.all[at].active
+/// A server's place, and which of those that had it after each other.
+type Place = (usize, u32);
+
+/// Requests under way, by the server's weight.
+fn load(servers: &Servers, at: usize) -> f64 {
+    f64::from(servers.all[at].active) / servers.all[at].weight
 }
 
-fn least_loaded(servers: &Servers) -> Option<usize> {
-    least(servers.up().map(|(at, server)| (at, f64::from(server.active))))
+fn least_loaded(context: u64, servers: &Servers, now_s: f64) -> Option<usize> {
+    least(servers.open_to(context, now_s).map(|(at, _)| (at, load(servers, at))))
+}
+
+/// Whether what was bound there may go there.
+fn holds(servers: &Servers, (at, turn): Place, context: u64, now_s: f64) -> bool {
+    servers.turn(at) == turn && servers.is_open_to(at, context, now_s)
 }
 
 /// Whether `at` has so much more to do than others that a context leaves it.
 fn is_too_busy(servers: &Servers, at: usize, t_low: u32, t_high: u32) -> bool {
-    let load = load(servers, at);
-    (load > t_high && servers.up().any(|(_, server)| server.active < t_low)) || load >= 2 * t_high
+    let (own, t_low, t_high) = (load(servers, at), f64::from(t_low), f64::from(t_high));
+    (own > t_high && servers.up().any(|(other, _)| load(servers, other) < t_low)) || own >= 2.0 * t_high
 }
 
 /// Each context stays on its server until that has too much to do.
 pub struct Lard {
     t_low: u32,
     t_high: u32,
-    server: HashMap<u64, usize>,
+    server: HashMap<u64, Place>,
 }
 
 impl Lard {
@@ -33,13 +42,14 @@ impl Lard {
 }
 
 impl Policy for Lard {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        let bound = self.server.get(&request.context).copied().filter(|&at| servers.all[at].up);
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let context = request.context;
+        let bound = self.server.get(&context).copied().filter(|&place| holds(servers, place, context, now_s));
         let at = match bound {
-            Some(at) if !is_too_busy(servers, at, self.t_low, self.t_high) => at,
-            _ => least_loaded(servers)?,
+            Some((at, _)) if !is_too_busy(servers, at, self.t_low, self.t_high) => at,
+            _ => least_loaded(context, servers, now_s)?,
         };
-        self.server.insert(request.context, at);
+        self.server.insert(context, (at, servers.turn(at)));
         Some(at)
     }
 }
@@ -49,7 +59,7 @@ pub struct LardSets {
     t_low: u32,
     t_high: u32,
     shrinks_after_s: f64,
-    sets: HashMap<u64, (Vec<usize>, f64)>,
+    sets: HashMap<u64, (Vec<Place>, f64)>,
 }
 
 impl LardSets {
@@ -63,25 +73,29 @@ impl LardSets {
 
 impl Policy for LardSets {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
-        let (set, changed_s) = self.sets.entry(request.context).or_insert_with(|| (Vec::new(), now_s));
-        set.retain(|&at| servers.all[at].up);
-        let by_load = |&at: &usize| load(servers, at);
-        let Some(mut at) = set.iter().copied().min_by_key(by_load) else {
-            let at = least_loaded(servers)?;
-            (*set, *changed_s) = (vec![at], now_s);
+        let context = request.context;
+        let (set, changed_s) = self.sets.entry(context).or_insert_with(|| (Vec::new(), now_s));
+        set.retain(|&(at, turn)| servers.turn(at) == turn && servers.all[at].up);
+        let open = set.iter().filter(|place| holds(servers, **place, context, now_s));
+        let by_load = |a: &usize, b: &usize| load(servers, *a).total_cmp(&load(servers, *b));
+        let Some(mut at) = open.map(|(at, _)| *at).min_by(by_load) else {
+            let at = least_loaded(context, servers, now_s)?;
+            set.push((at, servers.turn(at)));
+            *changed_s = now_s;
             return Some(at);
         };
-        let most = set.iter().copied().max_by_key(by_load);
+        let most = set.iter().map(|(at, _)| *at).max_by(by_load);
         let mut changed = false;
         if is_too_busy(servers, at, self.t_low, self.t_high) {
-            at = least_loaded(servers)?;
-            if !set.contains(&at) {
-                set.push(at);
+            at = least_loaded(context, servers, now_s)?;
+            let place = (at, servers.turn(at));
+            if !set.contains(&place) {
+                set.push(place);
                 changed = true;
             }
         }
         if set.len() > 1 && now_s - *changed_s > self.shrinks_after_s {
-            set.retain(|&one| Some(one) != most || one == at);
+            set.retain(|&(one, _)| Some(one) != most || one == at);
             changed = true;
         }
         if changed {

@@ -21,7 +21,7 @@ use crate::Request;
 use crate::servers::Servers;
 
 /// What a server says of itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// Requests in its queue, the one that is worked on not counted: q of the paper.
     pub queue: u32,
@@ -29,6 +29,8 @@ pub struct Report {
     pub classes: Vec<u32>,
     /// Time that all of them will take, seconds: T.
     pub total_s: f64,
+    /// How many its queue takes at most, if it is finite.
+    pub limit: Option<u32>,
 }
 
 /// A way of dispatching.
@@ -58,7 +60,7 @@ pub const NAMES: [&str; 13] = [
 ];
 
 /// What can be set, of all policies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Most load of a server by the mean, of `bounded-load`.
     pub bound: f64,

@@ -10,9 +10,9 @@ pub struct RoundRobin {
 }
 
 impl Policy for RoundRobin {
-    fn choose(&mut self, _request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        let count = servers.all.len();
-        let at = (0..count).map(|step| (self.next + step) % count).find(|&at| servers.all[at].up)?;
+    fn choose(&mut self, _request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let open = servers.open(now_s).map(|(at, _)| at);
+        let at = open.clone().find(|&at| at >= self.next).or_else(|| open.clone().next())?;
         self.next = at + 1;
         Some(at)
     }
@@ -26,13 +26,13 @@ pub struct Weighted {
 }
 
 impl Policy for Weighted {
-    fn choose(&mut self, _request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+    fn choose(&mut self, _request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         self.gained.resize(servers.all.len(), 0.0);
-        for (at, server) in servers.up() {
+        for (at, server) in servers.open(now_s) {
             self.gained[at] += server.weight;
         }
-        let at = least(servers.up().map(|(at, _)| (at, -self.gained[at])))?;
-        self.gained[at] -= servers.up().map(|(_, server)| server.weight).sum::<f64>();
+        let at = least(servers.open(now_s).map(|(at, _)| (at, -self.gained[at])))?;
+        self.gained[at] -= servers.open(now_s).map(|(_, server)| server.weight).sum::<f64>();
         Some(at)
     }
 }
@@ -45,8 +45,8 @@ fn wait_s(server: &Server) -> f64 {
 pub struct LeastWork;
 
 impl Policy for LeastWork {
-    fn choose(&mut self, _request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        least(servers.up().map(|(at, server)| (at, wait_s(server))))
+    fn choose(&mut self, _request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        least(servers.open(now_s).map(|(at, server)| (at, wait_s(server))))
     }
 }
 
@@ -72,8 +72,8 @@ impl TwoRandom {
 }
 
 impl Policy for TwoRandom {
-    fn choose(&mut self, _request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        let up: Vec<usize> = servers.up().map(|(at, _)| at).collect();
+    fn choose(&mut self, _request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let up: Vec<usize> = servers.open(now_s).map(|(at, _)| at).collect();
         if up.len() < 2 {
             return up.first().copied();
         }
@@ -88,9 +88,9 @@ impl Policy for TwoRandom {
 pub struct PeakEwma;
 
 impl Policy for PeakEwma {
-    fn choose(&mut self, _request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+    fn choose(&mut self, _request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let cost = |server: &Server| server.latency_s.max(1e-6) * (f64::from(server.active) + 1.0) / server.weight;
-        least(servers.up().map(|(at, server)| (at, cost(server))))
+        least(servers.open(now_s).map(|(at, server)| (at, cost(server))))
     }
 }
 

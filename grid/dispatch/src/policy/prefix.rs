@@ -16,15 +16,16 @@ impl PrefixLoad {
 }
 
 impl Policy for PrefixLoad {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let load = |active: u32, weight: f64| f64::from(active) / weight;
         let (mut sum, mut count) = (0.0, 0.0);
-        for (_, server) in servers.up() {
+        let open = servers.open_to(request.context, now_s);
+        for (_, server) in open.clone() {
             sum += load(server.active, server.weight);
             count += 1.0;
         }
         let mean = if sum > 0.0 { sum / count } else { 1.0 };
-        least(servers.up().map(|(at, server)| {
+        least(open.map(|(at, server)| {
             let has = f64::from(u8::from(servers.shadows.has(at, request.context)));
             (at, self.beta * load(server.active, server.weight) / mean - has)
         }))

@@ -35,10 +35,11 @@ impl Priced {
 }
 
 impl Policy for Priced {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let context = request.context;
         let (mut work_s, mut hidden_s, mut count, mut home) = (0.0, 0.0, 0.0, None);
-        for (at, server) in servers.up() {
+        let open = servers.open_to(context, now_s);
+        for (at, server) in open.clone() {
             work_s += server.all_work_s();
             hidden_s += server.hidden_s;
             count += 1.0;
@@ -64,9 +65,9 @@ impl Policy for Priced {
             };
         };
         // As if none had it; those that may are better, and come once more.
-        servers.up().for_each(|(at, server)| consider(at, score(server, elsewhere * away)));
+        open.for_each(|(at, server)| consider(at, score(server, elsewhere * away)));
         consider(home, score(&servers.all[home], at_home));
-        let holders = servers.shadows.holders(context).filter(|&at| servers.all[at].up);
+        let holders = servers.shadows.holders(context).filter(|&at| servers.is_open_to(at, context, now_s));
         holders.for_each(|at| consider(at, score(&servers.all[at], used)));
         best.map(|(_, at)| at)
     }

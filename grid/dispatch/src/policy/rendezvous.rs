@@ -7,30 +7,30 @@ use crate::servers::Server;
 /// Work beyond the mean, by it, at which a second choice is too busy as well.
 const SPILLS_AT: f64 = 2.0;
 
-/// How much `server`, by its place, is wanted by `context` where all weigh the same: larger is more.
-fn mixed(context: u64, server: usize) -> u64 {
-    let mut bits = context ^ (server as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// How much the server of that identity is wanted by `context` where all weigh the same: larger is more.
+fn mixed(context: u64, id: u64) -> u64 {
+    let mut bits = context ^ id.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
 }
 
 /// The same, with weights: Schindelhauer & Schomaker 2005 (SPAA).
-fn wanted(context: u64, server: usize, weight: f64) -> f64 {
+fn wanted(context: u64, id: u64, weight: f64) -> f64 {
     // In (0, 1): 53 bits and a half.
-    let uniform = ((mixed(context, server) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    let uniform = ((mixed(context, id) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     weight.max(f64::MIN_POSITIVE) / -libm::log(uniform)
 }
 
 /// The one of two servers that `context` wants more; `other` if there is no `one`.
 pub(crate) fn more_wanted(context: u64, servers: &Servers, one: Option<usize>, other: usize) -> Option<usize> {
     let Some(one) = one else { return Some(other) };
-    let weights = (servers.all[one].weight, servers.all[other].weight);
+    let (first, second) = (&servers.all[one], &servers.all[other]);
     // Of equal weights the logarithm changes no order, and takes longer than all else.
-    let keeps = if weights.0 == weights.1 {
-        mixed(context, one) >= mixed(context, other)
+    let keeps = if first.weight == second.weight {
+        mixed(context, first.id) >= mixed(context, second.id)
     } else {
-        wanted(context, one, weights.0) >= wanted(context, other, weights.1)
+        wanted(context, first.id, first.weight) >= wanted(context, second.id, second.weight)
     };
     Some(if keeps { one } else { other })
 }
@@ -40,9 +40,10 @@ pub(crate) fn most_wanted(context: u64, servers: &Servers) -> Option<usize> {
     servers.up().fold(None, |best, (at, _)| more_wanted(context, servers, best, at))
 }
 
-/// The servers that are up, the most wanted first, `count` at most.
-pub(super) fn order(context: u64, servers: &Servers, count: usize) -> Vec<(usize, &Server)> {
-    let mut all: Vec<_> = servers.up().map(|(at, server)| (wanted(context, at, server.weight), at, server)).collect();
+/// The servers that may have a request of `context`, the most wanted first, `count` at most.
+pub(super) fn order(context: u64, servers: &Servers, count: usize, now_s: f64) -> Vec<(usize, &Server)> {
+    let open = servers.open_to(context, now_s);
+    let mut all: Vec<_> = open.map(|(at, server)| (wanted(context, server.id, server.weight), at, server)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     all.truncate(count);
     all.into_iter().map(|(_, at, server)| (at, server)).collect()
@@ -52,8 +53,9 @@ pub(super) fn order(context: u64, servers: &Servers, count: usize) -> Vec<(usize
 pub struct Rendezvous;
 
 impl Policy for Rendezvous {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
-        most_wanted(request.context, servers)
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
+        let open = servers.open_to(request.context, now_s);
+        open.fold(None, |best, (at, _)| more_wanted(request.context, servers, best, at))
     }
 }
 
@@ -61,14 +63,14 @@ impl Policy for Rendezvous {
 pub struct TwoChoice;
 
 impl Policy for TwoChoice {
-    fn choose(&mut self, request: Request, servers: &Servers, _now_s: f64) -> Option<usize> {
+    fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let load = |server: &Server| (f64::from(server.active) + 1.0) / server.weight;
-        let two = order(request.context, servers, 2);
+        let two = order(request.context, servers, 2, now_s);
         let best = least(two.iter().map(|&(at, server)| (at, load(server))))?;
-        let count = servers.up().count() as f64;
-        let mean = servers.up().map(|(_, server)| load(server)).sum::<f64>() / count;
+        let open = servers.open_to(request.context, now_s);
+        let mean = open.clone().map(|(_, server)| load(server)).sum::<f64>() / open.clone().count() as f64;
         if load(&servers.all[best]) > SPILLS_AT * mean {
-            return least(servers.up().map(|(at, server)| (at, load(server))));
+            return least(open.map(|(at, server)| (at, load(server))));
         }
         Some(best)
     }
@@ -111,8 +113,8 @@ mod tests {
     #[test]
     fn of_two_choices_the_idle_one_is_taken() {
         let mut servers = Servers::new(&[1; 8], Costs::known(&[(1.0, 2.0)]));
-        let first = order(9, &servers, 2)[0].0;
-        let second = order(9, &servers, 2)[1].0;
+        let first = order(9, &servers, 2, 0.0)[0].0;
+        let second = order(9, &servers, 2, 0.0)[1].0;
         servers.all[first].active = 1;
         assert_eq!(TwoChoice.choose(at(9), &servers, 0.0), Some(second));
     }

@@ -260,7 +260,8 @@ impl World<'_> {
 
     fn tell(&mut self) {
         for (at, worker) in self.workers.iter().enumerate() {
-            let mut report = Report { queue: worker.queue.len() as u32, classes: vec![0; self.classes], total_s: 0.0 };
+            let mut report =
+                Report { queue: worker.queue.len() as u32, classes: vec![0; self.classes], ..Report::default() };
             let current_s = worker.current.as_ref().map_or(0.0, |(_, _, service_s)| *service_s);
             report.total_s = current_s;
             let mut cache = worker.cache.clone();

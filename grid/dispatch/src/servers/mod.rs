@@ -1,5 +1,8 @@
 //! What a dispatcher knows of its servers.
 
+mod members;
+mod rising;
+
 use crate::Request;
 use crate::costs::Costs;
 use crate::shadow::Shadows;
@@ -15,9 +18,14 @@ const HIDDEN_GAIN: f64 = 0.3;
 /// Time in which a slow answer is half forgotten by [`Server::latency_s`], seconds.
 const LATENCY_HALF_LIFE_S: f64 = 2.0;
 
+/// Seconds for which a report counts, if no other comes.
+const REPORT_COUNTS_S: f64 = 5.0;
+
 /// A server, as it is known.
 #[derive(Clone, Debug)]
 pub struct Server {
+    /// Who it is, by which contexts have their order of servers; its own for as long as it is a member.
+    pub id: u64,
     /// Whether it takes requests.
     pub up: bool,
     /// Share of requests where all else is equal.
@@ -33,17 +41,43 @@ pub struct Server {
     /// Peak-sensitive mean of the time from request to answer, seconds.
     pub latency_s: f64,
     latency_at_s: f64,
+    /// Requests of this dispatcher that it may hold at once; more are not sent.
+    pub holds: u32,
+    /// Its own queue, by its last report.
+    queue: Queue,
+    /// Whether it has been told to leave, and how many have had this place before.
+    leaves: bool,
+    turn: u32,
+    /// Slow start.
+    rise: rising::Rise,
 }
+
+/// A queue of a server, by its last report.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    /// How many fit.
+    limit: u32,
+    /// Length without this dispatcher's requests: those of others, less those that are worked on.
+    others: i64,
+    /// When that was, seconds.
+    at_s: f64,
+}
+
+/// Nothing is known of it.
+const NO_QUEUE: Queue = Queue { limit: u32::MAX, others: 0, at_s: f64::NEG_INFINITY };
 
 /// A request under way: give it back to [`Servers::answered`].
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
+    /// Which of a dispatcher's requests it is, from 1; 0 if there is none.
+    pub number: u64,
     /// Where it went.
     pub server: usize,
     /// The request.
     pub request: Request,
     /// When, seconds.
     pub at_s: f64,
+    turn: u32,
     /// Whether its context was expected to be cached.
     pub expected_hit: bool,
     guess: Guess,
@@ -51,7 +85,7 @@ pub struct Sent {
 }
 
 /// What came back.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Answer {
     /// Whether the context was cached, if the server says so.
     pub hit: Option<bool>,
@@ -83,6 +117,10 @@ pub struct Servers {
     pub costs: Costs,
     /// Whether the rooms of caches are learned from answers that say whether they came from one.
     pub learns_rooms: bool,
+    /// Seconds in which the share of a server that joins or comes back rises to its own; 0 for at once.
+    pub slow_start_s: f64,
+    /// When the last of them has risen.
+    rising_until_s: f64,
 }
 
 impl Server {
@@ -91,13 +129,20 @@ impl Server {
     pub fn all_work_s(&self) -> f64 {
         self.work_s + self.hidden_s
     }
-}
 
-impl Servers {
-    /// Servers whose caches have room for so many contexts each.
+    /// Whether it holds as many requests as it can, as far as is known at `now_s`.
     #[must_use]
-    pub fn new(rooms: &[usize], costs: Costs) -> Self {
-        let all = rooms.iter().map(|_| Server {
+    pub fn is_full(&self, now_s: f64) -> bool {
+        let queue = &self.queue;
+        self.active >= self.holds
+            || (queue.limit < u32::MAX
+                && i64::from(self.active) + queue.others >= i64::from(queue.limit)
+                && now_s <= queue.at_s + REPORT_COUNTS_S)
+    }
+
+    fn new(id: u64) -> Self {
+        Self {
+            id,
             up: true,
             weight: 1.0,
             active: 0,
@@ -106,8 +151,28 @@ impl Servers {
             slowness: 1.0,
             latency_s: 0.0,
             latency_at_s: 0.0,
-        });
-        Self { chances: [1.0, 0.0, 0.0], all: all.collect(), shadows: Shadows::new(rooms), costs, learns_rooms: false }
+            holds: u32::MAX,
+            queue: NO_QUEUE,
+            leaves: false,
+            turn: 0,
+            rise: rising::Rise::default(),
+        }
+    }
+}
+
+impl Servers {
+    /// Servers whose caches have room for so many contexts each; their identities are their places.
+    #[must_use]
+    pub fn new(rooms: &[usize], costs: Costs) -> Self {
+        Self {
+            chances: [1.0, 0.0, 0.0],
+            all: (0..rooms.len() as u64).map(Server::new).collect(),
+            shadows: Shadows::new(rooms),
+            costs,
+            learns_rooms: false,
+            slow_start_s: 0.0,
+            rising_until_s: f64::NEG_INFINITY,
+        }
     }
 
     /// Those that take requests, with their places.
@@ -150,7 +215,9 @@ impl Servers {
         let one = &mut self.all[server];
         one.active += 1;
         one.work_s += expected_s;
-        Sent { server, request, at_s: now_s, expected_hit, guess, expected_s }
+        let turn = one.turn;
+        self.rise(server, now_s);
+        Sent { number: 0, server, request, at_s: now_s, turn, expected_hit, guess, expected_s }
     }
 
     /// Notes that `server` says it has `total_s` seconds of its own time to work: what of it is not this dispatcher's comes from others.
@@ -161,8 +228,32 @@ impl Servers {
         server.hidden_s += HIDDEN_GAIN * (hidden_s - server.hidden_s);
     }
 
+    /// Notes that `server` says that its queue has so many requests, of at most so many, at `now_s`.
+    pub fn reported_queue(&mut self, server: usize, queue: u32, limit: Option<u32>, now_s: f64) {
+        let server = &mut self.all[server];
+        let others = i64::from(queue) - i64::from(server.active);
+        server.queue = Queue { limit: limit.unwrap_or(u32::MAX), others, at_s: now_s };
+    }
+
+    /// Forgets the work of others on servers that have not reported for a while: it is done by now, or nobody knows.
+    pub fn forget(&mut self, now_s: f64) {
+        for server in &mut self.all {
+            if now_s > server.queue.at_s + REPORT_COUNTS_S {
+                server.hidden_s = 0.0;
+            }
+        }
+    }
+
     /// Notes that what was sent is over, `answer` being what is known of it.
     pub fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
+        if self.all[sent.server].turn != sent.turn {
+            return;
+        }
+        self.learn(sent, answer, now_s);
+        self.gives_place_up(sent.server);
+    }
+
+    fn learn(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
         let hit = answer.hit.unwrap_or(sent.expected_hit);
         let usual_s = self.cost_s(sent.request, hit);
         if let Some(hit) = answer.hit {
