@@ -1,0 +1,50 @@
+//! Files that a configuration names.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, Problem, Step};
+
+/// Makes paths count from `folder`, and says which files are not there.
+pub(super) fn settle(config: &mut Config, folder: &Path) -> Vec<Problem> {
+    let mut missing = Vec::new();
+    let mut must = |path: &mut PathBuf, place: Vec<Step>| {
+        *path = folder.join(&*path);
+        if let Err(error) = std::fs::File::open(&*path) {
+            missing.push(Problem {
+                place,
+                sentence: format!("{}: {error}; name a file that can be read", path.display()),
+            });
+        }
+    };
+    for (i, listen) in config.listen.iter_mut().enumerate() {
+        let Some(tls) = &mut listen.tls else { continue };
+        let at = |rest: &[Step]| [&["listen".into(), i.into(), "tls".into()], rest].concat();
+        must(&mut tls.cert, at(&["cert".into()]));
+        must(&mut tls.key, at(&["key".into()]));
+        for (j, pair) in tls.also.iter_mut().enumerate() {
+            must(&mut pair.cert, at(&["also".into(), j.into(), "cert".into()]));
+            must(&mut pair.key, at(&["also".into(), j.into(), "key".into()]));
+        }
+    }
+    if let Some(path) = &mut config.admin.token_file {
+        must(path, vec!["admin".into(), "token_file".into()]);
+    }
+    if let Some(path) = &mut config.members.key_file {
+        must(path, vec!["members".into(), "key_file".into()]);
+    }
+    for (i, pool) in config.pool.iter_mut().enumerate() {
+        if let Some(path) = &mut pool.reports.key_file {
+            must(path, vec!["pool".into(), i.into(), "reports".into(), "key_file".into()]);
+        }
+        if let Some(path) = &mut pool.tls.ca {
+            must(path, vec!["pool".into(), i.into(), "tls".into(), "ca".into()]);
+        }
+    }
+    if let Some(path) = &mut config.admin.socket {
+        *path = folder.join(&*path);
+    }
+    if let Some(path) = config.log.access.as_mut().filter(|path| path.as_os_str() != "-") {
+        *path = folder.join(&*path);
+    }
+    missing
+}
