@@ -112,7 +112,7 @@ fn find(table: &DeTable<'_>, place: &[Step]) -> Range<usize> {
     while let Some((step, after)) = rest.split_first() {
         rest = after;
         let next = match (step, at.get_ref()) {
-            (Step::Index(index), DeValue::Array(items)) => items.iter().nth(*index).map(|item| (item.span(), item)),
+            (Step::Index(index), DeValue::Array(items)) => items.get(*index).map(|item| (item.span(), item)),
             (Step::Key(key), DeValue::Table(table)) => table
                 .iter()
                 .find(|(name, _)| name.get_ref() == key)

@@ -24,6 +24,7 @@ mod check;
 mod class;
 mod context;
 mod error;
+mod health;
 mod listen;
 mod near;
 mod paths;
@@ -35,10 +36,10 @@ pub use address::{ListenAddress, Network, ServerAddress};
 pub use class::{Class, Identity, Level, Members};
 pub use context::{ContextRule, Kind, Unit};
 pub use error::{ConfigError, Fault, Problem, Step};
+pub use health::{Health, Passive, Statuses};
 pub use listen::{Admin, Limits, Listen, Log, LogFormat, Pair, ProxyProtocol, Times, Tls};
 pub use pool::{
-    Admission, Health, Hedge, Passive, PolicySettings, Pool, PoolTimes, PoolTls, Protocol, Queue, Reports, Retries,
-    RetryOn, Room, Server, Statuses,
+    Admission, Hedge, PolicySettings, Pool, PoolTimes, PoolTls, Protocol, Queue, Reports, Retries, RetryOn, Room, Server,
 };
 pub use quantity::{bytes, time};
 pub use route::{Fields, Redirect, Respond, Route};
