@@ -39,7 +39,8 @@ pub use error::{ConfigError, Fault, Problem, Step};
 pub use health::{Health, Passive, Statuses};
 pub use listen::{Admin, Limits, Listen, Log, LogFormat, Pair, ProxyProtocol, Times, Tls};
 pub use pool::{
-    Admission, Hedge, PolicySettings, Pool, PoolTimes, PoolTls, Protocol, Queue, Reports, Retries, RetryOn, Room, Server,
+    Admission, Hedge, PolicySettings, Pool, PoolTimes, PoolTls, Protocol, Queue, Reports, Retries, RetryOn, Room,
+    Server,
 };
 pub use quantity::{bytes, time};
 pub use route::{Fields, Redirect, Respond, Route};
