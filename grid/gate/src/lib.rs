@@ -1,7 +1,11 @@
 //! The gate: a front end of HTTP that sends each request where its data is and where there is room.
 //!
-//! [`head`] what a request says of itself; [`config`] what operators want.
+//! [`config`] what operators want; [`head`] what a request says of itself, [`reply`] a reply; [`framing`] where bodies end, [`chunk`]
+//! those in chunks.
 
+pub mod chunk;
 pub mod config;
 pub mod field;
+pub mod framing;
 pub mod head;
+pub mod reply;
