@@ -60,6 +60,7 @@ impl Display for Event {
                 let hit = answer.hit.map(|hit| if hit { "hit" } else { "miss" });
                 write!(to, "answer {at_s} {number} {} {}", Or(hit), Or(answer.service_s))
             }
+            Event::Withdraw { at_s, number } => write!(to, "withdraw {at_s} {number}"),
         }
     }
 }
@@ -122,7 +123,7 @@ impl FromStr for Event {
         let mut words = Words(text.split_ascii_whitespace());
         let word = words.word()?;
         let words = &mut words;
-        let known = ["join", "ask", "answer", "report", "leave", "up", "anew", "weight", "hold", "room"];
+        let known = ["join", "ask", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
         if !known.contains(&word) {
             return Err(format!("'{word}' is no event; they are {}", known.join(", ")));
         }
@@ -142,6 +143,7 @@ impl FromStr for Event {
                 let answer = Answer { hit: words.or_none(hit)?, service_s: words.or_none(real)? };
                 Event::Answer { at_s, number, answer }
             }
+            "withdraw" => Event::Withdraw { at_s, number: words.number()? },
             _ => {
                 let place = words.bounded(MOST_PLACES)?;
                 match word {

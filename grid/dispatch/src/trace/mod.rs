@@ -68,6 +68,8 @@ pub enum Event {
     Request { at_s: f64, number: u64, request: Request, tried: Vec<usize>, chosen: Option<usize> },
     /// [`crate::dispatcher::Dispatcher::answered`]
     Answer { at_s: f64, number: u64, answer: Answer },
+    /// [`crate::dispatcher::Dispatcher::withdrawn`]
+    Withdraw { at_s: f64, number: u64 },
 }
 
 /// What is wrong with a trace.

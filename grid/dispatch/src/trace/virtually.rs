@@ -73,12 +73,17 @@ impl Known {
         machine.active += 1;
     }
 
-    pub(super) fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
+    pub(super) fn withdrawn(&mut self, sent: &Sent, now_s: f64) {
         let machine = &mut self.machines[sent.server];
         machine.active -= 1;
         if machine.active == 0 {
             machine.busy_s += (now_s - machine.busy_since_s).max(0.0);
         }
+    }
+
+    pub(super) fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
+        self.withdrawn(sent, now_s);
+        let machine = &mut self.machines[sent.server];
         let Some(service_s) = answer.service_s else { return };
         machine.worked_s += service_s;
         let hit = usize::from(answer.hit.unwrap_or(sent.expected_hit));
@@ -146,7 +151,7 @@ pub fn estimate(
     for event in events {
         let (line, event) = event?;
         match &event {
-            Event::Answer { .. } => {}
+            Event::Answer { .. } | Event::Withdraw { .. } => {}
             Event::Request { at_s, request, .. } => {
                 world.end_until(*at_s);
                 world.ask(*request, *at_s);
