@@ -158,7 +158,7 @@ impl Dispatcher {
             Event::Hold { at_s, place, holds } => self.hold(known(*place)?, *holds, *at_s),
             Event::Room { at_s, place, room } => self.set_room(known(*place)?, *room, *at_s),
             Event::Report { at_s, place, report } => self.reported(known(*place)?, report, *at_s),
-            Event::Request { .. } | Event::Answer { .. } | Event::Withdraw { .. } => {}
+            Event::Request { .. } | Event::Answer { .. } | Event::Withdrawn { .. } => {}
         }
         Ok(())
     }
@@ -169,10 +169,16 @@ impl Dispatcher {
         self.servers.answered(sent, answer, now_s);
     }
 
-    /// What was sent is no longer under way, and nothing is known of it; see [`Servers::withdrawn`].
+    /// What was sent will have no answer; see [`Servers::withdrawn`].
     pub fn withdrawn(&mut self, sent: &Sent, now_s: f64) {
-        self.tell(|| Event::Withdraw { at_s: now_s, number: sent.number });
+        self.tell(|| Event::Withdrawn { at_s: now_s, number: sent.number });
         self.servers.withdrawn(sent);
+    }
+
+    /// Entries of the policy's table.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.policy.entries(&self.servers)
     }
 
     /// The server at this place has said how it is.

@@ -95,6 +95,12 @@ impl Shadows {
         self.caches[server].held
     }
 
+    /// How many places of contexts are remembered, of all servers, those beside that no longer fit included.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.caches.iter().map(|cache| cache.held + cache.beside).sum()
+    }
+
     /// How many fit into its cache.
     #[must_use]
     pub fn room(&self, server: usize) -> usize {

@@ -1,13 +1,13 @@
 //! The simulated worlds against an independent simulation of the same, and the default policy against its peers at their best.
 
 use pogson_dispatch::policy::Settings;
-use pogson_dispatch::simulate::{Outcome, Scenario, run_named};
+use pogson_dispatch::simulate::{Outcome, Scenario, run};
 
 const SEEDS: u64 = 2;
 
 /// Means over the seeds.
 fn of(scenario: &Scenario, policy: &str, settings: &Settings) -> Outcome {
-    let runs: Vec<_> = (1..=SEEDS).filter_map(|seed| run_named(scenario, policy, settings, seed)).collect();
+    let runs: Vec<_> = (1..=SEEDS).filter_map(|seed| run(scenario, policy, settings, seed)).collect();
     Outcome::mean(&runs)
 }
 

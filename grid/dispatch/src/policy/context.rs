@@ -97,6 +97,10 @@ impl Policy for Context {
         self.reports[server] = report.clone();
         self.table = BindTable::of(&self.reports, self.classes);
     }
+
+    fn entries(&self, _servers: &Servers) -> usize {
+        self.table.server.iter().flatten().count()
+    }
 }
 
 #[cfg(test)]

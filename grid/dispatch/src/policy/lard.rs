@@ -52,6 +52,10 @@ impl Policy for Lard {
         self.server.insert(context, (at, servers.turn(at)));
         Some(at)
     }
+
+    fn entries(&self, _servers: &Servers) -> usize {
+        self.server.len()
+    }
 }
 
 /// Each context has a set of servers, which grows when they have too much to do and shrinks after a while.
@@ -102,6 +106,10 @@ impl Policy for LardSets {
             *changed_s = now_s;
         }
         Some(at)
+    }
+
+    fn entries(&self, _servers: &Servers) -> usize {
+        self.sets.values().map(|(set, _)| set.len()).sum()
     }
 }
 

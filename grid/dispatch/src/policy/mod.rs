@@ -40,6 +40,11 @@ pub trait Policy: Send {
 
     /// A server has said how it is.
     fn report(&mut self, _server: usize, _report: &Report) {}
+
+    /// Entries of the table by which it decides, if there is one.
+    fn entries(&self, _servers: &Servers) -> usize {
+        0
+    }
 }
 
 /// The names that [`by_name`] knows.

@@ -30,6 +30,10 @@ impl Policy for PrefixLoad {
             (at, self.beta * load(server.active, server.weight) / mean - has)
         }))
     }
+
+    fn entries(&self, servers: &Servers) -> usize {
+        servers.shadows.entries()
+    }
 }
 
 #[cfg(test)]

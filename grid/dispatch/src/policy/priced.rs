@@ -71,6 +71,10 @@ impl Policy for Priced {
         holders.for_each(|at| consider(at, score(&servers.all[at], used)));
         best.map(|(_, at)| at)
     }
+
+    fn entries(&self, servers: &Servers) -> usize {
+        servers.shadows.entries()
+    }
 }
 
 #[cfg(test)]

@@ -140,6 +140,11 @@ impl Server {
                 && now_s <= queue.at_s + REPORT_COUNTS_S)
     }
 
+    fn is_over(&mut self, sent: &Sent) {
+        self.active = self.active.saturating_sub(1);
+        self.work_s = if self.active == 0 { 0.0 } else { (self.work_s - sent.expected_s).max(0.0) };
+    }
+
     fn new(id: u64) -> Self {
         Self {
             id,
@@ -267,6 +272,14 @@ impl Servers {
         self.gives_place_up(sent.server);
     }
 
+    /// Notes that what was sent will have no answer, because the server did not take it or the client has left: nothing is learned of it.
+    pub fn withdrawn(&mut self, sent: &Sent) {
+        if self.all[sent.server].turn == sent.turn {
+            self.all[sent.server].is_over(sent);
+            self.gives_place_up(sent.server);
+        }
+    }
+
     fn learn(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
         let hit = answer.hit.unwrap_or(sent.expected_hit);
         let usual_s = self.cost_s(sent.request, hit);
@@ -277,8 +290,7 @@ impl Servers {
         if self.learns_rooms && hit != sent.expected_hit && (hit || self.shadows.held(sent.server) > 1) {
             self.shadows.was_wrong(sent.server, hit);
         }
-        self.is_over(sent);
-        let server = &mut self.all[sent.server];
+        server.is_over(sent);
         let latency_s = (now_s - sent.at_s).max(0.0);
         let keeps = libm::pow(0.5, (now_s - server.latency_at_s).max(0.0) / LATENCY_HALF_LIFE_S);
         server.latency_s = latency_s.max(server.latency_s * keeps + latency_s * (1.0 - keeps));

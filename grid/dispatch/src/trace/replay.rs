@@ -142,10 +142,11 @@ pub fn decisions(
                 tally.works(sent.server, answer.service_s.unwrap_or(took_s) / weight);
                 gate.answered(&sent, *answer, *at_s);
             }
-            Event::Withdraw { at_s, number } => {
+            Event::Withdrawn { at_s, number } => {
                 let sent = under_way.remove(number);
                 let sent = sent.ok_or_else(|| fault(format!("no request {number} is under way")))?;
-                known.withdrawn(&sent, *at_s);
+                known.over(&sent, *at_s);
+                tally.refused += 1;
                 gate.withdrawn(&sent, *at_s);
             }
             other => gate.apply(other).map_err(fault)?,

@@ -73,7 +73,7 @@ impl Known {
         machine.active += 1;
     }
 
-    pub(super) fn withdrawn(&mut self, sent: &Sent, now_s: f64) {
+    pub(super) fn over(&mut self, sent: &Sent, now_s: f64) {
         let machine = &mut self.machines[sent.server];
         machine.active -= 1;
         if machine.active == 0 {
@@ -82,10 +82,9 @@ impl Known {
     }
 
     pub(super) fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
-        self.withdrawn(sent, now_s);
-        let machine = &mut self.machines[sent.server];
+        self.over(sent, now_s);
         let Some(service_s) = answer.service_s else { return };
-        machine.worked_s += service_s;
+        self.machines[sent.server].worked_s += service_s;
         let hit = usize::from(answer.hit.unwrap_or(sent.expected_hit));
         self.costs.entry(sent.request.product).or_default()[hit].add(service_s);
         self.all[hit].add(service_s);
@@ -151,7 +150,7 @@ pub fn estimate(
     for event in events {
         let (line, event) = event?;
         match &event {
-            Event::Answer { .. } | Event::Withdraw { .. } => {}
+            Event::Answer { .. } | Event::Withdrawn { .. } => {}
             Event::Request { at_s, request, .. } => {
                 world.end_until(*at_s);
                 world.ask(*request, *at_s);

@@ -210,7 +210,7 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         let outcomes = (0..args.seeds).into_par_iter().map(|more| {
             out.go_on()?;
             let seed = args.seed.wrapping_add(more);
-            let outcome = simulation::run_named(&world, name, &settings, seed)
+            let outcome = simulation::run(&world, name, &settings, seed)
                 .ok_or_else(|| Failure::usage(format!("--policy {name}: there is no such policy")))?;
             bar.add(1);
             Ok(outcome)
