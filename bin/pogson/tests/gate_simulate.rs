@@ -37,6 +37,36 @@ fn all_policies_come_in_one_table() {
 }
 
 #[test]
+fn a_trace_is_replayed_with_the_same_decisions() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("flash.trace");
+    let path = path.to_str().expect("a name in Unicode");
+    let args = ["--scenario", "flash", "--policy", "lard-r", "--requests", "3000", "--trace", path, "--json"];
+    let simulated = object(&args);
+    assert_eq!(simulate(&args).status.code(), Some(1), "an earlier trace is kept");
+    let replay = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pogson"));
+        command.args(["gate", "replay", path]).args(args).output().expect("the program starts")
+    };
+    let output = replay(&["--policy", "pogson", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let replayed: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!((&replayed["same"], &replayed["different"]), (&3000.into(), &0.into()));
+    let policies: Vec<_> = replayed["estimates"].as_array().expect("a list").iter().map(|row| &row["policy"]).collect();
+    assert_eq!(policies, ["lard-r", "pogson"]);
+    assert!(simulated["hit_rate"].as_f64() > Some(0.5) && replayed["measured"]["hit_rate"].as_f64() > Some(0.5));
+    // One request goes elsewhere, and one line is damaged.
+    let text = std::fs::read_to_string(path).expect("it was written");
+    let asked = text.lines().find(|line| line.starts_with("ask ") && line.ends_with(" - 0")).expect("a request");
+    let changed = text.replacen(asked, &format!("{}7", &asked[..asked.len() - 1]), 1);
+    std::fs::write(path, changed).expect("room on the disk");
+    assert_eq!(replay(&[]).status.code(), Some(1));
+    std::fs::write(path, text.replacen(asked, "ask me", 1)).expect("room on the disk");
+    let output = replay(&[]);
+    assert!(output.status.code() == Some(3) && String::from_utf8_lossy(&output.stderr).contains("line "));
+}
+
+#[test]
 fn what_there_is_not_is_wrong_usage() {
     for args in
         [["--scenario", "sunny"], ["--policy", "best"], ["--t-load", "-1"], ["--seeds", "0"], ["--bound", "nan"]]

@@ -5,7 +5,7 @@ use pogson_dispatch::dispatcher::{FirstCosts, Setup};
 use pogson_dispatch::policy::{NAMES, Report, Settings};
 use pogson_dispatch::servers::Answer;
 use pogson_dispatch::simulate::{Outcome, Scenario, run_traced};
-use pogson_dispatch::trace::{Event, Reader, TraceError, begin, decisions, estimate};
+use pogson_dispatch::trace::{Event, Reader, Recorder, TraceError, begin, decisions, estimate};
 use proptest::prelude::*;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -13,14 +13,26 @@ use std::sync::{Arc, Mutex};
 /// Runs a world, and gives its trace as text.
 fn traced(scenario: &Scenario, policy: &str, seed: u64) -> (Outcome, String) {
     let settings = Settings::default();
-    let mut text = Vec::new();
-    begin(&mut text, &scenario.setup(policy, &settings, seed)).expect("memory");
-    let text = Arc::new(Mutex::new(text));
-    let to = Arc::clone(&text);
-    let listener = move |event: &Event| writeln!(to.lock().expect("one thread"), "{event}").expect("memory");
-    let outcome = run_traced(scenario, policy, &settings, seed, listener).expect("a known name");
-    let text = std::mem::take(&mut *text.lock().expect("one thread"));
+    let shared = Shared::default();
+    let recorder = Recorder::new(shared.clone(), &scenario.setup(policy, &settings, seed)).expect("memory");
+    let outcome = run_traced(scenario, policy, &settings, seed, recorder.listener()).expect("a known name");
+    recorder.end().expect("memory");
+    let text = std::mem::take(&mut *shared.0.lock().expect("one thread"));
     (outcome, String::from_utf8(text).expect("text"))
+}
+
+/// Bytes that are written, and read later.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("one thread").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn world(name: &str) -> Scenario {

@@ -17,7 +17,7 @@ pub struct Outcome {
     pub p99_ms: f64,
     /// Share of requests that were not answered: not let in, closed for another, or met by full queues alone.
     pub refused: f64,
-    /// Entries of the dispatchers' tables at the end, all together.
+    /// Entries of the dispatchers' tables when the last request came, all together.
     pub table: f64,
     /// Of each level of the scenario.
     pub levels: Vec<Level>,

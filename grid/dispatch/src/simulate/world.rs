@@ -75,6 +75,8 @@ struct World<'a> {
     counts_from: Moment,
     ended: Moment,
     classes: usize,
+    /// Entries of the dispatchers' tables when the last request came.
+    table: usize,
 }
 
 /// Runs it.
@@ -120,11 +122,11 @@ pub(super) fn run(scenario: &Scenario, mut gates: Vec<Dispatcher>, classes: usiz
         counts_from: 0,
         ended: 0,
         classes,
+        table: 0,
     };
     world.go();
     let during_s = seconds(world.ended.saturating_sub(world.counts_from));
-    let table = world.gates.iter().map(Dispatcher::entries).sum();
-    Some(world.tally.outcome(scenario, during_s, table))
+    Some(world.tally.outcome(scenario, during_s, world.table))
 }
 
 impl World<'_> {
@@ -184,6 +186,9 @@ impl World<'_> {
         let gate = self.at_gates.below(self.gates.len() as u64) as usize;
         if !self.send(client, number, source, request, gate, now) {
             self.refuse(client, number, now);
+        }
+        if self.sent == self.scenario.requests {
+            self.table = self.gates.iter().map(Dispatcher::entries).sum();
         }
         if let Arrivals::Open { rate } = self.scenario.arrivals {
             let wait_s = self.times.exponential() / rate;

@@ -27,10 +27,12 @@
 //! read as the same. A last line without an end was cut off, and is left out.
 
 mod line;
+mod recorder;
 mod replay;
 mod setup;
 mod virtually;
 
+pub use recorder::Recorder;
 pub use replay::{Compared, Difference, Figures, decisions};
 pub use virtually::{Estimate, Known, estimate};
 

@@ -1,5 +1,7 @@
 //! `pogson gate`: one address before several servers.
 
+mod replay;
+mod settings;
 mod simulate;
 
 use crate::failure::Failure;
@@ -13,7 +15,8 @@ use crate::output::Output;
 #[command(after_help = "\
 Examples:
   pogson gate simulate --scenario saturated-1000 --policy pogson --json
-  pogson gate simulate --scenario flash --policy all --seeds 5")]
+  pogson gate simulate --scenario flash --policy all --seeds 5
+  pogson gate replay gate.trace --policy lard-r")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -23,6 +26,7 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     Simulate(simulate::Args),
+    Replay(replay::Args),
 }
 
 /// Does it.
@@ -32,5 +36,6 @@ enum What {
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     match args.what {
         What::Simulate(args) => simulate::run(&args, out),
+        What::Replay(args) => replay::run(&args, out),
     }
 }

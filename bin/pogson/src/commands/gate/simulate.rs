@@ -1,10 +1,16 @@
 //! `pogson gate simulate`.
 
-use pogson_dispatch::policy::{self, Settings};
-use pogson_dispatch::simulate::{self as simulation, Outcome, Scenario};
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use pogson_dispatch::policy;
+use pogson_dispatch::simulate::{self as simulation, Arrivals, Level, Outcome, Scenario};
+use pogson_dispatch::trace::Recorder;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::settings::{Policies, policies, positive};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Unit;
@@ -17,6 +23,8 @@ use crate::progress::Unit;
 ///   open: 560 requests a second; flash: 700, of which one new context takes 30 % for a while
 ///   slow: 600, and one server takes four times as long for a while
 ///   cutouts: 5000 blocks of storage, each cut out at 200 addresses
+///   away: open, with one server away for a while, which comes back with an empty cache
+///   paper-1000, paper-500: 6000 clients of three levels, no more connections than the paper's admission lets in
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "\
@@ -27,6 +35,7 @@ Examples:
   pogson gate simulate --scenario flash --policy all --seeds 5
   pogson gate simulate --scenario saturated-1000 --policy lard --t-low 55
   pogson gate simulate --scenario open --gates 4 --learned
+  pogson gate simulate --scenario away --slow-start 10 --trace away.trace
   pogson gate simulate --scenario saturated-500 --policy context --feedback 0.05 --t-load 0.3")]
 pub struct Args {
     /// What is asked, and of whom
@@ -41,6 +50,9 @@ pub struct Args {
     /// Runs, each with the seed after the last one's; figures are their means
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
+    /// Write what the first dispatcher is told and decides, for `pogson gate replay`
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     #[command(flatten)]
     world: World,
     #[command(flatten)]
@@ -66,6 +78,15 @@ struct World {
     /// Seconds between the servers' reports [default: 0.5]
     #[arg(long, value_name = "S", value_parser = positive)]
     feedback: Option<f64>,
+    /// Requests that a server's queue takes at most [default: all]
+    #[arg(long, value_name = "N")]
+    queue: Option<u32>,
+    /// Seconds in which the share of a server that comes back rises [default: at once]
+    #[arg(long, value_name = "S", value_parser = positive)]
+    slow_start: Option<f64>,
+    /// Mean of the seconds for which a client thinks before it asks again (of the paper's scenarios) [default: 2]
+    #[arg(long, value_name = "S", value_parser = positive)]
+    think: Option<f64>,
     /// Dispatchers side by side, which see each other's load by the servers' reports alone
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     gates: u32,
@@ -77,47 +98,6 @@ struct World {
     by_address: bool,
 }
 
-/// Settings of policies.
-#[derive(clap::Args, Debug)]
-#[command(next_help_heading = "Policies")]
-struct Policies {
-    /// lard, lard-r: requests under way below which a server has room
-    #[arg(long, value_name = "N", default_value_t = Settings::default().t_low)]
-    t_low: u32,
-    /// lard, lard-r: requests under way above which it has too many
-    #[arg(long, value_name = "N", default_value_t = Settings::default().t_high)]
-    t_high: u32,
-    /// lard-r: seconds without a change after which a context's set of servers shrinks
-    #[arg(long, value_name = "S", default_value_t = Settings::default().shrinks_after_s, value_parser = positive)]
-    shrinks_after: f64,
-    /// bounded-load: most load of a server by the mean
-    #[arg(long, value_name = "X", default_value_t = Settings::default().bound, value_parser = positive)]
-    bound: f64,
-    /// context: classes of the bind table, K
-    #[arg(long, value_name = "K", default_value_t = Settings::default().classes as u32, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    classes: u32,
-    /// context: seconds of work by which a server may be behind the least loaded, T_load
-    #[arg(long, value_name = "S", default_value_t = Settings::default().t_load_s, value_parser = positive)]
-    t_load: f64,
-    /// prefix-load: weight of load against having the context
-    #[arg(long, value_name = "X", default_value_t = Settings::default().beta, value_parser = positive)]
-    beta: f64,
-    /// pogson: price of a miss without pressure, in misses
-    #[arg(long, value_name = "X", default_value_t = Settings::default().price, value_parser = positive)]
-    price: f64,
-}
-
-/// Names of policies, and `all`.
-fn policies() -> Vec<&'static str> {
-    policy::NAMES.into_iter().chain(["all"]).collect()
-}
-
-/// A number above zero, at most a billion.
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
-    if number > 0.0 && number <= 1e9 { Ok(number) } else { Err(format!("{text} is not above 0 and at most 1e9")) }
-}
-
 impl World {
     fn change(&self, world: &mut Scenario) {
         let set = |value: Option<u32>, place: &mut usize| *place = value.map_or(*place, |value| value as usize);
@@ -127,26 +107,19 @@ impl World {
         set(self.requests, &mut world.requests);
         world.warm_up = world.requests / 10;
         world.feedback_s = self.feedback.unwrap_or(world.feedback_s);
+        world.queue = self.queue.or(world.queue);
+        world.slow_start_s = self.slow_start.unwrap_or(world.slow_start_s);
+        if let (Arrivals::Clients { think_s, .. }, Some(think)) = (&mut world.arrivals, self.think) {
+            *think_s = think;
+        }
         world.gates = self.gates as usize;
         world.knows = !self.learned;
         world.by_address |= self.by_address;
     }
 }
 
-impl Policies {
-    fn settings(&self) -> Settings {
-        Settings {
-            bound: self.bound,
-            t_low: self.t_low,
-            t_high: self.t_high,
-            shrinks_after_s: self.shrinks_after,
-            classes: self.classes as usize,
-            t_load_s: self.t_load,
-            beta: self.beta,
-            price: self.price,
-        }
-    }
-}
+/// Names of the levels, the highest first.
+const LEVELS: [&str; 3] = ["high", "middle", "low"];
 
 /// Figures of a policy.
 #[derive(Serialize)]
@@ -158,6 +131,38 @@ struct Row {
     p50_ms: f64,
     p99_ms: f64,
     jitter_ms: f64,
+    /// Share of requests that were not answered.
+    refused: f64,
+    /// Entries of the dispatcher's table.
+    table: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    levels: Vec<LevelRow>,
+}
+
+/// Figures of a level.
+#[derive(Serialize)]
+struct LevelRow {
+    level: &'static str,
+    throughput: f64,
+    mean_ms: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    jitter_ms: f64,
+    refused: f64,
+}
+
+impl LevelRow {
+    fn of((name, level): (&'static str, &Level)) -> Self {
+        LevelRow {
+            level: name,
+            throughput: level.throughput,
+            mean_ms: level.mean_ms,
+            p50_ms: level.p50_ms,
+            p99_ms: level.p99_ms,
+            jitter_ms: level.p99_ms - level.p50_ms,
+            refused: level.refused,
+        }
+    }
 }
 
 impl Row {
@@ -170,6 +175,9 @@ impl Row {
             p50_ms: outcome.p50_ms,
             p99_ms: outcome.p99_ms,
             jitter_ms: outcome.p99_ms - outcome.p50_ms,
+            refused: outcome.refused,
+            table: outcome.table,
+            levels: LEVELS.into_iter().zip(&outcome.levels).map(LevelRow::of).collect(),
         }
     }
 }
@@ -202,6 +210,9 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let mut world = Scenario::by_name(&args.scenario)
         .ok_or_else(|| Failure::usage(format!("--scenario {}: there is no such scenario", args.scenario)))?;
     args.world.change(&mut world);
+    if args.trace.is_some() && (args.seeds > 1 || args.policy == "all") {
+        return Err(Failure::usage("--trace is of one run: give one --policy and leave --seeds out"));
+    }
     let settings = args.policies.settings();
     let chosen: Vec<_> =
         policy::NAMES.into_iter().filter(|name| args.policy == "all" || args.policy == *name).collect();
@@ -210,8 +221,11 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         let outcomes = (0..args.seeds).into_par_iter().map(|more| {
             out.go_on()?;
             let seed = args.seed.wrapping_add(more);
-            let outcome = simulation::run(&world, name, &settings, seed)
-                .ok_or_else(|| Failure::usage(format!("--policy {name}: there is no such policy")))?;
+            let outcome = match &args.trace {
+                Some(path) => traced(args, &world, path)?,
+                None => simulation::run(&world, name, &settings, seed)
+                    .ok_or_else(|| Failure::usage(format!("--policy {name}: there is no such policy")))?,
+            };
             bar.add(1);
             Ok(outcome)
         });
@@ -228,10 +242,37 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         let (gates, learned) = (world.gates, world.learned);
         return out.object(&Runs { scenario, seed: args.seed, seeds: args.seeds, gates, learned, figures });
     }
-    out.line(format!("{:14}{:>11}{:>10}{:>11}{:>11}{:>11}", "policy", "answers/s", "hits", "mean ms", "p50 ms", "p99 ms"))?;
+    table(&rows, out)
+}
+
+/// Writes the rows for people.
+fn table(rows: &[Row], out: &Output) -> Result<(), Failure> {
+    let heads = ["answers/s", "hits", "mean ms", "p50 ms", "p99 ms", "refused", "table"];
+    let heads: String = heads.iter().map(|head| format!("{head:>11}")).collect();
+    out.line(format!("{:14}{heads}", "policy"))?;
     for row in rows {
-        let Row { policy, throughput, hit_rate, mean_ms, p50_ms, p99_ms, .. } = row;
-        out.line(format!("{policy:14}{throughput:11.1}{hit_rate:10.3}{mean_ms:11.2}{p50_ms:11.2}{p99_ms:11.2}"))?;
+        let Row { policy, throughput, hit_rate, mean_ms, p50_ms, p99_ms, refused, table, .. } = row;
+        let figures = format!("{throughput:11.1}{hit_rate:11.3}{mean_ms:11.2}{p50_ms:11.2}{p99_ms:11.2}{refused:11.3}");
+        out.line(format!("{policy:14}{figures}{table:11.0}"))?;
+        for level in &row.levels {
+            let LevelRow { level, throughput, mean_ms, p50_ms, p99_ms, refused, .. } = level;
+            out.line(format!(
+                "  {level:12}{throughput:11.1}{:11}{mean_ms:11.2}{p50_ms:11.2}{p99_ms:11.2}{refused:11.3}",
+                ""
+            ))?;
+        }
     }
     Ok(())
+}
+
+/// Runs a policy once and writes its trace to `path`.
+fn traced(args: &Args, world: &Scenario, path: &Path) -> Result<Outcome, Failure> {
+    let settings = args.policies.settings();
+    let failure = |error: &io::Error| Failure::io(path, error);
+    let file = File::create_new(path).map_err(|error| failure(&error))?;
+    let setup = world.setup(&args.policy, &settings, args.seed);
+    let recorder = Recorder::new(BufWriter::new(file), &setup).map_err(|error| failure(&error))?;
+    let outcome = simulation::run_traced(world, &args.policy, &settings, args.seed, recorder.listener());
+    recorder.end().map_err(|error| failure(&error))?;
+    outcome.ok_or_else(|| Failure::usage(format!("--policy {}: there is no such policy", args.policy)))
 }
