@@ -5,14 +5,13 @@
 //!
 //! (W + hit) s + (1 - p) a (b + min(20, mean W / mean miss)) (miss - hit) s
 //!
-//! with W its work under way, s its slowness, p the chance that the context is cached there, b the price without pressure. Of equal
+//! with W its work under way by its weight, s its slowness, p the chance that the context is cached there, b the price without pressure. Of equal
 //! servers the context's own order decides, so that it comes back to the same.
 //!
 //! Dispatchers that do not know of each other would each bring a context to another server. So the more of the work comes from
 //! others, the more a miss costs away from the context's home: a = 1 at home, else 1 + 2 x their share.
 
 use super::{Policy, Request, Servers, rendezvous::more_wanted};
-use crate::servers::Server;
 
 /// Most that pressure adds to the price.
 const MOST_PRESSURE: f64 = 20.0;
@@ -24,36 +23,38 @@ const EQUAL: f64 = 1e-3;
 /// The policy.
 pub struct Priced {
     price: f64,
+    /// Servers that may have the request: place, time until they come to it, slowness.
+    open: Vec<(usize, f64, f64)>,
 }
 
 impl Priced {
     /// - `price`: of a miss without pressure, in misses.
     #[must_use]
     pub fn new(price: f64) -> Self {
-        Self { price }
+        Self { price, open: Vec::new() }
     }
 }
 
 impl Policy for Priced {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let context = request.context;
-        let (mut work_s, mut hidden_s, mut count, mut home) = (0.0, 0.0, 0.0, None);
-        let open = servers.open_to(context, now_s);
-        for (at, server) in open.clone() {
-            work_s += server.all_work_s();
-            hidden_s += server.hidden_s;
-            count += 1.0;
+        let (mut wait_s, mut hidden_s, mut home) = (0.0, 0.0, None);
+        self.open.clear();
+        for (at, server) in servers.open_to(context, now_s) {
+            let own_s = server.all_work_s() / server.weight;
+            wait_s += own_s;
+            hidden_s += server.hidden_s / server.weight;
             home = more_wanted(context, servers, home, at);
+            self.open.push((at, own_s, server.slowness));
         }
         let home = home?;
-        let pressure = (work_s / count / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
+        let mean_s = wait_s / self.open.len() as f64;
+        let pressure = (mean_s / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
         let (hit_s, miss_s) = (servers.cost_s(request, true), servers.cost_s(request, false));
         let extra_s = (self.price + pressure) * (miss_s - hit_s);
-        let away = 1.0 + if work_s > 0.0 { AWAY * hidden_s / work_s } else { 0.0 };
+        let away = 1.0 + if wait_s > 0.0 { AWAY * hidden_s / wait_s } else { 0.0 };
         let [used, at_home, elsewhere] = servers.chances().map(|chance| 1.0 - chance);
-        let score = |server: &Server, misses: f64| {
-            (server.all_work_s() + hit_s + misses * extra_s) * server.slowness / server.weight
-        };
+        let score = |own_s: f64, slowness: f64, misses: f64| (own_s + hit_s + misses * extra_s) * slowness;
         let mut best: Option<(f64, usize)> = None;
         let mut consider = |at: usize, score: f64| {
             best = match best {
@@ -65,10 +66,17 @@ impl Policy for Priced {
             };
         };
         // As if none had it; those that may are better, and come once more.
-        open.for_each(|(at, server)| consider(at, score(server, elsewhere * away)));
-        consider(home, score(&servers.all[home], at_home));
-        let holders = servers.shadows.holders(context).filter(|&at| servers.is_open_to(at, context, now_s));
-        holders.for_each(|at| consider(at, score(&servers.all[at], used)));
+        for &(at, own_s, slowness) in &self.open {
+            consider(at, score(own_s, slowness, elsewhere * away));
+        }
+        let holders = servers.shadows.holders(context).map(|at| (at, used));
+        for (at, misses) in std::iter::once((home, at_home)).chain(holders) {
+            // They are in the order of their places.
+            if let Ok(found) = self.open.binary_search_by_key(&at, |(at, _, _)| *at) {
+                let (_, own_s, slowness) = self.open[found];
+                consider(at, score(own_s, slowness, misses));
+            }
+        }
         best.map(|(_, at)| at)
     }
 
