@@ -158,7 +158,7 @@ impl Dispatcher {
             Event::Hold { at_s, place, holds } => self.hold(known(*place)?, *holds, *at_s),
             Event::Room { at_s, place, room } => self.set_room(known(*place)?, *room, *at_s),
             Event::Report { at_s, place, report } => self.reported(known(*place)?, report, *at_s),
-            Event::Request { .. } | Event::Answer { .. } | Event::Withdrawn { .. } => {}
+            Event::Request { .. } | Event::Answer { .. } | Event::Withdraw { .. } => {}
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Dispatcher {
 
     /// What was sent will have no answer; see [`Servers::withdrawn`].
     pub fn withdrawn(&mut self, sent: &Sent, now_s: f64) {
-        self.tell(|| Event::Withdrawn { at_s: now_s, number: sent.number });
+        self.tell(|| Event::Withdraw { at_s: now_s, number: sent.number });
         self.servers.withdrawn(sent);
     }
 

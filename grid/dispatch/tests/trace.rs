@@ -136,7 +136,7 @@ fn event() -> impl Strategy<Value = Event> {
         (real(), 0_u64..9, any::<Option<bool>>(), prop::option::of(real())).prop_map(
             |(at_s, number, hit, service_s)| Event::Answer { at_s, number, answer: Answer { hit, service_s } }
         ),
-        (real(), 0_u64..9).prop_map(|(at_s, number)| Event::Withdrawn { at_s, number }),
+        (real(), 0_u64..9).prop_map(|(at_s, number)| Event::Withdraw { at_s, number }),
     ]
 }
 

@@ -249,20 +249,6 @@ impl Servers {
         }
     }
 
-    /// Notes that what was sent is no longer under way and nothing is known of it: it was called back, or its client went.
-    pub fn withdrawn(&mut self, sent: &Sent) {
-        if self.all[sent.server].turn == sent.turn {
-            self.is_over(sent);
-            self.gives_place_up(sent.server);
-        }
-    }
-
-    fn is_over(&mut self, sent: &Sent) {
-        let server = &mut self.all[sent.server];
-        server.active = server.active.saturating_sub(1);
-        server.work_s = if server.active == 0 { 0.0 } else { (server.work_s - sent.expected_s).max(0.0) };
-    }
-
     /// Notes that what was sent is over, `answer` being what is known of it.
     pub fn answered(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
         if self.all[sent.server].turn != sent.turn {
@@ -290,6 +276,7 @@ impl Servers {
         if self.learns_rooms && hit != sent.expected_hit && (hit || self.shadows.held(sent.server) > 1) {
             self.shadows.was_wrong(sent.server, hit);
         }
+        let server = &mut self.all[sent.server];
         server.is_over(sent);
         let latency_s = (now_s - sent.at_s).max(0.0);
         let keeps = libm::pow(0.5, (now_s - server.latency_at_s).max(0.0) / LATENCY_HALF_LIFE_S);

@@ -42,7 +42,6 @@ impl Display for Event {
     fn fmt(&self, to: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
             Event::Join { at_s, id, room, weight } => write!(to, "join {at_s} {id:x} {room} {weight}"),
-            Event::Withdrawn { at_s, number } => write!(to, "gone {at_s} {number}"),
             Event::Leave { at_s, place } => write!(to, "leave {at_s} {place}"),
             Event::Up { at_s, place, up } => write!(to, "up {at_s} {place} {up}"),
             Event::Anew { at_s, place } => write!(to, "anew {at_s} {place}"),
@@ -124,7 +123,7 @@ impl FromStr for Event {
         let mut words = Words(text.split_ascii_whitespace());
         let word = words.word()?;
         let words = &mut words;
-        let known = ["join", "ask", "answer", "gone", "report", "leave", "up", "anew", "weight", "hold", "room"];
+        let known = ["join", "ask", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
         if !known.contains(&word) {
             return Err(format!("'{word}' is no event; they are {}", known.join(", ")));
         }
@@ -139,7 +138,6 @@ impl FromStr for Event {
                 let request = Request { context: words.hexadecimal()?, product: words.number()? };
                 Event::Request { at_s, number, request, tried: words.list()?, chosen: words.or_none(parse)? }
             }
-            "gone" => Event::Withdrawn { at_s, number: words.number()? },
             "answer" => {
                 let number = words.number()?;
                 let answer = Answer { hit: words.or_none(hit)?, service_s: words.or_none(real)? };

@@ -17,7 +17,7 @@
 //! | `join` | identity (hexadecimal), contexts that fit into its cache, weight |
 //! | `ask` | number of the request, context (hexadecimal), product, places tried before or `-`, place chosen or `-` |
 //! | `answer` | number of the request, `hit`, `miss` or `-`, seconds of work or `-` |
-//! | `gone` | number of a request that will have no answer |
+//! | `withdraw` | number of a request that will have no answer |
 //! | `report` | place, length of the queue, its limit or `-`, seconds of work, requests by class or `-` |
 //! | `leave`, `anew` | place |
 //! | `up` | place, `true` or `false` |
@@ -72,7 +72,7 @@ pub enum Event {
     /// [`crate::dispatcher::Dispatcher::answered`]
     Answer { at_s: f64, number: u64, answer: Answer },
     /// [`crate::dispatcher::Dispatcher::withdrawn`]
-    Withdrawn { at_s: f64, number: u64 },
+    Withdraw { at_s: f64, number: u64 },
 }
 
 /// What is wrong with a trace.

@@ -142,7 +142,7 @@ pub fn decisions(
                 tally.works(sent.server, answer.service_s.unwrap_or(took_s) / weight);
                 gate.answered(&sent, *answer, *at_s);
             }
-            Event::Withdrawn { at_s, number } => {
+            Event::Withdraw { at_s, number } => {
                 let sent = under_way.remove(number);
                 let sent = sent.ok_or_else(|| fault(format!("no request {number} is under way")))?;
                 known.over(&sent, *at_s);
