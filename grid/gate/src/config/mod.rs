@@ -49,6 +49,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::route::Routes;
 use quantity::de_bytes;
 
 /// All of `gate.toml`.
@@ -126,6 +127,7 @@ impl Config {
     fn checked(text: &str, name: &str) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::of_toml(&error, text, name))?;
         ConfigError::of_problems(check::problems(&config), text, name)?;
+        ConfigError::of_problems(Routes::compile(&config).err().unwrap_or_default(), text, name)?;
         for pool in &mut config.pool {
             for server in pool.server.iter_mut().filter(|server| server.name.is_empty()) {
                 server.name = server.address.to_string();
