@@ -116,6 +116,14 @@ impl Dispatcher {
         chosen.map(|at| self.send(at, request, now_s))
     }
 
+    /// Notes that `request` goes to the server at place `at`, whatever the policy would say: one with nothing to do takes it over.
+    pub fn send_to(&mut self, at: usize, request: Request, now_s: f64) -> Sent {
+        self.count += 1;
+        let number = self.count;
+        self.tell(|| Event::Takeover { at_s: now_s, number, request, place: at });
+        self.send(at, request, now_s)
+    }
+
     /// Where `request` would go.
     pub(crate) fn choose(&mut self, request: Request, tried: &[usize], now_s: f64) -> Option<usize> {
         if now_s > self.forgot_s + FORGETS_EACH_S {
@@ -158,7 +166,7 @@ impl Dispatcher {
             Event::Hold { at_s, place, holds } => self.hold(known(*place)?, *holds, *at_s),
             Event::Room { at_s, place, room } => self.set_room(known(*place)?, *room, *at_s),
             Event::Report { at_s, place, report } => self.reported(known(*place)?, report, *at_s),
-            Event::Request { .. } | Event::Answer { .. } | Event::Withdraw { .. } => {}
+            Event::Request { .. } | Event::Answer { .. } | Event::Withdraw { .. } | Event::Takeover { .. } => {}
         }
         Ok(())
     }

@@ -5,11 +5,26 @@
 //!
 //! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks.
 
+mod back;
 pub mod chunk;
 pub mod classify;
+mod clock;
 pub mod config;
+mod desk;
+mod exchange;
 pub mod field;
+mod flow;
+mod forward;
 pub mod framing;
+mod front;
 pub mod head;
+mod learned;
+mod link;
+mod pool;
 pub mod reply;
 pub mod route;
+mod running;
+pub mod serve;
+mod stream;
+mod visit;
+mod worker;

@@ -84,6 +84,14 @@ pub struct Sent {
     expected_s: f64,
 }
 
+impl Sent {
+    /// Seconds that it was expected to take, on a server of slowness 1.
+    #[must_use]
+    pub fn expected_s(&self) -> f64 {
+        self.expected_s
+    }
+}
+
 /// What came back.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Answer {

@@ -60,6 +60,9 @@ impl Display for Event {
                 let hit = answer.hit.map(|hit| if hit { "hit" } else { "miss" });
                 write!(to, "answer {at_s} {number} {} {}", Or(hit), Or(answer.service_s))
             }
+            Event::Takeover { at_s, number, request: Request { context, product }, place } => {
+                write!(to, "take {at_s} {number} {context:x} {product} {place}")
+            }
             Event::Withdraw { at_s, number } => write!(to, "withdraw {at_s} {number}"),
         }
     }
@@ -123,7 +126,7 @@ impl FromStr for Event {
         let mut words = Words(text.split_ascii_whitespace());
         let word = words.word()?;
         let words = &mut words;
-        let known = ["join", "ask", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
+        let known = ["join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
         if !known.contains(&word) {
             return Err(format!("'{word}' is no event; they are {}", known.join(", ")));
         }
@@ -142,6 +145,11 @@ impl FromStr for Event {
                 let number = words.number()?;
                 let answer = Answer { hit: words.or_none(hit)?, service_s: words.or_none(real)? };
                 Event::Answer { at_s, number, answer }
+            }
+            "take" => {
+                let number = words.number()?;
+                let request = Request { context: words.hexadecimal()?, product: words.number()? };
+                Event::Takeover { at_s, number, request, place: words.bounded(MOST_PLACES)? }
             }
             "withdraw" => Event::Withdraw { at_s, number: words.number()? },
             _ => {

@@ -71,6 +71,8 @@ pub enum Event {
     Request { at_s: f64, number: u64, request: Request, tried: Vec<usize>, chosen: Option<usize> },
     /// [`crate::dispatcher::Dispatcher::answered`]
     Answer { at_s: f64, number: u64, answer: Answer },
+    /// [`crate::dispatcher::Dispatcher::send_to`]
+    Takeover { at_s: f64, number: u64, request: Request, place: usize },
     /// [`crate::dispatcher::Dispatcher::withdrawn`]
     Withdraw { at_s: f64, number: u64 },
 }

@@ -142,6 +142,13 @@ pub fn decisions(
                 tally.works(sent.server, answer.service_s.unwrap_or(took_s) / weight);
                 gate.answered(&sent, *answer, *at_s);
             }
+            Event::Takeover { at_s, number, request, place } => {
+                if *place >= gate.servers().all.len() {
+                    return Err(fault(format!("no server has joined at place {place}")));
+                }
+                known.sent(*place, *at_s);
+                under_way.insert(*number, gate.send_to(*place, *request, *at_s));
+            }
             Event::Withdraw { at_s, number } => {
                 let sent = under_way.remove(number);
                 let sent = sent.ok_or_else(|| fault(format!("no request {number} is under way")))?;

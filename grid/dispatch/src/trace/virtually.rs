@@ -150,7 +150,7 @@ pub fn estimate(
     for event in events {
         let (line, event) = event?;
         match &event {
-            Event::Answer { .. } | Event::Withdraw { .. } => {}
+            Event::Answer { .. } | Event::Withdraw { .. } | Event::Takeover { .. } => {}
             Event::Request { at_s, request, .. } => {
                 world.end_until(*at_s);
                 world.ask(*request, *at_s);

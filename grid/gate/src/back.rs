@@ -1,0 +1,59 @@
+//! Connections to servers, which a thread keeps for the next request.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::link::Link;
+use crate::pool::Endpoint;
+
+/// Connections of one thread that wait for requests.
+pub(crate) struct Backs {
+    clock: Rc<Clock>,
+    /// By server, the one used last at the end.
+    idle: RefCell<HashMap<u64, Vec<(Link, Instant)>>>,
+}
+
+impl Backs {
+    pub(crate) fn new(clock: Rc<Clock>) -> Self {
+        Self { clock, idle: RefCell::default() }
+    }
+
+    /// A connection that waits, if there is one that the server has not closed.
+    pub(crate) fn idle(&self, endpoint: &Endpoint) -> Option<Link> {
+        let mut idle = self.idle.borrow_mut();
+        let of_server = idle.get_mut(&endpoint.number)?;
+        while let Some((link, _)) = of_server.pop() {
+            if !link.is_stale(&mut Context::from_waker(Waker::noop())) {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request.
+    pub(crate) fn keep(&self, endpoint: &Endpoint, link: Link, now: Instant) {
+        self.idle.borrow_mut().entry(endpoint.number).or_default().push((link, now));
+    }
+
+    /// Closes what nobody has used for a time.
+    pub(crate) fn sweep(&self, unused: Duration) {
+        let now = Instant::now();
+        self.idle.borrow_mut().retain(|_, links| {
+            links.retain(|(_, since)| now.saturating_duration_since(*since) < unused);
+            !links.is_empty()
+        });
+    }
+
+    /// A new connection.
+    pub(crate) async fn connect(&self, endpoint: &Endpoint, time: Duration) -> io::Result<Link> {
+        let timer = self.clock.timer();
+        let stream = timer.within(time, endpoint.open()).await;
+        let stream = stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        Ok(Link::new(stream, timer))
+    }
+}

@@ -1,0 +1,338 @@
+//! From a request to its reply: the server that it goes to, the way there and back, and what is done when that fails.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use pogson_dispatch::Request;
+use pogson_dispatch::servers::Answer;
+
+use crate::config::{Pool, Times};
+use crate::desk::{Asked, Asker, Desk, Refusal, Ticket};
+use crate::field::Known;
+use crate::flow::{FromLink, Sink, Source, Stopped, ToLink, pump};
+use crate::forward::{self, Way};
+use crate::framing::{self, Framing};
+use crate::head::{Head, Version};
+use crate::learned;
+use crate::link::Link;
+use crate::pool::Endpoint;
+use crate::reply::Reply;
+use crate::worker::Worker;
+
+/// Replies of status 100 to 199 that a server may send before the one that counts.
+const INTERIM: usize = 16;
+/// Most bytes of a reply's head.
+const REPLY_HEAD: usize = 64 << 10;
+/// Servers that are tried for one request.
+const TRIES: usize = 3;
+
+/// A client, as an exchange sees it.
+pub(crate) trait Client {
+    /// Where a reply's body goes.
+    type Body: Sink;
+    /// Begins the reply.
+    fn begin(&mut self, reply: &Reply, framing: Framing, length: Option<&[u8]>) -> io::Result<Self::Body>;
+    /// Sends a reply that another one follows.
+    fn interim(&mut self, reply: &Reply);
+    /// Sends what was kept of the head.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Ready when the client has gone away.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()>;
+    /// The client's link, if it is one that can become a tunnel.
+    fn link(&self) -> Option<&Link>;
+    /// Limit of time of the client's own.
+    fn timer(&self) -> &crate::clock::Timer;
+}
+
+/// A request on its way.
+pub(crate) struct Errand<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) desk: &'a Arc<Desk>,
+    pub(crate) times: &'a Times,
+    pub(crate) pool: &'a Pool,
+    pub(crate) head: &'a Head,
+    pub(crate) framing: Framing,
+    pub(crate) request: Request,
+    pub(crate) asker: Asker,
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) trusted: bool,
+    pub(crate) scheme: &'static str,
+    pub(crate) id: &'a str,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The client has its reply.
+    Replied {
+        /// Its status.
+        status: u16,
+        /// Whether the request's body was taken whole.
+        taken: bool,
+    },
+    /// It has none, and can be sent one.
+    Failed(Failure),
+    /// It has a part of it, or is gone; the connection is of no use.
+    Broken,
+    /// The connection was another protocol's from a point on, and that has ended.
+    Tunnel,
+}
+
+/// Why there is no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Refused(Refusal),
+    /// No server could be reached, or none said anything.
+    Unreachable,
+    /// A server's reply is not HTTP.
+    Nonsense,
+    /// A server was silent for too long.
+    TimedOut,
+    /// The client's body is not as it should be.
+    BadBody,
+    /// The client sent nothing for too long.
+    ClientTimedOut,
+}
+
+/// How far an attempt came.
+enum Attempt {
+    Done(Outcome),
+    /// Nothing came back.
+    Silent,
+}
+
+impl Errand<'_> {
+    /// Carries it out.
+    pub(crate) async fn run<C: Client>(&self, source: &mut impl Source, client: &mut C) -> Outcome {
+        let idempotent = matches!(self.head.method(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
+        let mut tried = Vec::new();
+        loop {
+            let ticket = match self.admitted(client, &tried).await {
+                Ok(Some(ticket)) => ticket,
+                Ok(None) => return Outcome::Broken,
+                Err(Refusal::NoServer) if !tried.is_empty() => return Outcome::Failed(Failure::Unreachable),
+                Err(why) => return Outcome::Failed(Failure::Refused(why)),
+            };
+            let endpoint = ticket.endpoint.clone();
+            let untouched = source.done() || self.framing == Framing::None;
+            let mut ticket = Some(ticket);
+            // A connection that was kept may be closed by its server in the moment in which it is used.
+            if untouched
+                && idempotent
+                && let Some(link) = self.worker.backs.idle(&endpoint)
+                && let Attempt::Done(outcome) = self.attempt(link, &endpoint, &mut ticket, source, client).await
+            {
+                return outcome;
+            }
+            let link = match self.worker.backs.connect(&endpoint, self.pool.times.connect).await {
+                Ok(link) => link,
+                Err(_) => {
+                    tried.push(endpoint.number);
+                    if tried.len() >= TRIES {
+                        return Outcome::Failed(Failure::Unreachable);
+                    }
+                    continue;
+                }
+            };
+            match self.attempt(link, &endpoint, &mut ticket, source, client).await {
+                Attempt::Done(outcome) => return outcome,
+                Attempt::Silent if untouched && idempotent && tried.len() + 1 < TRIES => tried.push(endpoint.number),
+                Attempt::Silent => return Outcome::Failed(Failure::Unreachable),
+            }
+        }
+    }
+
+    /// A ticket to a server; `None` if the client went away first.
+    async fn admitted(&self, client: &mut impl Client, not: &[u64]) -> Result<Option<Ticket>, Refusal> {
+        let mut place = match self.desk.ask(self.request, self.asker, not, Instant::now()) {
+            Asked::Goes(ticket) => return Ok(Some(ticket)),
+            Asked::Refused(why) => return Err(why),
+            Asked::Waits(place) => place,
+        };
+        let timer = self.worker.clock.timer();
+        let called = timer.within(
+            self.pool.queue.timeout,
+            poll_fn(|context| {
+                if let Poll::Ready(called) = pin!(&mut place.call).poll(context) {
+                    return Poll::Ready(Some(called.unwrap_or(Err(Refusal::NoServer))));
+                }
+                client.poll_gone(context).map(|()| None)
+            }),
+        );
+        match called.await {
+            Ok(Some(Ok(ticket))) => Ok(Some(ticket)),
+            Ok(Some(Err(why))) => Err(why),
+            Ok(None) => Ok(None),
+            Err(_) => Err(Refusal::TooLong),
+        }
+    }
+
+    /// Sends the request by a connection, and its reply to the client.
+    async fn attempt<C: Client>(
+        &self,
+        link: Link,
+        endpoint: &Endpoint,
+        ticket: &mut Option<Ticket>,
+        source: &mut impl Source,
+        client: &mut C,
+    ) -> Attempt {
+        let upgrade = self.framing == Framing::None
+            && client.link().is_some()
+            && crate::reply::says(self.head.all(Known::Connection), "upgrade")
+            && self.head.all(Known::Upgrade).next().is_some();
+        let way = Way { peer: self.peer, trusted: self.trusted, scheme: self.scheme, id: self.id, target: None };
+        link.write(|output| forward::request(output, self.head, self.framing, &way, upgrade));
+        if source.done() {
+            if link.flush().await.is_err() {
+                return Attempt::Silent;
+            }
+            let (attempt, keeps) = self.reply(&link, ticket, client, upgrade, &Cell::new(true)).await;
+            self.put_back(endpoint, link, keeps);
+            return attempt;
+        }
+        if crate::reply::says(self.head.all(Known::Expect), "100-continue") && self.head.version() >= Version::Http11 {
+            client.interim(&Reply::of_parts(Version::Http11, 100, std::iter::empty()));
+            if poll_fn(|context| client.poll_flush(context)).await.is_err() {
+                return Attempt::Done(Outcome::Broken);
+            }
+        }
+        let sent = Cell::new(false);
+        let (attempt, keeps) = self.both(&link, ticket, source, client, &sent).await;
+        self.put_back(endpoint, link, keeps);
+        attempt
+    }
+
+    /// Sends a request's body and takes the reply, which may begin before that has gone.
+    async fn both<C: Client>(
+        &self,
+        link: &Link,
+        ticket: &mut Option<Ticket>,
+        source: &mut impl Source,
+        client: &mut C,
+        sent: &Cell<bool>,
+    ) -> (Attempt, bool) {
+        let timer = self.worker.clock.timer();
+        let mut sink = ToLink::new(link, self.framing);
+        let mut upload = pin!(pump(source, &mut sink, &timer, self.times.body_idle, |_| ()));
+        let mut download = pin!(self.reply(link, ticket, client, false, sent));
+        let mut uploads = true;
+        let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
+        poll_fn(|context| {
+            if uploads && let Poll::Ready(result) = upload.as_mut().poll(context) {
+                uploads = false;
+                match result {
+                    Ok(()) => sent.set(true),
+                    // The server may have replied before it closed.
+                    Err(Stopped::To(_)) => {}
+                    Err(Stopped::Idle) => return over(Outcome::Failed(Failure::ClientTimedOut)),
+                    Err(Stopped::From(why)) if why.kind() == io::ErrorKind::InvalidData => {
+                        return over(Outcome::Failed(Failure::BadBody));
+                    }
+                    Err(Stopped::From(_)) => return over(Outcome::Broken),
+                }
+            }
+            download.as_mut().poll(context)
+        })
+        .await
+    }
+
+    fn put_back(&self, endpoint: &Endpoint, link: Link, keeps: bool) {
+        if keeps && !link.has_input() {
+            self.worker.backs.keep(endpoint, link, Instant::now());
+        }
+    }
+
+    /// Takes the reply from a server and sends it on; with it, whether the connection is of further use.
+    async fn reply<C: Client>(
+        &self,
+        link: &Link,
+        ticket: &mut Option<Ticket>,
+        client: &mut C,
+        upgrade: bool,
+        sent: &Cell<bool>,
+    ) -> (Attempt, bool) {
+        let failed = |why| (Attempt::Done(Outcome::Failed(why)), false);
+        let mut interim = 0;
+        let reply = loop {
+            let head = link.timer.within(self.pool.times.response_head, link.head(REPLY_HEAD, Reply::parse)).await;
+            match head {
+                // While the request still goes, its own limit counts.
+                Err(_) if !sent.get() => continue,
+                Err(_) => return failed(Failure::TimedOut),
+                Ok(Err(crate::link::NoHead::Broken(_)) | Ok(None)) => return (Attempt::Silent, false),
+                Ok(Err(_)) => return failed(Failure::Nonsense),
+                Ok(Ok(Some(reply))) if reply.status() == 101 && upgrade => break reply,
+                Ok(Ok(Some(reply))) if reply.status() < 200 => {
+                    interim += 1;
+                    if interim > INTERIM || reply.status() == 101 {
+                        return failed(Failure::Nonsense);
+                    }
+                    if reply.status() != 100 && self.head.version() >= Version::Http11 {
+                        client.interim(&reply);
+                        if poll_fn(|context| client.poll_flush(context)).await.is_err() {
+                            return (Attempt::Done(Outcome::Broken), false);
+                        }
+                    }
+                }
+                Ok(Ok(Some(reply))) => break reply,
+            }
+        };
+        let Ok(framing) = framing::of_reply(&reply, self.head.method() == "HEAD") else {
+            return failed(Failure::Nonsense);
+        };
+        let length = reply.all(Known::ContentLength).next();
+        let Ok(mut body) = client.begin(&reply, framing, length) else {
+            return (Attempt::Done(Outcome::Broken), false);
+        };
+        let answer = learned::answer(&reply);
+        if reply.status() == 101 {
+            drop(body);
+            return (self.tunnel(link, ticket, client, answer).await, false);
+        }
+        let timer = client.timer();
+        let mut source = FromLink::new(link, framing);
+        if pump(&mut source, &mut body, timer, self.pool.times.response_idle, |_| ()).await.is_err() {
+            return (Attempt::Done(Outcome::Broken), false);
+        }
+        if let Some(ticket) = ticket.take() {
+            ticket.answered(answer);
+        }
+        let keeps = sent.get()
+            && reply.version() == Version::Http11
+            && framing != Framing::UntilClose
+            && !reply.connection_says("close");
+        (Attempt::Done(Outcome::Replied { status: reply.status(), taken: sent.get() }), keeps)
+    }
+
+    /// Passes bytes both ways until both have ended.
+    async fn tunnel<C: Client>(&self, link: &Link, ticket: &mut Option<Ticket>, client: &C, answer: Answer) -> Attempt {
+        if let Some(ticket) = ticket.take() {
+            ticket.answered(answer);
+        }
+        if let Some(client_link) = client.link() {
+            let idle = self.times.upgraded_idle;
+            let (mut from, mut to) =
+                (FromLink::new(client_link, Framing::UntilClose), ToLink::new(link, Framing::UntilClose));
+            let (mut back, mut forth) =
+                (FromLink::new(link, Framing::UntilClose), ToLink::new(client_link, Framing::UntilClose));
+            let timer = self.worker.clock.timer();
+            let mut there = pin!(pump(&mut from, &mut to, &timer, idle, |_| ()));
+            let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, |_| ()));
+            poll_fn(|context| {
+                // Either end closes both: WebSockets say good-bye before they do.
+                if there.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                here.as_mut().poll(context).map(|_| ())
+            })
+            .await;
+        }
+        Attempt::Done(Outcome::Tunnel)
+    }
+}

@@ -1,0 +1,258 @@
+//! Bodies on their way: where they come from, where they go, and what moves them.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::chunk::{Chunks, Trailers};
+use crate::clock::Timer;
+use crate::framing::Framing;
+use crate::link::Link;
+
+/// Takes bytes of a body.
+pub(crate) type Emit<'a> = &'a mut dyn FnMut(&mut Context<'_>, &[u8]);
+
+/// Where a body comes from.
+pub(crate) trait Source {
+    /// Whether all has come.
+    fn done(&self) -> bool;
+    /// Whether something has come that needs no waiting for.
+    fn has_some(&self) -> bool;
+    /// Takes what comes next.
+    fn poll_more(&mut self, context: &mut Context<'_>, emit: Emit<'_>) -> Poll<io::Result<()>>;
+    /// The fields after it.
+    fn trailers(&mut self) -> io::Result<Trailers>;
+}
+
+/// Where a body goes.
+pub(crate) trait Sink {
+    /// Takes bytes; what cannot go at once is kept.
+    fn put(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()>;
+    /// Sends what was kept.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Nothing follows but these.
+    fn end(&mut self, trailers: Trailers) -> io::Result<()>;
+}
+
+/// Why a body did not get through.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// Where it comes from.
+    From(io::Error),
+    /// Where it goes.
+    To(io::Error),
+    /// Nothing moved for too long.
+    Idle,
+}
+
+/// Moves a body. At most one read of it is in memory: while that cannot go, nothing is read.
+///
+/// - `moved`: is told each number of bytes.
+pub(crate) async fn pump(
+    source: &mut impl Source,
+    sink: &mut impl Sink,
+    timer: &Timer,
+    idle: Duration,
+    mut moved: impl FnMut(usize),
+) -> Result<(), Stopped> {
+    let (mut ended, mut waits) = (false, false);
+    let result = poll_fn(|context| {
+        loop {
+            if !ended && source.done() {
+                let trailers = source.trailers().map_err(Stopped::From)?;
+                sink.end(trailers).map_err(Stopped::To)?;
+                ended = true;
+            }
+            // What is here already goes with the head in one piece.
+            let mut progress = Poll::Ready(Ok(()));
+            if ended || !source.has_some() {
+                progress = sink.poll_flush(context).map_err(Stopped::To);
+                if ended && progress.is_ready() {
+                    return progress;
+                }
+            }
+            if let Poll::Ready(flushed) = progress {
+                flushed?;
+                let mut failed = Ok(());
+                progress = source
+                    .poll_more(context, &mut |context, data| {
+                        moved(data.len());
+                        if failed.is_ok() {
+                            failed = sink.put(context, data);
+                        }
+                    })
+                    .map_err(Stopped::From);
+                failed.map_err(Stopped::To)?;
+            }
+            match progress {
+                Poll::Ready(more) => {
+                    more?;
+                    if waits {
+                        timer.set(idle);
+                    }
+                }
+                Poll::Pending => {
+                    if !waits {
+                        waits = true;
+                        timer.set(idle);
+                    }
+                    return timer.poll(context).map(|_| Err(Stopped::Idle));
+                }
+            }
+        }
+    })
+    .await;
+    if waits {
+        timer.off();
+    }
+    result
+}
+
+/// A body that a link brings.
+pub(crate) struct FromLink<'a> {
+    link: &'a Link,
+    rest: Rest,
+}
+
+enum Rest {
+    None,
+    Length(u64),
+    Chunks(Box<Chunks>),
+    UntilClose,
+}
+
+impl<'a> FromLink<'a> {
+    pub(crate) fn new(link: &'a Link, framing: Framing) -> Self {
+        let rest = match framing {
+            Framing::None | Framing::Length(0) => Rest::None,
+            Framing::Length(length) => Rest::Length(length),
+            Framing::Chunked => Rest::Chunks(Box::default()),
+            Framing::UntilClose => Rest::UntilClose,
+        };
+        Self { link, rest }
+    }
+}
+
+fn bad(why: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_string())
+}
+
+impl Source for FromLink<'_> {
+    fn done(&self) -> bool {
+        match &self.rest {
+            Rest::None => true,
+            Rest::Chunks(chunks) => chunks.done(),
+            Rest::Length(_) | Rest::UntilClose => false,
+        }
+    }
+
+    fn has_some(&self) -> bool {
+        self.link.has_input()
+    }
+
+    fn poll_more(&mut self, context: &mut Context<'_>, emit: Emit<'_>) -> Poll<io::Result<()>> {
+        let rest = &mut self.rest;
+        let more = self.link.poll_input(context, |context, input| match rest {
+            Rest::UntilClose if input.is_empty() => {
+                *rest = Rest::None;
+                (0, Ok(()))
+            }
+            _ if input.is_empty() => (0, Err(io::ErrorKind::UnexpectedEof.into())),
+            Rest::None => (0, Ok(())),
+            Rest::Length(left) => {
+                let length = (*left).min(input.len() as u64) as usize;
+                emit(context, &input[..length]);
+                *left -= length as u64;
+                if *left == 0 {
+                    *rest = Rest::None;
+                }
+                (length, Ok(()))
+            }
+            Rest::Chunks(chunks) => match chunks.feed(input, |data| emit(context, data)) {
+                Ok(taken) => (taken, Ok(())),
+                Err(why) => (input.len(), Err(bad(why))),
+            },
+            Rest::UntilClose => {
+                emit(context, input);
+                (input.len(), Ok(()))
+            }
+        });
+        more.map(|more| more.and_then(|result| result))
+    }
+
+    fn trailers(&mut self) -> io::Result<Trailers> {
+        match &self.rest {
+            Rest::Chunks(chunks) => chunks.trailers().map_err(bad),
+            _ => Ok(Trailers::new()),
+        }
+    }
+}
+
+/// A body that goes to a link.
+pub(crate) struct ToLink<'a> {
+    link: &'a Link,
+    form: Form,
+}
+
+enum Form {
+    Length(u64),
+    Chunks,
+    Plain,
+}
+
+impl<'a> ToLink<'a> {
+    pub(crate) fn new(link: &'a Link, framing: Framing) -> Self {
+        let form = match framing {
+            Framing::None => Form::Length(0),
+            Framing::Length(length) => Form::Length(length),
+            Framing::Chunked => Form::Chunks,
+            Framing::UntilClose => Form::Plain,
+        };
+        Self { link, form }
+    }
+}
+
+impl Sink for ToLink<'_> {
+    fn put(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
+        match &mut self.form {
+            Form::Chunks => {
+                self.link.write(|output| {
+                    output.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+                    output.extend_from_slice(data);
+                    output.extend_from_slice(b"\r\n");
+                });
+                Ok(())
+            }
+            Form::Length(left) => {
+                *left = left.checked_sub(data.len() as u64).ok_or_else(|| bad("more bytes than were said"))?;
+                self.link.put(context, data)
+            }
+            Form::Plain => self.link.put(context, data),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.poll_flush(context)
+    }
+
+    fn end(&mut self, trailers: Trailers) -> io::Result<()> {
+        match self.form {
+            Form::Length(1..) => Err(bad("fewer bytes than were said")),
+            Form::Length(0) | Form::Plain => Ok(()),
+            Form::Chunks => {
+                self.link.write(|output| {
+                    output.extend_from_slice(b"0\r\n");
+                    for (name, value) in trailers {
+                        output.extend_from_slice(name.as_bytes());
+                        output.extend_from_slice(b": ");
+                        output.extend_from_slice(&value);
+                        output.extend_from_slice(b"\r\n");
+                    }
+                    output.extend_from_slice(b"\r\n");
+                });
+                Ok(())
+            }
+        }
+    }
+}

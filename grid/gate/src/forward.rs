@@ -1,0 +1,230 @@
+//! Heads as they go on: without what is meant for the next hop alone, with what says where a request came from.
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use crate::field::Known;
+use crate::framing::Framing;
+use crate::head::{Field, Head, Version};
+use crate::reply::{Reply, reason, says};
+
+/// What a gate tells a server of a request's way.
+pub(crate) struct Way<'a> {
+    pub(crate) peer: Option<IpAddr>,
+    /// Whether what the peer says of the way before it is believed.
+    pub(crate) trusted: bool,
+    /// `http` or `https`.
+    pub(crate) scheme: &'a str,
+    pub(crate) id: &'a str,
+    /// Target that is sent instead of the client's.
+    pub(crate) target: Option<&'a str>,
+}
+
+/// Whether a field of a head goes on. What `Connection` names does not (RFC 9110, section 7.6.1).
+fn goes_on(field: &Field<'_>, named: &[&[u8]]) -> bool {
+    !matches!(
+        field.known,
+        Known::Connection
+            | Known::TransferEncoding
+            | Known::ContentLength
+            | Known::Hop
+            | Known::Te
+            | Known::Upgrade
+            | Known::Trailer
+    ) && !named.iter().any(|name| field.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Names that `Connection` lists, but for those that are gone anyway.
+fn named<'a>(connection: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
+    let members = connection.flat_map(|list| list.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let usual = |name: &[u8]| {
+        [&b""[..], b"close", b"keep-alive", b"upgrade", b"te"].iter().any(|usual| name.eq_ignore_ascii_case(usual))
+    };
+    // Fields without which a request would be another one cannot be taken out by naming them.
+    let needed = |name: &[u8]| name.eq_ignore_ascii_case(b"host") || name.eq_ignore_ascii_case(b"content-length");
+    members.filter(|name| !usual(name) && !needed(name)).collect()
+}
+
+fn field(to: &mut Vec<u8>, name: &str, value: &[u8]) {
+    to.extend_from_slice(name.as_bytes());
+    to.extend_from_slice(b": ");
+    to.extend_from_slice(value);
+    to.extend_from_slice(b"\r\n");
+}
+
+/// Calls `put` with each field that a server is sent, but for those of framing and upgrades.
+pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&str, &[u8])) {
+    let named = named(head.all(Known::Connection));
+    let mut before: Option<&[u8]> = None;
+    let mut said = false;
+    for one in head.fields().filter(|one| goes_on(one, &named)) {
+        match one.known {
+            Known::Host | Known::Expect | Known::RequestId | Known::Report => {}
+            Known::Forwarded if !way.trusted => {}
+            Known::Forwarded if one.name.eq_ignore_ascii_case("x-forwarded-for") => before = Some(one.value),
+            Known::Forwarded => {
+                said |= one.name.eq_ignore_ascii_case("x-forwarded-proto");
+                put(one.name, one.value);
+            }
+            _ => put(one.name, one.value),
+        }
+    }
+    if let Some(peer) = way.peer {
+        let mut room = [0; 48];
+        let mut text = &mut room[..];
+        // An address has at most 45 characters.
+        let _ = write!(text, "{peer}");
+        let left = text.len();
+        let text = &room[..48 - left];
+        match before {
+            Some(before) => put("x-forwarded-for", &[before, b", ", text].concat()),
+            None => put("x-forwarded-for", text),
+        }
+    } else if let Some(before) = before {
+        put("x-forwarded-for", before);
+    }
+    if !said {
+        put("x-forwarded-proto", way.scheme.as_bytes());
+    }
+    put("x-request-id", way.id.as_bytes());
+}
+
+/// Writes the head of a request for a server that speaks HTTP/1.1.
+pub(crate) fn request(to: &mut Vec<u8>, head: &Head, framing: Framing, way: &Way<'_>, upgrade: bool) {
+    to.extend_from_slice(head.method().as_bytes());
+    to.push(b' ');
+    let target = way.target.unwrap_or_else(|| head.target());
+    if target.is_empty() || target.starts_with('?') {
+        to.push(b'/');
+    }
+    to.extend_from_slice(target.as_bytes());
+    to.extend_from_slice(b" HTTP/1.1\r\n");
+    field(to, "Host", head.host().as_bytes());
+    request_fields(head, way, |name, value| field(to, name, value));
+    match framing {
+        // Servers want to be told that what usually has a body has none (RFC 9110, section 8.6).
+        Framing::None if matches!(head.method(), "POST" | "PUT" | "PATCH") => field(to, "Content-Length", b"0"),
+        Framing::None | Framing::UntilClose => {}
+        Framing::Length(length) => field(to, "Content-Length", length.to_string().as_bytes()),
+        Framing::Chunked => field(to, "Transfer-Encoding", b"chunked"),
+    }
+    if says(head.all(Known::Te), "trailers") {
+        to.extend_from_slice(b"TE: trailers\r\nConnection: TE\r\n");
+    }
+    if upgrade {
+        to.extend_from_slice(b"Connection: Upgrade\r\n");
+        for value in head.all(Known::Upgrade) {
+            field(to, "Upgrade", value);
+        }
+    }
+    to.extend_from_slice(b"\r\n");
+}
+
+/// Calls `put` with each field of a reply that a client is sent, but for those of framing and connections.
+pub(crate) fn reply_fields(reply: &Reply, mut put: impl FnMut(&str, &[u8])) {
+    let named = named(reply.all(Known::Connection));
+    for one in reply.fields().filter(|one| goes_on(one, &named) && one.known != Known::Report) {
+        put(one.name, one.value);
+    }
+}
+
+/// Writes the head of a reply for a client that speaks HTTP/1.
+///
+/// - `framing`: of the body as it is sent to the client.
+/// - `keep`: whether the connection stays.
+/// - `length`: what `Content-Length` says where there is no body, as for HEAD.
+pub(crate) fn reply(
+    to: &mut Vec<u8>,
+    reply: &Reply,
+    client: Version,
+    framing: Framing,
+    keep: bool,
+    length: Option<&[u8]>,
+) {
+    line(to, reply.status());
+    reply_fields(reply, |name, value| field(to, name, value));
+    match framing {
+        Framing::None => {
+            if let Some(length) = length {
+                field(to, "Content-Length", length);
+            }
+        }
+        Framing::Length(length) => field(to, "Content-Length", length.to_string().as_bytes()),
+        Framing::Chunked => {
+            field(to, "Transfer-Encoding", b"chunked");
+        }
+        Framing::UntilClose => {}
+    }
+    match (keep, client) {
+        (false, _) => to.extend_from_slice(b"Connection: close\r\n"),
+        (true, Version::Http10) => to.extend_from_slice(b"Connection: keep-alive\r\n"),
+        _ => {}
+    }
+    to.extend_from_slice(b"\r\n");
+}
+
+fn line(to: &mut Vec<u8>, status: u16) {
+    to.extend_from_slice(b"HTTP/1.1 ");
+    to.extend_from_slice(&[100, 10, 1].map(|unit| b'0' + (status / unit % 10) as u8));
+    to.push(b' ');
+    to.extend_from_slice(reason(status).as_bytes());
+    to.extend_from_slice(b"\r\n");
+}
+
+/// Writes the head of a reply that another one follows, such as Early Hints.
+pub(crate) fn interim(to: &mut Vec<u8>, reply: &Reply) {
+    line(to, reply.status());
+    reply_fields(reply, |name, value| field(to, name, value));
+    to.extend_from_slice(b"\r\n");
+}
+
+/// Writes the head of a reply by which a connection goes over to another protocol.
+pub(crate) fn switching(to: &mut Vec<u8>, reply: &Reply) {
+    line(to, reply.status());
+    reply_fields(reply, |name, value| field(to, name, value));
+    to.extend_from_slice(b"Connection: Upgrade\r\n");
+    for value in reply.all(Known::Upgrade) {
+        field(to, "Upgrade", value);
+    }
+    to.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str) -> Head {
+        Head::parse(text.as_bytes()).expect("a head").expect("whole").0
+    }
+
+    fn sent(text: &str, framing: Framing, trusted: bool, upgrade: bool) -> String {
+        let way = Way { peer: Some(IpAddr::from([192, 0, 2, 7])), trusted, scheme: "http", id: "1", target: None };
+        let mut to = Vec::new();
+        request(&mut to, &head(text), framing, &way, upgrade);
+        String::from_utf8(to).expect("text")
+    }
+
+    #[test]
+    fn what_is_meant_for_the_next_hop_stays_here() {
+        let text = "GET http://a/x HTTP/1.1\r\nHost: b\r\nConnection: keep-alive, X-Hop, Host\r\nKeep-Alive: 5\r\nX-Hop: 1\r\n\
+            Upgrade: h2c\r\nTE: gzip\r\nX-Forwarded-For: 10.0.0.1\r\nAccept: */*\r\nPogson-Report: x\r\n\r\n";
+        assert_eq!(
+            sent(text, Framing::None, false, false),
+            "GET /x HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: http\r\nx-request-id: 1\r\n\r\n"
+        );
+        assert!(sent(text, Framing::None, true, false).contains("x-forwarded-for: 10.0.0.1, 192.0.2.7\r\n"));
+    }
+
+    #[test]
+    fn bodies_and_upgrades_are_told_anew() {
+        let text = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nTE: trailers\r\n\r\n";
+        let out = sent(text, Framing::Length(3), false, true);
+        assert!(
+            out.contains("\r\nContent-Length: 3\r\n")
+                && out.contains("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        );
+        assert!(out.contains("\r\nTE: trailers\r\n"));
+        assert!(sent(text, Framing::Chunked, false, false).contains("\r\nTransfer-Encoding: chunked\r\n"));
+        assert!(sent(text, Framing::None, false, false).contains("\r\nContent-Length: 0\r\n"));
+    }
+}

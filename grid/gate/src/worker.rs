@@ -1,0 +1,87 @@
+//! What one thread of the gate has to itself.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::back::Backs;
+use crate::clock::Clock;
+use crate::running::Running;
+
+/// A thread's state; connections stay with the thread that accepted them.
+pub(crate) struct Worker {
+    pub(crate) clock: Rc<Clock>,
+    pub(crate) backs: Backs,
+    running: RefCell<Arc<Running>>,
+    drain: watch::Receiver<bool>,
+    /// Connections of clients.
+    visits: Cell<usize>,
+    /// What ids of requests begin with, and how many there were.
+    id: (u64, Cell<u64>),
+}
+
+impl Worker {
+    /// - `id`: a number at random, which no other thread has.
+    /// - `drain`: turns true when the gate is about to end.
+    pub(crate) fn new(id: u64, running: Arc<Running>, drain: watch::Receiver<bool>) -> Self {
+        let clock = Rc::<Clock>::default();
+        Self {
+            backs: Backs::new(clock.clone()),
+            clock,
+            running: running.into(),
+            drain,
+            visits: Cell::new(0),
+            id: (id, Cell::new(0)),
+        }
+    }
+
+    /// The configuration that is served now.
+    pub(crate) fn running(&self) -> Arc<Running> {
+        self.running.borrow().clone()
+    }
+
+    /// Whether the gate is about to end.
+    pub(crate) fn drains(&self) -> bool {
+        *self.drain.borrow()
+    }
+
+    /// Waits until it is.
+    pub(crate) async fn drain(&self) {
+        let mut drain = self.drain.clone();
+        // A gate that is gone is about to end, too.
+        let _ = drain.wait_for(|drains| *drains).await;
+    }
+
+    /// Connections of clients that are open.
+    pub(crate) fn visits(&self) -> usize {
+        self.visits.get()
+    }
+
+    /// Counts a connection until what is returned goes.
+    pub(crate) fn enters(self: &Rc<Self>) -> Inside {
+        self.visits.set(self.visits.get() + 1);
+        Inside(self.clone())
+    }
+
+    /// An id that no other request has.
+    pub(crate) fn next_id(&self) -> String {
+        let number = self.id.1.get();
+        self.id.1.set(number + 1);
+        let mut text = String::with_capacity(24);
+        // Text has always room.
+        let _ = write!(text, "{:012x}{number:08x}", self.id.0 >> 16);
+        text
+    }
+}
+
+/// A connection of a client.
+pub(crate) struct Inside(Rc<Worker>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.visits.set(self.0.visits.get() - 1);
+    }
+}
