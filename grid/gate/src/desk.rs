@@ -22,18 +22,18 @@ const FIRST_LIMIT: u32 = 16;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Asker {
+pub(crate) struct Asker {
     /// Level: 0 is the highest.
-    pub level: usize,
+    pub(crate) level: usize,
     /// Who shares the level's part with others.
-    pub member: u64,
+    pub(crate) member: u64,
     /// Its part by theirs.
-    pub weight: f64,
+    pub(crate) weight: f64,
 }
 
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No server is up.
     NoServer,
     /// As many wait as may, of its level or above.

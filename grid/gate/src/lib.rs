@@ -5,6 +5,8 @@
 //!
 //! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks.
 
+#![allow(dead_code, reason = "parts that come together one after the other")]
+
 mod back;
 pub mod chunk;
 pub mod classify;

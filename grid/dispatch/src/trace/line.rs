@@ -126,7 +126,8 @@ impl FromStr for Event {
         let mut words = Words(text.split_ascii_whitespace());
         let word = words.word()?;
         let words = &mut words;
-        let known = ["join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
+        let known =
+            ["join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
         if !known.contains(&word) {
             return Err(format!("'{word}' is no event; they are {}", known.join(", ")));
         }
