@@ -11,7 +11,7 @@ const PRODUCTS: usize = 256;
 
 /// Means of service times, by product and by whether the data was cached.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Learned {
+pub struct Learned {
     products: BTreeMap<u32, Product>,
 }
 
@@ -25,7 +25,7 @@ struct Product {
 
 impl Learned {
     /// Notes that an answer took `took_s` seconds.
-    pub(crate) fn learn(&mut self, product: u32, hit: Option<bool>, took_s: f64) {
+    pub fn learn(&mut self, product: u32, hit: Option<bool>, took_s: f64) {
         if self.products.len() >= PRODUCTS && !self.products.contains_key(&product) {
             return;
         }
@@ -40,7 +40,8 @@ impl Learned {
     }
 
     /// Seconds that a request will take, 0 where nothing is known.
-    pub(crate) fn expected_s(&self, product: u32, hit: Option<bool>) -> f64 {
+    #[must_use]
+    pub fn expected_s(&self, product: u32, hit: Option<bool>) -> f64 {
         let Some(product) = self.products.get(&product) else { return 0.0 };
         let known = match hit {
             Some(true) => product.hit_s,
@@ -51,7 +52,8 @@ impl Learned {
     }
 
     /// For a report: products of which nothing is known but the mean of all say that as both.
-    pub(crate) fn costs(&self) -> BTreeMap<u32, Cost> {
+    #[must_use]
+    pub fn costs(&self) -> BTreeMap<u32, Cost> {
         let cost = |product: &Product| match (product.hit_s, product.miss_s) {
             (None, None) => Cost { hit_s: product.any_s, miss_s: product.any_s },
             (hit_s, miss_s) => Cost { hit_s, miss_s },

@@ -31,7 +31,7 @@
 pub mod counts;
 pub mod in_responses;
 pub mod key;
-mod learned;
+pub mod learned;
 pub mod ledger;
 pub mod mark;
 mod names;
@@ -50,7 +50,7 @@ pub use in_responses::InResponses;
 pub use key::{Key, KeyError};
 pub use ledger::{Ledger, Limits, Refusals, Said, Verdict};
 pub use mark::{Boot, Malformed, Mark, Name};
-pub use post::{PushError, Target};
+pub use post::{PushError, Target, get};
 pub use report::{ClassCounts, Cost, Report};
 pub use reporter::{Reporter, Standing};
 pub use sender::{Sender, Signed};

@@ -1,6 +1,6 @@
 //! A POST over HTTP/1.1 that ends in time, on a connection that is kept.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ pub enum PushError {
         reason: String,
     },
     /// It was refused.
-    #[error("{url}: the report was refused with status {status}{said}")]
+    #[error("{url}: answered with status {status}{said}")]
     Refused {
         /// Where.
         url: String,
@@ -114,17 +114,8 @@ impl Target {
     }
 
     fn anew(&mut self, report: &Signed, deadline: Instant) -> std::io::Result<Answer> {
-        let mut last = std::io::Error::other("the name has no address");
-        for address in (self.url.host.as_str(), self.url.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, left(deadline)?) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return self.exchange(stream, report, deadline);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let stream = connect(&self.url, deadline)?;
+        self.exchange(stream, report, deadline)
     }
 
     fn exchange(&mut self, mut stream: TcpStream, report: &Signed, deadline: Instant) -> std::io::Result<Answer> {
@@ -145,6 +136,55 @@ impl Target {
     }
 }
 
+/// Fetches a small page, for example a server's status, by plain HTTP.
+///
+/// # Errors
+/// [`PushError`]; https is not read here.
+pub fn get(url: &str, limit: Duration) -> Result<String, PushError> {
+    let parsed = Url::parse(url).ok_or_else(|| PushError::Url { url: url.into() })?;
+    if parsed.secure {
+        return Err(PushError::Https { url: url.into() });
+    }
+    let deadline = Instant::now() + limit;
+    let fetch = || {
+        let mut stream = connect(&parsed, deadline)?;
+        let Url { path, authority, .. } = &parsed;
+        stream.set_write_timeout(Some(left(deadline)?))?;
+        // By HTTP/1.0 bodies do not come in chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut bytes = Vec::new();
+        let end = read_more(&mut stream, &mut bytes, deadline, |_| None);
+        // Its end is the end of the connection; what came before is whole then.
+        end.map(|_| ()).or_else(|error| if error.kind() == ErrorKind::UnexpectedEof { Ok(()) } else { Err(error) })?;
+        Ok(bytes)
+    };
+    let unreachable = |error: std::io::Error| PushError::Unreachable { url: url.into(), reason: error.to_string() };
+    let bytes = fetch().map_err(unreachable)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.strip_prefix("HTTP/1.").and_then(|line| line.get(2..5)).and_then(|digits| digits.parse().ok());
+    match status {
+        Some(200) => Ok(body.to_owned()),
+        Some(status) => Err(PushError::Refused { url: url.into(), status, said: String::new() }),
+        None => Err(unreachable(std::io::Error::other("the answer is not HTTP"))),
+    }
+}
+
+fn connect(url: &Url, deadline: Instant) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::other("the name has no address");
+    for address in (url.host.as_str(), url.port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, left(deadline)?) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 fn verdict(url: &Url, status: u16, said: &[u8]) -> Result<(), PushError> {
     if (200..300).contains(&status) {
         return Ok(());
@@ -161,7 +201,7 @@ fn left(deadline: Instant) -> std::io::Result<Duration> {
 }
 
 fn late() -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time")
+    std::io::Error::new(ErrorKind::TimedOut, "no answer in time")
 }
 
 fn answer(stream: &mut TcpStream, deadline: Instant) -> std::io::Result<Answer> {
@@ -215,10 +255,12 @@ fn read_more(
         }
         stream.set_read_timeout(Some(left(deadline)?))?;
         match stream.read(&mut buffer) {
-            Ok(0) => return Err(std::io::Error::other("the connection ended without an answer")),
+            Ok(0) => {
+                return Err(std::io::Error::new(ErrorKind::UnexpectedEof, "the connection ended without an answer"));
+            }
             Ok(count) => bytes.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Err(late()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(late()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

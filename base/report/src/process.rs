@@ -80,11 +80,17 @@ fn ticks(stat: &str) -> Option<u64> {
 fn memory(folder: &str) -> Option<f64> {
     let pages: u64 =
         std::fs::read_to_string(format!("{folder}/statm")).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let used = pages as f64 * rustix::param::page_size() as f64;
+    memory_bytes().map(|all| (used / all).min(1.0))
+}
+
+/// Memory of the machine, bytes.
+#[must_use]
+pub fn memory_bytes() -> Option<f64> {
     let all = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = all.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
-    let used = pages as f64 * rustix::param::page_size() as f64;
-    (kib > 0).then(|| (used / (kib as f64 * 1024.0)).min(1.0))
+    (kib > 0).then_some(kib as f64 * 1024.0)
 }
 
 #[cfg(test)]

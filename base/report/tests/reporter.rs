@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use pogson_report::sender::now_ms;
-use pogson_report::{Counts, Key, Ledger, PushError, Report, Reporter, Sender, Signed, Target, Verdict, Work};
+use pogson_report::{Counts, Key, Ledger, PushError, Report, Reporter, Sender, Signed, Target, Verdict, Work, get};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -128,7 +128,7 @@ fn a_refusal_says_why_and_reports_go_on() {
     let every = Duration::from_millis(1);
     let reporter = Reporter::start(sender(), target, every, Report::default, told_of).expect("a thread begins");
     let first = told.recv_timeout(SOON).expect("it is told").expect("it is an error");
-    assert!(first.ends_with("the report was refused with status 401: nobody of that name"), "{first}");
+    assert!(first.ends_with("answered with status 401: nobody of that name"), "{first}");
     assert_eq!(told.recv_timeout(SOON), Ok(None), "two refusals are told once, then that all is well");
     drop(reporter);
     assert!(received.try_iter().count() >= 3);
@@ -183,4 +183,23 @@ fn failures_do_not_pile_up_and_the_newest_report_comes_through() {
         last = said.mark.sequence;
     }
     drop(reporter);
+}
+
+#[test]
+fn a_page_is_fetched_whole() {
+    let listener = listener();
+    let url = format!("http://{}/status?auto", listener.local_addr().expect("it is bound"));
+    let serve = std::thread::spawn(move || {
+        for answer in ["HTTP/1.1 200 OK\r\n\r\nBusy: 3\n", "HTTP/1.1 404 Not Found\r\n\r\n", "nonsense"] {
+            let (mut stream, _) = listener.accept().expect("a connection comes");
+            let mut request = [0; 1000];
+            let count = stream.read(&mut request).expect("a request comes");
+            assert!(request[..count].starts_with(b"GET /status?auto HTTP/1.0\r\n"));
+            stream.write_all(answer.as_bytes()).expect("it is answered");
+        }
+    });
+    assert_eq!(get(&url, SOON), Ok("Busy: 3\n".to_owned()));
+    assert!(matches!(get(&url, SOON), Err(PushError::Refused { status: 404, .. })));
+    assert!(matches!(get(&url, SOON), Err(PushError::Unreachable { .. })));
+    serve.join().expect("all came");
 }
