@@ -12,6 +12,7 @@
 
 mod fk4;
 mod frame;
+mod position;
 mod precession;
 mod rotation;
 #[cfg(test)]
@@ -20,5 +21,6 @@ pub mod trig;
 mod vectors;
 
 pub use frame::{Conversion, Frame};
+pub use position::Position;
 pub use rotation::Rotation;
 pub use vectors::{SkyCoord, Vectors};

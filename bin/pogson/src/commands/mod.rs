@@ -46,6 +46,7 @@ commands! {
     maps => Maps,
     morphology => Morphology,
     overlaps => Overlaps,
+    portal => Portal,
     shrink => Shrink,
     simulate => Simulate,
     stats => Stats,

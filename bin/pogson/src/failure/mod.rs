@@ -6,6 +6,7 @@ mod cubes;
 mod fits_of_pixels;
 mod libraries;
 mod pictures;
+mod portals;
 mod wires;
 
 use std::fmt;

@@ -10,8 +10,8 @@ pub fn now() -> String {
     format_utc(seconds)
 }
 
-/// Seconds since 1970 as date and time of the Gregorian calendar.
-fn format_utc(seconds: u64) -> String {
+/// Seconds since 1970 as date and time of the Gregorian calendar, `2026-03-01T12:00:00`.
+pub fn format_utc(seconds: u64) -> String {
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     // 400 years have 146,097 days.

@@ -1,0 +1,64 @@
+//! Between the sky and the twelve base faces.
+
+/// Rows of the base faces' southern corners, counted from the north pole in sides of a face.
+const ROW: [f64; 12] = [2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0, 4.0];
+/// Their longitudes in units of 45 degrees.
+const COLUMN: [f64; 12] = [1.0, 3.0, 5.0, 7.0, 0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0];
+
+/// Base face, column and row of a place; see [`crate::Cell::containing`].
+pub(crate) fn of_sky(order: u8, lon_deg: f64, lat_deg: f64) -> (u8, u32, u32) {
+    let finite = |v: f64| if v.is_finite() { v } else { 0.0 };
+    let (lon, lat) = (finite(lon_deg), finite(lat_deg).clamp(-90.0, 90.0));
+    let side = 1u64 << order;
+    let last = side - 1;
+    let n = side as f64;
+    // Longitude in quarters of a turn; rounding may bring it to 4.
+    let quarters = (lon.rem_euclid(360.0) / 90.0).min(4.0);
+    let quarters = if quarters >= 4.0 { 0.0 } else { quarters };
+    let (sin, cos) = libm::sincos(lat.to_radians());
+    if sin.abs() <= 2.0 / 3.0 {
+        let along = n * (0.5 + quarters);
+        let across = n * 0.75 * sin;
+        // Lines that ascend and that descend, counted from the left.
+        let (up, down) = ((along - across) as u64, (along + across) as u64);
+        let (face_up, face_down) = (up >> order, down >> order);
+        let face = match face_up.cmp(&face_down) {
+            std::cmp::Ordering::Equal => (face_up & 3) + 4,
+            std::cmp::Ordering::Less => face_up & 3,
+            std::cmp::Ordering::Greater => (face_down & 3) + 8,
+        };
+        return (face as u8, (down & last) as u32, (last - (up & last)) as u32);
+    }
+    let quarter = (quarters as u64).min(3);
+    let within = quarters - quarter as f64;
+    // sqrt(3 (1 - |z|)), without cancellation at the poles.
+    let wide = n * cos * (3.0 / (1.0 + sin.abs())).sqrt();
+    let up = ((within * wide) as u64).min(last);
+    let down = (((1.0 - within) * wide) as u64).min(last);
+    if sin >= 0.0 {
+        (quarter as u8, (last - down) as u32, (last - up) as u32)
+    } else {
+        (quarter as u8 + 8, up as u32, down as u32)
+    }
+}
+
+/// Longitude in [0, 360) and latitude, degrees, of a place in a base face, `x` and `y` in [0, 1] from its southern corner.
+pub(crate) fn to_sky(face: u8, x: f64, y: f64) -> (f64, f64) {
+    let face = usize::from(face.min(11));
+    let row = ROW[face] - x - y;
+    // Width of the ring in sides of a face, sine and cosine of the latitude.
+    let (wide, sin, cos) = if row < 1.0 {
+        let t = row * row / 3.0;
+        (row, 1.0 - t, (t * (2.0 - t)).max(0.0).sqrt())
+    } else if row > 3.0 {
+        let wide = 4.0 - row;
+        let t = wide * wide / 3.0;
+        (wide, t - 1.0, (t * (2.0 - t)).max(0.0).sqrt())
+    } else {
+        let sin = (2.0 - row) * (2.0 / 3.0);
+        (1.0, sin, ((1.0 - sin) * (1.0 + sin)).max(0.0).sqrt())
+    };
+    let turned = COLUMN[face] * wide + x - y;
+    let lon = if wide > 1e-15 { 45.0 * (turned / wide) } else { 45.0 * COLUMN[face] };
+    (lon.rem_euclid(360.0) % 360.0, libm::atan2(sin, cos).to_degrees())
+}

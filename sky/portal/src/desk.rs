@@ -1,0 +1,226 @@
+//! Requests that wait for a worker, in order, and what is being worked on.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::shelf::Tally;
+
+/// Requests of one context.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Those that wait.
+    pub queued: u64,
+    /// Those that are worked on.
+    pub active: u64,
+}
+
+/// What the workers did and do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct DeskFigures {
+    /// Requests that wait.
+    pub queued: usize,
+    /// Requests that may wait.
+    pub limit: usize,
+    /// Requests that are worked on.
+    pub active: usize,
+    /// Workers.
+    pub workers: usize,
+    /// Requests that were refused because too many waited.
+    pub dropped: u64,
+    /// Requests that were done.
+    pub done: u64,
+    /// Those of them that needed no block to be read.
+    pub hits: u64,
+    /// Time that workers spent on them.
+    pub worked: Duration,
+    /// Estimates of what a request takes with all blocks at hand, and with one to be read; exponential averages over about 30.
+    pub hit_s: Option<f64>,
+    /// See `hit_s`.
+    pub miss_s: Option<f64>,
+}
+
+/// A piece of work; it says what it took from the store, or nothing where nobody waited for it any more.
+type Work = Box<dyn FnOnce() -> Option<Tally> + Send>;
+
+struct Job {
+    context: String,
+    work: Work,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    by_context: HashMap<String, Counts>,
+    figures: DeskFigures,
+    ending: bool,
+}
+
+/// The queue and its workers.
+pub(crate) struct Desk {
+    shared: Arc<(Mutex<State>, Condvar)>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Weight of a new figure in the averages.
+const NEW: f64 = 1.0 / 30.0;
+
+impl Desk {
+    /// Starts `workers` threads, for at most `limit` waiting requests.
+    pub(crate) fn start(workers: usize, limit: usize) -> std::io::Result<Desk> {
+        let figures = DeskFigures { workers, limit, ..DeskFigures::default() };
+        let shared = Arc::new((Mutex::new(State { figures, ..State::default() }), Condvar::new()));
+        let threads = (0..workers)
+            .map(|k| {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new().name(format!("render-{k}")).spawn(move || work(&shared))
+            })
+            .collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Desk { shared, threads: Mutex::new(threads) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts work at the end of the queue; false where too many wait already.
+    pub(crate) fn put(&self, context: String, work: impl FnOnce() -> Option<Tally> + Send + 'static) -> bool {
+        let mut state = self.lock();
+        if state.ending || state.waiting.len() >= state.figures.limit {
+            state.figures.dropped += 1;
+            return false;
+        }
+        state.by_context.entry(context.clone()).or_default().queued += 1;
+        state.waiting.push_back(Job { context, work: Box::new(work) });
+        drop(state);
+        self.shared.1.notify_one();
+        true
+    }
+
+    /// What was done and is done.
+    pub(crate) fn figures(&self) -> DeskFigures {
+        let state = self.lock();
+        DeskFigures { queued: state.waiting.len(), ..state.figures.clone() }
+    }
+
+    /// Requests by context, of those contexts that have any.
+    pub(crate) fn by_context(&self) -> Vec<(String, Counts)> {
+        let mut all: Vec<_> = self.lock().by_context.iter().map(|(name, counts)| (name.clone(), *counts)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// Ends after what waits.
+    pub(crate) fn end(&self) {
+        self.lock().ending = true;
+        self.shared.1.notify_all();
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
+            // A fault in one request has been told to its client.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(shared: &(Mutex<State>, Condvar)) {
+    let lock = || shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = lock();
+    loop {
+        let Some(job) = state.waiting.pop_front() else {
+            if state.ending {
+                return;
+            }
+            state = shared.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        state.figures.active += 1;
+        if let Some(counts) = state.by_context.get_mut(&job.context) {
+            counts.queued -= 1;
+            counts.active += 1;
+        }
+        drop(state);
+        let begun = Instant::now();
+        // A fault must not take the worker with it; its client sees the connection to the work cut.
+        let tally = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job.work)).unwrap_or_default();
+        let took = begun.elapsed();
+        state = lock();
+        state.finish(&job.context, tally, took);
+    }
+}
+
+impl State {
+    fn finish(&mut self, context: &str, tally: Option<Tally>, took: Duration) {
+        self.figures.active -= 1;
+        if let Some(tally) = tally {
+            self.count(tally, took);
+        }
+        if let Some(counts) = self.by_context.get_mut(context) {
+            counts.active -= 1;
+            if *counts == Counts::default() {
+                self.by_context.remove(context);
+            }
+        }
+    }
+
+    fn count(&mut self, tally: Tally, took: Duration) {
+        self.figures.done += 1;
+        self.figures.worked += took;
+        let average = if tally.misses == 0 {
+            self.figures.hits += 1;
+            &mut self.figures.hit_s
+        } else {
+            &mut self.figures.miss_s
+        };
+        let took = took.as_secs_f64();
+        *average = Some(average.map_or(took, |old| old + NEW * (took - old)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn work_is_counted_by_context_and_done_in_order() {
+        let desk = Desk::start(1, 3).expect("threads");
+        let (go, gate) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let first = tell.clone();
+        assert!(desk.put("a".into(), move || {
+            first.send(0).expect("a listener");
+            gate.recv().expect("a signal");
+            Some(Tally::default())
+        }));
+        assert_eq!(told.recv(), Ok(0));
+        for k in 1..=3 {
+            let tell = tell.clone();
+            assert!(desk.put("b".into(), move || {
+                tell.send(k).expect("a listener");
+                Some(Tally { misses: 1, ..Tally::default() })
+            }));
+        }
+        assert!(!desk.put("c".into(), || None), "the queue is full");
+        let counts = |queued, active| Counts { queued, active };
+        assert_eq!(desk.by_context(), [("a".into(), counts(0, 1)), ("b".into(), counts(3, 0))]);
+        go.send(()).expect("a worker");
+        desk.end();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
+        let figures = desk.figures();
+        assert_eq!((figures.done, figures.hits, figures.dropped, figures.queued, figures.active), (4, 1, 1, 0, 0));
+        assert!(desk.by_context().is_empty());
+    }
+
+    #[test]
+    fn a_fault_in_one_request_leaves_the_worker_to_the_next() {
+        let desk = Desk::start(1, 9).expect("threads");
+        let (tell, told) = mpsc::channel();
+        desk.put("a".into(), || panic!("a fault on purpose"));
+        desk.put("a".into(), move || {
+            tell.send(()).expect("a listener");
+            Some(Tally::default())
+        });
+        assert_eq!(told.recv(), Ok(()));
+        desk.end();
+    }
+}
