@@ -35,6 +35,8 @@ pub(crate) struct DeskFigures {
     pub hits: u64,
     /// Time that workers spent on them.
     pub worked: Duration,
+    /// Share of recent requests that needed no block to be read; an average as below.
+    pub hit_rate: Option<f64>,
     /// Estimates of what a request takes with all blocks at hand, and with one to be read; exponential averages over about 30.
     pub hit_s: Option<f64>,
     /// See `hit_s`.
@@ -45,14 +47,30 @@ pub(crate) struct DeskFigures {
 type Work = Box<dyn FnOnce() -> Option<Tally> + Send>;
 
 struct Job {
-    context: String,
+    label: Label,
     work: Work,
+}
+
+/// By what a request is counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// Its context.
+    pub(crate) context: String,
+    /// The number of the class that a gate put it in.
+    pub(crate) class: Option<u64>,
+}
+
+impl From<&str> for Label {
+    fn from(context: &str) -> Label {
+        Label { context: context.into(), class: None }
+    }
 }
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
     by_context: HashMap<String, Counts>,
+    by_class: HashMap<u64, Counts>,
     figures: DeskFigures,
     ending: bool,
 }
@@ -85,14 +103,14 @@ impl Desk {
     }
 
     /// Puts work at the end of the queue; false where too many wait already.
-    pub(crate) fn put(&self, context: String, work: impl FnOnce() -> Option<Tally> + Send + 'static) -> bool {
+    pub(crate) fn put(&self, label: Label, work: impl FnOnce() -> Option<Tally> + Send + 'static) -> bool {
         let mut state = self.lock();
         if state.ending || state.waiting.len() >= state.figures.limit {
             state.figures.dropped += 1;
             return false;
         }
-        state.by_context.entry(context.clone()).or_default().queued += 1;
-        state.waiting.push_back(Job { context, work: Box::new(work) });
+        state.change(&label, |counts| counts.queued += 1);
+        state.waiting.push_back(Job { label, work: Box::new(work) });
         drop(state);
         self.shared.1.notify_one();
         true
@@ -109,6 +127,11 @@ impl Desk {
         let mut all: Vec<_> = self.lock().by_context.iter().map(|(name, counts)| (name.clone(), *counts)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
+    }
+
+    /// Requests by class, of those classes that have any.
+    pub(crate) fn by_class(&self) -> Vec<(u64, Counts)> {
+        self.lock().by_class.iter().map(|(class, counts)| (*class, *counts)).collect()
     }
 
     /// Ends after what waits.
@@ -134,31 +157,41 @@ fn work(shared: &(Mutex<State>, Condvar)) {
             continue;
         };
         state.figures.active += 1;
-        if let Some(counts) = state.by_context.get_mut(&job.context) {
+        state.change(&job.label, |counts| {
             counts.queued -= 1;
             counts.active += 1;
-        }
+        });
         drop(state);
         let begun = Instant::now();
         // A fault must not take the worker with it; its client sees the connection to the work cut.
         let tally = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job.work)).unwrap_or_default();
         let took = begun.elapsed();
         state = lock();
-        state.finish(&job.context, tally, took);
+        state.finish(&job.label, tally, took);
     }
 }
 
 impl State {
-    fn finish(&mut self, context: &str, tally: Option<Tally>, took: Duration) {
+    fn finish(&mut self, label: &Label, tally: Option<Tally>, took: Duration) {
         self.figures.active -= 1;
         if let Some(tally) = tally {
             self.count(tally, took);
         }
-        if let Some(counts) = self.by_context.get_mut(context) {
-            counts.active -= 1;
-            if *counts == Counts::default() {
-                self.by_context.remove(context);
-            }
+        self.change(label, |counts| counts.active -= 1);
+    }
+
+    /// Changes the counts of a request's context and class; those that come to nothing are forgotten.
+    fn change(&mut self, label: &Label, how: impl Fn(&mut Counts)) {
+        let counts = self.by_context.entry(label.context.clone()).or_default();
+        how(counts);
+        if *counts == Counts::default() {
+            self.by_context.remove(&label.context);
+        }
+        let Some(class) = label.class else { return };
+        let counts = self.by_class.entry(class).or_default();
+        how(counts);
+        if *counts == Counts::default() {
+            self.by_class.remove(&class);
         }
     }
 
@@ -173,6 +206,8 @@ impl State {
         };
         let took = took.as_secs_f64();
         *average = Some(average.map_or(took, |old| old + NEW * (took - old)));
+        let hit = f64::from(u8::from(tally.misses == 0));
+        self.figures.hit_rate = Some(self.figures.hit_rate.map_or(hit, |old| old + NEW * (hit - old)));
     }
 }
 
@@ -202,7 +237,7 @@ mod tests {
         }
         assert!(!desk.put("c".into(), || None), "the queue is full");
         let counts = |queued, active| Counts { queued, active };
-        assert_eq!(desk.by_context(), [("a".into(), counts(0, 1)), ("b".into(), counts(3, 0))]);
+        assert_eq!(desk.by_context(), [("a".to_owned(), counts(0, 1)), ("b".to_owned(), counts(3, 0))]);
         go.send(()).expect("a worker");
         desk.end();
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [1, 2, 3]);

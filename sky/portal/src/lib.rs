@@ -15,6 +15,7 @@
 //!     queue: 1024,
 //!     block_order: None,
 //!     publisher: Default::default(),
+//!     reporting: None,
 //! };
 //! Server::start(&settings)?.run()?;
 //! # Ok::<(), pogson_portal::error::PortalError>(())
@@ -36,6 +37,7 @@ pub mod properties;
 mod query;
 mod render;
 mod reply;
+pub mod reporting;
 pub mod request;
 pub mod serve;
 pub mod set;

@@ -64,19 +64,14 @@ pub fn properties(set: &DataSet, publisher: &Publisher, url: Option<&str>) -> St
     line("s_pixel_scale", &number(set.scale_deg));
     line("hips_sampling", "bspline5");
     line("hips_overlay", "mean");
-    line("hips_hierarchy", "mean");
     let (low, high) = set.greys.limits;
     line("hips_pixel_cut", &format!("{} {}", number(low), number(high)));
     line("hips_data_range", &format!("{} {}", number(set.range.0), number(set.range.1)));
-    if let Some(unit) = set.unit() {
-        line("hips_pixel_unit", unit);
-    }
     let (ra, dec, fov) = set.view();
     line("hips_initial_ra", &number(ra));
     line("hips_initial_dec", &number(dec));
     line("hips_initial_fov", &number(fov));
     line("moc_sky_fraction", &number(set.coverage.sky_fraction()));
-    line("moc_order", &set.coverage.order().to_string());
     // In kilobytes: a finest tile is a megabyte, all below it a third of that.
     let tiles = set.coverage.cells_at(set.order).len();
     line("hips_estsize", &(tiles * 1024 * 4 / 3).to_string());

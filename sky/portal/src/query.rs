@@ -14,7 +14,7 @@ pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, 
 /// no UTF-8 become U+FFFD.
 pub(crate) fn decode(text: &str, plus: bool) -> Cow<'_, str> {
     let escaped = |b: &u8| *b == b'%' || (plus && *b == b'+');
-    if !text.as_bytes().iter().any(|b| escaped(b)) {
+    if !text.as_bytes().iter().any(escaped) {
         return Cow::Borrowed(text);
     }
     let bytes = text.as_bytes();

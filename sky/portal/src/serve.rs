@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,17 +14,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
+use pogson_report::Sender;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use crate::answer::{Answer, Refusal, Workshop};
 use crate::cache::BlockCache;
 use crate::collection::Collection;
-use crate::desk::Desk;
+use crate::desk::{Desk, Label};
 use crate::error::PortalError;
 use crate::page;
 use crate::properties::Publisher;
 use crate::reply::{Validators, not_modified, plain, put, sentence, whole_or_part};
+use crate::reporting::{self, Reporting};
 use crate::request::{Request, RequestError, What};
 use crate::set::{DataSet, hex};
 use crate::shelf::{Shelf, Tally};
@@ -50,6 +53,8 @@ pub struct Settings {
     pub block_order: Option<u8>,
     /// Who publishes.
     pub publisher: Publisher,
+    /// To whom the portal reports how it is; to nobody where it is not given.
+    pub reporting: Option<Reporting>,
 }
 
 /// A portal that listens.
@@ -57,12 +62,15 @@ pub struct Server {
     site: Arc<Site>,
     listener: TcpListener,
     handle: Handle<SocketAddr>,
+    reporting: Option<Reporting>,
 }
 
 /// What handlers share.
 pub(crate) struct Site {
     pub(crate) workshop: Workshop,
     pub(crate) desk: Desk,
+    /// Signs the reports in answers.
+    sender: Option<Sender>,
 }
 
 /// How long requests that are under way may take when the server ends.
@@ -70,6 +78,8 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// The name by which the portal tells a request's context.
 pub const CONTEXT_HEADER: HeaderName = HeaderName::from_static("pogson-context");
+/// The name by which a gate tells the class that it put a request in.
+pub const CLASS_HEADER: HeaderName = HeaderName::from_static("pogson-class");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -89,7 +99,9 @@ impl Server {
         let shelf = Shelf { cache: BlockCache::new(settings.cache_bytes), delay: settings.store_delay };
         let desk = Desk::start(settings.workers.max(1), settings.queue.max(1)).map_err(PortalError::Ended)?;
         let workshop = Workshop { collection, shelf, publisher: settings.publisher.clone() };
-        Ok(Server { site: Arc::new(Site { workshop, desk }), listener, handle: Handle::new() })
+        let reporting = settings.reporting.clone();
+        let sender = reporting.as_ref().map(|who| Sender::new(who.name.clone(), who.key.clone()));
+        Ok(Server { site: Arc::new(Site { workshop, desk, sender }), listener, handle: Handle::new(), reporting })
     }
 
     /// Where it listens.
@@ -115,12 +127,24 @@ impl Server {
     pub fn run(self) -> Result<(), PortalError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(PortalError::Ended)?;
+        let ending = Arc::new(AtomicBool::new(false));
+        let mut reports = Vec::new();
+        if let Some(who) = &self.reporting {
+            for url in &who.urls {
+                reports.push(reporting::push(&self.site, who, url, &ending).map_err(PortalError::Ended)?);
+            }
+        }
         let service = router(Arc::clone(&self.site)).into_make_service();
         let served = runtime.block_on(async {
             let server = axum_server::from_tcp(self.listener)?.handle(self.handle).acceptor(NoDelayAcceptor::new());
             server.serve(service).await
         });
         self.site.desk.end();
+        ending.store(true, Ordering::Relaxed);
+        for thread in reports {
+            // A fault in it has been logged, and there is nothing to be done about it.
+            let _ = thread.join();
+        }
         served.map_err(PortalError::Ended)
     }
 }
@@ -237,6 +261,9 @@ async fn of_set(site: &Arc<Site>, asked: Asked<'_>) -> Response {
     put(headers, SERVER_TIMING, &timing);
     put(headers, CACHE_STATUS, if tally.misses == 0 { "pogson; hit" } else { "pogson; fwd=miss" });
     put(headers, CONTEXT_HEADER, &context);
+    if let Some(sender) = &site.sender {
+        reporting::write(site, sender, (worked, tally.misses == 0), headers);
+    }
     response
 }
 
@@ -246,7 +273,8 @@ type Done = (Result<Answer, Refusal>, Tally, Duration);
 async fn by_worker(site: &Arc<Site>, asked: &Asked<'_>, context: String) -> Result<Done, Response> {
     let (tell, told) = oneshot::channel::<Done>();
     let (name, what, shared) = (asked.name.to_owned(), asked.what.clone(), Arc::clone(site));
-    let accepted = site.desk.put(context, move || {
+    let class = asked.headers.get(CLASS_HEADER).and_then(|class| class.to_str().ok()?.trim().parse().ok());
+    let accepted = site.desk.put(Label { context, class }, move || {
         if tell.is_closed() {
             return None;
         }

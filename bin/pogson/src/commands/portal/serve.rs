@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pogson_portal::properties::Publisher;
+use pogson_portal::reporting::Reporting;
 use pogson_portal::serve::{Server, Settings};
+use pogson_report::{Key, Name};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::bytes::Bytes;
@@ -22,7 +24,8 @@ use crate::output::Output;
 Examples:
   pogson portal serve mosaics --listen 127.0.0.1:8080
   pogson portal serve mosaics --listen 0.0.0.0:8080 --cache 2GiB --workers 8
-  pogson portal serve mosaics --listen 127.0.0.1:8081 --workers 1 --store-delay 36ms")]
+  pogson portal serve mosaics --listen 127.0.0.1:8081 --workers 1 --store-delay 36ms
+  pogson portal serve mosaics --report-to http://127.0.0.1:8081/reports --name tiles-1 --key tiles-1.key")]
 pub struct Args {
     /// Folder of mosaics
     dir: PathBuf,
@@ -51,6 +54,15 @@ pub struct Args {
     /// Naming authority of the data sets' identifiers (creator_did)
     #[arg(long, value_name = "NAME", default_value = "UNK.AUT")]
     authority: String,
+    /// Address of a gate that is told each half second how the portal is; may be repeated
+    #[arg(long, value_name = "URL", requires = "key")]
+    report_to: Vec<String>,
+    /// The portal's name, as gates have it
+    #[arg(long, value_name = "NAME", requires = "key")]
+    name: Option<Name>,
+    /// File of the key that reports are signed with; with it answers carry reports, too
+    #[arg(long, value_name = "FILE", requires = "name")]
+    key: Option<PathBuf>,
     /// Write logs as JSON, one object on a line
     #[arg(long)]
     log_json: bool,
@@ -75,6 +87,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     log(args.log_json);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let reporting = match (args.name, args.key) {
+        (Some(name), Some(key)) => {
+            let key = Key::read(&key).map_err(|error| Failure::bad_input(error.to_string()))?;
+            Some(Reporting { name, key, urls: args.report_to, every: Duration::from_millis(500) })
+        }
+        _ => None,
+    };
     let settings = Settings {
         dir: args.dir,
         scratch: args.scratch.unwrap_or_else(std::env::temp_dir),
@@ -85,6 +104,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         queue: args.queue as usize,
         block_order: args.block_order,
         publisher: Publisher { authority: args.authority },
+        reporting,
     };
     let server = Server::start(&settings)?;
     for set in server.collection().sets() {

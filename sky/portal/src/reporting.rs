@@ -1,0 +1,116 @@
+//! Reports to gates: how much waits and is worked on, what is cached, what requests take; pushed, and in answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderName};
+use pogson_report::{ClassCounts, Cost, Key, MARK_HEADER, METRICS_HEADER, Name, Report, Sender, sender::now_ms};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::reply::put;
+use crate::serve::Site;
+
+/// Who reports to whom.
+#[derive(Debug, Clone)]
+pub struct Reporting {
+    /// The portal's name, as gates have it.
+    pub name: Name,
+    /// What it signs with.
+    pub key: Key,
+    /// Addresses that reports are pushed to.
+    pub urls: Vec<String>,
+    /// Time between them.
+    pub every: Duration,
+}
+
+/// Product of the portal's costs: all that is rendered from blocks.
+const RENDERED: u32 = 0;
+/// Bytes of a report in an answer at most: few enough for the limits that servers set to headers.
+const ROOM: usize = 1024;
+/// How long a gate's answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the end of the server is looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What the portal knows of itself now.
+fn figures(site: &Site) -> Report {
+    let (desk, cache) = (site.desk.figures(), site.workshop.shelf.cache.figures());
+    let mean = desk.worked.as_secs_f64() / desk.done.max(1) as f64;
+    let classes = site.desk.by_class().into_iter();
+    Report {
+        queue_length: Some(desk.queued as u64),
+        queue_limit: Some(desk.limit as u64),
+        // What is worked on is half done on the average.
+        queue_s: Some(mean * (desk.queued as f64 + 0.5 * desk.active as f64)),
+        active: Some(desk.active as u64),
+        dropped: Some(desk.dropped),
+        utilization: Some(desk.active as f64 / desk.workers.max(1) as f64),
+        hit_rate: desk.hit_rate,
+        cache_bytes: Some(cache.bytes as u64),
+        cache_limit_bytes: Some(cache.limit as u64),
+        classes: classes.map(|(class, c)| (class, ClassCounts { queued: c.queued, active: c.active })).collect(),
+        costs: [(RENDERED, Cost { hit_s: desk.hit_s, miss_s: desk.miss_s })].into(),
+        ..Report::default()
+    }
+}
+
+/// Writes a report into an answer's headers.
+pub(crate) fn write(site: &Site, sender: &Sender, (took, hit): (Duration, bool), headers: &mut HeaderMap) {
+    let report = Report { request_s: Some(took.as_secs_f64()), request_hit: Some(hit), ..figures(site) };
+    let signed = sender.header(&report, ROOM, now_ms());
+    put(headers, HeaderName::from_static(METRICS_HEADER), &signed.payload);
+    put(headers, HeaderName::from_static(MARK_HEADER), &signed.mark);
+}
+
+/// Processor time of this process so far.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+/// Pushes reports to one address until the server ends, from a thread of its own.
+pub(crate) fn push(
+    site: &Arc<Site>,
+    reporting: &Reporting,
+    url: &str,
+    ending: &Arc<AtomicBool>,
+) -> std::io::Result<JoinHandle<()>> {
+    let (site, ending, url, every) = (Arc::clone(site), Arc::clone(ending), url.to_owned(), reporting.every);
+    // Each gate counts what it gets: a sequence of its own.
+    let sender = Sender::new(reporting.name.clone(), reporting.key.clone());
+    std::thread::Builder::new().name("reports".into()).spawn(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let (mut before, mut spent, mut done) = (Instant::now(), processor_time(), 0);
+        let mut reached = true;
+        while !ending.load(Ordering::Relaxed) {
+            let (now, spends) = (Instant::now(), processor_time());
+            let seconds = now.duration_since(before).as_secs_f64();
+            let mut report = figures(&site);
+            let all = site.desk.figures().done;
+            if seconds > 0.0 {
+                report.cpu = Some(spends.saturating_sub(spent).as_secs_f64() / seconds / processors);
+                report.requests_per_s = Some((all - done) as f64 / seconds);
+            }
+            (before, spent, done) = (now, spends, all);
+            let signed = sender.push(&report, now_ms());
+            let sent = agent
+                .post(&url)
+                .header("content-type", "application/json")
+                .header(MARK_HEADER, &signed.mark)
+                .send(&signed.payload);
+            match sent {
+                Ok(_) if !reached => tracing::info!("{url}: reports arrive again"),
+                Err(ref error) if reached => tracing::warn!("{url}: a report was not taken: {error}"),
+                _ => {}
+            }
+            reached = sent.is_ok();
+            let next = now + every;
+            while Instant::now() < next && !ending.load(Ordering::Relaxed) {
+                std::thread::sleep(LOOK.min(next.saturating_duration_since(Instant::now())));
+            }
+        }
+    })
+}
