@@ -3,7 +3,7 @@
 //! [`config`] what operators want; [`head`] what a request says of itself, [`reply`] a reply; [`framing`] where bodies end, [`chunk`]
 //! those in chunks.
 //!
-//! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks.
+//! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks. [`reports`] whose word about itself is taken.
 
 #![allow(dead_code, reason = "parts that come together one after the other")]
 
@@ -24,6 +24,7 @@ mod learned;
 mod link;
 mod pool;
 pub mod reply;
+pub mod reports;
 pub mod route;
 mod running;
 pub mod serve;
