@@ -24,23 +24,16 @@ pub struct ContextRule {
     #[serde(default, deserialize_with = "de_list")]
     pub dataset_parameter: Vec<String>,
     /// Order of the HEALPix cells that are cached as one.
-    #[serde(default = "six")]
+    #[serde(default = "nine")]
     pub order: u8,
-    /// Orders of tiles up to this one are the data set's common ones, with `Allsky`.
-    #[serde(default = "three")]
-    pub hot_order: u8,
+    /// Orders of tiles up to this one are the data set's common ones, with `Allsky`; without it all below `order`.
+    pub hot_order: Option<u8>,
     /// Parameters of the longitude, degrees or `hh:mm:ss`.
     #[serde(default = "ra_names", deserialize_with = "de_list")]
     pub ra: Vec<String>,
     /// Parameters of the latitude.
     #[serde(default = "dec_names", deserialize_with = "de_list")]
     pub dec: Vec<String>,
-    /// Parameters of the width, or of the radius for `cone`.
-    #[serde(default = "size_names", deserialize_with = "de_list")]
-    pub size: Vec<String>,
-    /// Unit of the width.
-    #[serde(default)]
-    pub unit: Unit,
     /// Parameters of a place as `CIRCLE ra dec radius`, `RANGE ra1 ra2 dec1 dec2`, `POLYGON ra dec ...`, or `ra dec`.
     #[serde(default = "position_names", deserialize_with = "de_list")]
     pub position: Vec<String>,
@@ -58,12 +51,32 @@ pub struct ContextRule {
     pub body_bytes: u64,
 }
 
-fn six() -> u8 {
-    6
+impl ContextRule {
+    /// A rule of a kind with all else as if nothing was said.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            path: None,
+            name: None,
+            product: None,
+            dataset: None,
+            dataset_parameter: Vec::new(),
+            order: nine(),
+            hot_order: None,
+            ra: ra_names(),
+            dec: dec_names(),
+            position: position_names(),
+            also: Vec::new(),
+            segments: 0,
+            ignore: Vec::new(),
+            body_bytes: body_bytes(),
+        }
+    }
 }
 
-fn three() -> u8 {
-    3
+fn nine() -> u8 {
+    9
 }
 
 fn texts(of: &[&str]) -> Vec<String> {
@@ -76,10 +89,6 @@ fn ra_names() -> Vec<String> {
 
 fn dec_names() -> Vec<String> {
     texts(&["dec"])
-}
-
-fn size_names() -> Vec<String> {
-    texts(&["size", "sr", "radius", "fov", "width"])
 }
 
 fn position_names() -> Vec<String> {
@@ -134,31 +143,6 @@ impl Kind {
             Self::Query => "query",
             Self::Body => "body",
             Self::Builtin => "builtin",
-        }
-    }
-}
-
-/// Units of angles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unit {
-    /// Degrees.
-    #[default]
-    Deg,
-    /// Minutes of arc.
-    Arcmin,
-    /// Seconds of arc.
-    Arcsec,
-}
-
-impl Unit {
-    /// Degrees of one.
-    #[must_use]
-    pub fn degrees(self) -> f64 {
-        match self {
-            Self::Deg => 1.0,
-            Self::Arcmin => 1.0 / 60.0,
-            Self::Arcsec => 1.0 / 3600.0,
         }
     }
 }

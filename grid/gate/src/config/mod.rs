@@ -34,7 +34,7 @@ mod route;
 
 pub use address::{ListenAddress, Network, ServerAddress};
 pub use class::{Class, Identity, Level, Members};
-pub use context::{ContextRule, Kind, Unit};
+pub use context::{ContextRule, Kind};
 pub use error::{ConfigError, Fault, Problem, Step};
 pub use health::{Health, Passive, Statuses};
 pub use listen::{Admin, Limits, Listen, Log, LogFormat, Pair, ProxyProtocol, Times, Tls};
@@ -49,6 +49,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::context::Contexts;
 use crate::route::Routes;
 use quantity::de_bytes;
 
@@ -128,6 +129,7 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::of_toml(&error, text, name))?;
         ConfigError::of_problems(check::problems(&config), text, name)?;
         ConfigError::of_problems(Routes::compile(&config).err().unwrap_or_default(), text, name)?;
+        ConfigError::of_problems(Contexts::compile(&config, Vec::new()).err().unwrap_or_default(), text, name)?;
         for pool in &mut config.pool {
             for server in pool.server.iter_mut().filter(|server| server.name.is_empty()) {
                 server.name = server.address.to_string();
