@@ -3,7 +3,8 @@
 //! [`config`] what operators want; [`head`] what a request says of itself, [`reply`] a reply; [`framing`] where bodies end, [`chunk`]
 //! those in chunks.
 //!
-//! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks. [`reports`] whose word about itself is taken.
+//! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks, [`context`] what it needs cached.
+//! [`reports`] whose word about itself is taken.
 
 #![allow(dead_code, reason = "parts that come together one after the other")]
 
@@ -12,6 +13,7 @@ pub mod chunk;
 pub mod classify;
 mod clock;
 pub mod config;
+pub mod context;
 mod desk;
 mod exchange;
 pub mod field;

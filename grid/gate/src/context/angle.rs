@@ -127,16 +127,34 @@ mod tests {
         let wanted = SkyPlace::of_two("275.1958333333", "-16.1716666667").expect("a place");
         let near = |text: &str, found: Option<SkyPlace>| {
             let found = found.unwrap_or_else(|| panic!("{text} is a place"));
-            assert!((found.lon_deg - wanted.lon_deg).abs() < 1e-9 && (found.lat_deg - wanted.lat_deg).abs() < 1e-9, "{text}");
+            assert!(
+                (found.lon_deg - wanted.lon_deg).abs() < 1e-9 && (found.lat_deg - wanted.lat_deg).abs() < 1e-9,
+                "{text}"
+            );
         };
-        for (lon, lat) in [("18:20:47", "-16:10:18"), ("18h20m47s", "-16d10m18s"), ("18 20 47.0", "-16 10 18"), ("275d11m45s", "-16:10.3"), ("-84.8041666667", "-16.17166666670")] {
+        for (lon, lat) in [
+            ("18:20:47", "-16:10:18"),
+            ("18h20m47s", "-16d10m18s"),
+            ("18 20 47.0", "-16 10 18"),
+            ("275d11m45s", "-16:10.3"),
+            ("-84.8041666667", "-16.17166666670"),
+        ] {
             near(lon, SkyPlace::of_two(lon, lat));
         }
-        for text in ["275.1958333333 -16.1716666667", "275.1958333333,-16.1716666667", "18 20 47 -16 10 18", "18:20:47 -16:10:18"] {
+        for text in [
+            "275.1958333333 -16.1716666667",
+            "275.1958333333,-16.1716666667",
+            "18 20 47 -16 10 18",
+            "18:20:47 -16:10:18",
+        ] {
             near(text, SkyPlace::of_one(text));
             near(text, SkyPlace::of_shape("center", text));
         }
-        for text in ["CIRCLE 275.1958333333 -16.1716666667 0.1", "circle 18:20:47 -16:10:18 0.1", "Range 275 275.3916666666 -17 -15.3433333334"] {
+        for text in [
+            "CIRCLE 275.1958333333 -16.1716666667 0.1",
+            "circle 18:20:47 -16:10:18 0.1",
+            "Range 275 275.3916666666 -17 -15.3433333334",
+        ] {
             near(text, SkyPlace::of_shape("POS", text));
         }
         near("CIRCLE=", SkyPlace::of_shape("CIRCLE", "275.1958333333 -16.1716666667 0.1"));
@@ -150,7 +168,19 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_none() {
-        for text in ["", "1", "1 2 3", "1 91", "nan 1", "inf 1", "CIRCLE 1 2", "POLYGON 1 2 3 4", "1:60:0 2", "a b", "1:2:3:4 5"] {
+        for text in [
+            "",
+            "1",
+            "1 2 3",
+            "1 91",
+            "nan 1",
+            "inf 1",
+            "CIRCLE 1 2",
+            "POLYGON 1 2 3 4",
+            "1:60:0 2",
+            "a b",
+            "1:2:3:4 5",
+        ] {
             assert_eq!(SkyPlace::of_shape("POS", text), None, "{text}");
         }
     }

@@ -185,7 +185,15 @@ mod tests {
         let tiles = "/{dataset**}/Norder{order}/Dir{*}/Npix{cell}.{ext}";
         let wanted = Some([Some("m17/K"), Some("9"), Some("12"), None]);
         assert_eq!(parts(tiles, "/m17/K/Norder9/Dir0/Npix12.fits"), wanted);
-        for path in ["/Norder9/Dir0/Npix12.fits", "/m/Norder9/Dir0/Npix12", "/m/Norder/Dir0/Npix1.x", "/m/Norder9/Npix1.x", "/", "", "/m/Norder9/Dir0/Npix.x"] {
+        for path in [
+            "/Norder9/Dir0/Npix12.fits",
+            "/m/Norder9/Dir0/Npix12",
+            "/m/Norder/Dir0/Npix1.x",
+            "/m/Norder9/Npix1.x",
+            "/",
+            "",
+            "/m/Norder9/Dir0/Npix.x",
+        ] {
             assert_eq!(parts(tiles, path), None, "{path}");
         }
         assert_eq!(parts("/maps/{id}/{**}", "/maps/7/a/b"), Some([None, None, None, Some("7")]));

@@ -36,7 +36,11 @@ fn tiles_and_cutouts_of_one_block_share_a_context() {
         let found = of(&contexts, target, &[], None);
         assert_eq!((found.request.context, found.place), (tile.request.context, tile.place), "{target}");
     }
-    for target in ["/m17/H/cutout?ra=275.2&dec=-16.17&size=1", "/m17/K/cutout?ra=276.2&dec=-16.17&size=1", "/m17/K/Norder9/Dir0/Npix1.fits"] {
+    for target in [
+        "/m17/H/cutout?ra=275.2&dec=-16.17&size=1",
+        "/m17/K/cutout?ra=276.2&dec=-16.17&size=1",
+        "/m17/K/Norder9/Dir0/Npix1.fits",
+    ] {
         assert_ne!(of(&contexts, target, &[], None).request.context, tile.request.context, "{target}");
     }
 }
@@ -54,7 +58,13 @@ fn common_tiles_of_a_data_set_are_one_context() {
 #[test]
 fn numbers_that_no_cell_has_are_no_tiles() {
     let contexts = contexts("");
-    for target in ["/m/Norder3/Dir0/Npix768.png", "/m/Norder99/Dir0/Npix1.png", "/m/Norder300/Dir0/Npix1.png", "/m/Norder9/Dir0/Npix-1.png", "/m/Norder9/Dir0/Npix99999999999999999999.png"] {
+    for target in [
+        "/m/Norder3/Dir0/Npix768.png",
+        "/m/Norder99/Dir0/Npix1.png",
+        "/m/Norder300/Dir0/Npix1.png",
+        "/m/Norder9/Dir0/Npix-1.png",
+        "/m/Norder9/Dir0/Npix99999999999999999999.png",
+    ] {
         assert!(matches!(of(&contexts, target, &[], None).place, Place::Shape(_)), "{target}");
     }
 }
@@ -73,7 +83,9 @@ fn what_no_rule_knows_is_path_and_query_in_any_order() {
 
 #[test]
 fn cone_searches_are_of_table_and_cell_or_of_their_shape() {
-    let contexts = contexts("[[context]]\nkind = \"cone\"\npath = \"/tap/sync\"\norder = 4\n[[context]]\nkind = \"cone\"\npath = \"/scs/{dataset}\"\norder = 4\n");
+    let contexts = contexts(
+        "[[context]]\nkind = \"cone\"\npath = \"/tap/sync\"\norder = 4\n[[context]]\nkind = \"cone\"\npath = \"/scs/{dataset}\"\norder = 4\n",
+    );
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = b"LANG=ADQL&QUERY=SELECT+*+FROM+Gaia+WHERE+1%3DCONTAINS(POINT(ra,dec),CIRCLE(275.2,-16.17,1))";
     let posted = of(&contexts, "/tap/sync", &form, Some(body));
@@ -119,11 +131,15 @@ segments = 2
     assert_eq!(says("/?a&lot=%37", &[], None), "-/query/7");
     let json = ("content-type", "application/json; charset=utf-8");
     assert_eq!(says("/", &[json], Some(br#"{"x": 1, "target": "NGC 5584"}"#)), "-/upload/NGC 5584");
-    assert_eq!(says("/", &[("content-type", "application/x-www-form-urlencoded")], Some(b"target=M+17")), "-/upload/M 17");
+    assert_eq!(
+        says("/", &[("content-type", "application/x-www-form-urlencoded")], Some(b"target=M+17")),
+        "-/upload/M 17"
+    );
     assert_eq!(says("/maps/12/a/b", &[json], Some(b"{")), "-/map/12");
     assert_eq!(says("/a/b/c/d", &[], None), "-/path//a/b");
     assert_eq!(says("/a", &[], None), "-/path//a");
-    let head = Head::of_parts("POST", "/", Some("a"), [("content-type", &b"application/json"[..])].into_iter()).expect("a head");
+    let head = Head::of_parts("POST", "/", Some("a"), [("content-type", &b"application/json"[..])].into_iter())
+        .expect("a head");
     let path = NormalPath::of("/", true).expect("a path");
     assert_eq!(contexts.body_bytes(&Asked::new(&head, &path)), Some(64 << 10));
 }
@@ -142,8 +158,11 @@ fn a_program_may_bring_rules() {
             asked.path.starts_with(b"/mine").then_some(mine)
         }
     }
-    let config = Config::parse(&format!("{HEAD}[[context]]\nkind = \"path\"\npath = \"/first\"\n[[context]]\nkind = \"builtin\"\nname = \"portal\"\n"));
-    let contexts = Contexts::compile(&config.expect("a configuration"), vec![("portal", Box::new(Mine))]).expect("rules");
+    let config = Config::parse(&format!(
+        "{HEAD}[[context]]\nkind = \"path\"\npath = \"/first\"\n[[context]]\nkind = \"builtin\"\nname = \"portal\"\n"
+    ));
+    let contexts =
+        Contexts::compile(&config.expect("a configuration"), vec![("portal", Box::new(Mine))]).expect("rules");
     assert_eq!(contexts.products(), ["path", "one", "two", "url"]);
     assert_eq!(readable(&contexts, "/mine/x"), "-/two");
     assert_eq!(of(&contexts, "/other", &[], None).request.product, 3);
