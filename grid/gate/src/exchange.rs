@@ -12,7 +12,7 @@ use std::time::Instant;
 use pogson_dispatch::Request;
 use pogson_dispatch::servers::Answer;
 
-use crate::config::{Pool, Times};
+use crate::config::{Fields, Pool, RetryOn, Times};
 use crate::desk::{Asked, Asker, Desk, Refusal, Ticket};
 use crate::field::Known;
 use crate::flow::{FromLink, Sink, Source, Stopped, ToLink, pump};
@@ -29,8 +29,6 @@ use crate::worker::Worker;
 const INTERIM: usize = 16;
 /// Most bytes of a reply's head.
 const REPLY_HEAD: usize = 64 << 10;
-/// Servers that are tried for one request.
-const TRIES: usize = 3;
 
 /// A client, as an exchange sees it.
 pub(crate) trait Client {
@@ -64,6 +62,12 @@ pub(crate) struct Errand<'a> {
     pub(crate) trusted: bool,
     pub(crate) scheme: &'static str,
     pub(crate) id: &'a str,
+    /// Path and query as the server gets them.
+    pub(crate) target: &'a [u8],
+    /// Fields that the route sets or removes, of requests and of replies.
+    pub(crate) fields: [&'a Fields; 2],
+    /// Whether a further try may be made now; counts it.
+    pub(crate) may_retry: &'a dyn Fn() -> bool,
 }
 
 /// What became of it.
@@ -94,6 +98,10 @@ pub(crate) enum Failure {
     Nonsense,
     /// A server was silent for too long.
     TimedOut,
+    /// The gate replies itself.
+    Own,
+    /// The client's body has more bytes than it may.
+    TooLarge,
     /// The client's body is not as it should be.
     BadBody,
     /// The client sent nothing for too long.
@@ -105,6 +113,8 @@ enum Attempt {
     Done(Outcome),
     /// Nothing came back.
     Silent,
+    /// The server says that it cannot now.
+    Unable,
 }
 
 impl Errand<'_> {
@@ -126,26 +136,33 @@ impl Errand<'_> {
             if untouched
                 && idempotent
                 && let Some(link) = self.worker.backs.idle(&endpoint)
-                && let Attempt::Done(outcome) = self.attempt(link, &endpoint, &mut ticket, source, client).await
+                && let Attempt::Done(outcome) = self.attempt(link, &endpoint, &mut ticket, source, client, false).await
             {
                 return outcome;
             }
             let link = match self.worker.backs.connect(&endpoint, self.pool.times.connect).await {
                 Ok(link) => link,
-                Err(_) => {
+                Err(_) if self.again(RetryOn::Connect, tried.len()) => {
                     tried.push(endpoint.number);
-                    if tried.len() >= TRIES {
-                        return Outcome::Failed(Failure::Unreachable);
-                    }
                     continue;
                 }
+                Err(_) => return Outcome::Failed(Failure::Unreachable),
             };
-            match self.attempt(link, &endpoint, &mut ticket, source, client).await {
+            let twice = untouched && idempotent;
+            let may = twice && tried.len() < self.pool.retries.attempts as usize;
+            match self.attempt(link, &endpoint, &mut ticket, source, client, may).await {
                 Attempt::Done(outcome) => return outcome,
-                Attempt::Silent if untouched && idempotent && tried.len() + 1 < TRIES => tried.push(endpoint.number),
+                Attempt::Unable => tried.push(endpoint.number),
+                Attempt::Silent if twice && self.again(RetryOn::Reset, tried.len()) => tried.push(endpoint.number),
                 Attempt::Silent => return Outcome::Failed(Failure::Unreachable),
             }
         }
+    }
+
+    /// Whether the request is sent again after this.
+    fn again(&self, after: RetryOn, tries: usize) -> bool {
+        let retries = &self.pool.retries;
+        retries.on.contains(&after) && tries < retries.attempts as usize && (self.may_retry)()
     }
 
     /// A ticket to a server; `None` if the client went away first.
@@ -181,18 +198,26 @@ impl Errand<'_> {
         ticket: &mut Option<Ticket>,
         source: &mut impl Source,
         client: &mut C,
+        may_retry: bool,
     ) -> Attempt {
         let upgrade = self.framing == Framing::None
             && client.link().is_some()
             && crate::reply::says(self.head.all(Known::Connection), "upgrade")
             && self.head.all(Known::Upgrade).next().is_some();
-        let way = Way { peer: self.peer, trusted: self.trusted, scheme: self.scheme, id: self.id, target: None };
+        let way = Way {
+            peer: self.peer,
+            trusted: self.trusted,
+            scheme: self.scheme,
+            id: self.id,
+            target: self.target,
+            fields: self.fields[0],
+        };
         link.write(|output| forward::request(output, self.head, self.framing, &way, upgrade));
         if source.done() {
             if link.flush().await.is_err() {
                 return Attempt::Silent;
             }
-            let (attempt, keeps) = self.reply(&link, ticket, client, upgrade, &Cell::new(true)).await;
+            let (attempt, keeps) = self.reply(&link, ticket, client, (upgrade, may_retry), &Cell::new(true)).await;
             self.put_back(endpoint, link, keeps);
             return attempt;
         }
@@ -220,7 +245,7 @@ impl Errand<'_> {
         let timer = self.worker.clock.timer();
         let mut sink = ToLink::new(link, self.framing);
         let mut upload = pin!(pump(source, &mut sink, &timer, self.times.body_idle, |_| ()));
-        let mut download = pin!(self.reply(link, ticket, client, false, sent));
+        let mut download = pin!(self.reply(link, ticket, client, (false, false), sent));
         let mut uploads = true;
         let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
         poll_fn(|context| {
@@ -231,6 +256,9 @@ impl Errand<'_> {
                     // The server may have replied before it closed.
                     Err(Stopped::To(_)) => {}
                     Err(Stopped::Idle) => return over(Outcome::Failed(Failure::ClientTimedOut)),
+                    Err(Stopped::From(why)) if why.kind() == io::ErrorKind::FileTooLarge => {
+                        return over(Outcome::Failed(Failure::TooLarge));
+                    }
                     Err(Stopped::From(why)) if why.kind() == io::ErrorKind::InvalidData => {
                         return over(Outcome::Failed(Failure::BadBody));
                     }
@@ -254,7 +282,7 @@ impl Errand<'_> {
         link: &Link,
         ticket: &mut Option<Ticket>,
         client: &mut C,
-        upgrade: bool,
+        (upgrade, may_retry): (bool, bool),
         sent: &Cell<bool>,
     ) -> (Attempt, bool) {
         let failed = |why| (Attempt::Done(Outcome::Failed(why)), false);
@@ -286,14 +314,30 @@ impl Errand<'_> {
         let Ok(framing) = framing::of_reply(&reply, self.head.method() == "HEAD") else {
             return failed(Failure::Nonsense);
         };
+        if may_retry && matches!(reply.status(), 502..=504) && self.again(RetryOn::ServerError, 0) {
+            return (Attempt::Unable, false);
+        }
+        let answer = learned::answer(&reply);
+        let changed;
+        let reply = if self.fields[1] == &Fields::default() {
+            &reply
+        } else {
+            changed = forward::with_fields(&reply, self.fields[1]);
+            &changed
+        };
         let length = reply.all(Known::ContentLength).next();
-        let Ok(mut body) = client.begin(&reply, framing, length) else {
+        let Ok(mut body) = client.begin(reply, framing, length) else {
             return (Attempt::Done(Outcome::Broken), false);
         };
-        let answer = learned::answer(&reply);
         if reply.status() == 101 {
             drop(body);
             return (self.tunnel(link, ticket, client, answer).await, false);
+        }
+        // It may go on for hours, and is no work.
+        if learned::is_event_stream(reply)
+            && let Some(ticket) = ticket.take()
+        {
+            ticket.answered(answer);
         }
         let timer = client.timer();
         let mut source = FromLink::new(link, framing);

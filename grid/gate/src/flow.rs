@@ -109,6 +109,39 @@ pub(crate) async fn pump(
     result
 }
 
+/// A body of which no more than so many bytes are taken.
+pub(crate) struct Limited<'a, S> {
+    pub(crate) source: &'a mut S,
+    pub(crate) left: u64,
+}
+
+impl<S: Source> Source for Limited<'_, S> {
+    fn done(&self) -> bool {
+        self.source.done()
+    }
+
+    fn has_some(&self) -> bool {
+        self.source.has_some()
+    }
+
+    fn poll_more(&mut self, context: &mut Context<'_>, emit: Emit<'_>) -> Poll<io::Result<()>> {
+        let left = &mut self.left;
+        let mut over = false;
+        let more = self.source.poll_more(context, &mut |context, data| match left.checked_sub(data.len() as u64) {
+            Some(rest) => {
+                *left = rest;
+                emit(context, data);
+            }
+            None => over = true,
+        });
+        if over { Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())) } else { more }
+    }
+
+    fn trailers(&mut self) -> io::Result<Trailers> {
+        self.source.trailers()
+    }
+}
+
 /// A body that a link brings.
 pub(crate) struct FromLink<'a> {
     link: &'a Link,

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
+use crate::config::Fields;
 use crate::field::Known;
 use crate::framing::Framing;
 use crate::head::{Field, Head, Version};
@@ -16,8 +17,10 @@ pub(crate) struct Way<'a> {
     /// `http` or `https`.
     pub(crate) scheme: &'a str,
     pub(crate) id: &'a str,
-    /// Target that is sent instead of the client's.
-    pub(crate) target: Option<&'a str>,
+    /// Path and query that are sent.
+    pub(crate) target: &'a [u8],
+    /// Fields that are set or removed.
+    pub(crate) fields: &'a Fields,
 }
 
 /// Whether a field of a head goes on. What `Connection` names does not (RFC 9110, section 7.6.1).
@@ -57,7 +60,7 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
     let named = named(head.all(Known::Connection));
     let mut before: Option<&[u8]> = None;
     let mut said = false;
-    for one in head.fields().filter(|one| goes_on(one, &named)) {
+    for one in head.fields().filter(|one| goes_on(one, &named) && !replaced(way.fields, one.name)) {
         match one.known {
             Known::Host | Known::Expect | Known::RequestId | Known::Report => {}
             Known::Forwarded if !way.trusted => {}
@@ -87,17 +90,27 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
         put("x-forwarded-proto", way.scheme.as_bytes());
     }
     put("x-request-id", way.id.as_bytes());
+    way.fields.set.iter().for_each(|(name, value)| put(name, value.as_bytes()));
+}
+
+/// Whether a route sets or removes a field.
+fn replaced(fields: &Fields, name: &str) -> bool {
+    let is = |other: &String| other.eq_ignore_ascii_case(name);
+    fields.set.keys().any(is) || fields.remove.iter().any(is)
+}
+
+/// A reply with the fields that a route sets, and without those that it removes.
+pub(crate) fn with_fields(reply: &Reply, fields: &Fields) -> Reply {
+    let kept = reply.fields().filter(|one| !replaced(fields, one.name)).map(|one| (one.name, one.value));
+    let set = fields.set.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    Reply::of_parts(reply.version(), reply.status(), kept.chain(set))
 }
 
 /// Writes the head of a request for a server that speaks HTTP/1.1.
 pub(crate) fn request(to: &mut Vec<u8>, head: &Head, framing: Framing, way: &Way<'_>, upgrade: bool) {
     to.extend_from_slice(head.method().as_bytes());
     to.push(b' ');
-    let target = way.target.unwrap_or_else(|| head.target());
-    if target.is_empty() || target.starts_with('?') {
-        to.push(b'/');
-    }
-    to.extend_from_slice(target.as_bytes());
+    to.extend_from_slice(way.target);
     to.extend_from_slice(b" HTTP/1.1\r\n");
     field(to, "Host", head.host().as_bytes());
     request_fields(head, way, |name, value| field(to, name, value));
@@ -198,7 +211,9 @@ mod tests {
     }
 
     fn sent(text: &str, framing: Framing, trusted: bool, upgrade: bool) -> String {
-        let way = Way { peer: Some(IpAddr::from([192, 0, 2, 7])), trusted, scheme: "http", id: "1", target: None };
+        let fields = Fields { set: [("X-Set".to_owned(), "1".to_owned())].into(), remove: vec!["x-gone".to_owned()] };
+        let peer = Some(IpAddr::from([192, 0, 2, 7]));
+        let way = Way { peer, trusted, scheme: "http", id: "1", target: b"/x", fields: &fields };
         let mut to = Vec::new();
         request(&mut to, &head(text), framing, &way, upgrade);
         String::from_utf8(to).expect("text")
@@ -206,11 +221,11 @@ mod tests {
 
     #[test]
     fn what_is_meant_for_the_next_hop_stays_here() {
-        let text = "GET http://a/x HTTP/1.1\r\nHost: b\r\nConnection: keep-alive, X-Hop, Host\r\nKeep-Alive: 5\r\nX-Hop: 1\r\n\
+        let text = "GET http://a/x HTTP/1.1\r\nHost: b\r\nConnection: keep-alive, X-Hop, Host\r\nKeep-Alive: 5\r\nX-Hop: 1\r\nX-Gone: 1\r\nX-SET: 2\r\n\
             Upgrade: h2c\r\nTE: gzip\r\nX-Forwarded-For: 10.0.0.1\r\nAccept: */*\r\nPogson-Report: x\r\n\r\n";
         assert_eq!(
             sent(text, Framing::None, false, false),
-            "GET /x HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: http\r\nx-request-id: 1\r\n\r\n"
+            "GET /x HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: http\r\nx-request-id: 1\r\nX-Set: 1\r\n\r\n"
         );
         assert!(sent(text, Framing::None, true, false).contains("x-forwarded-for: 10.0.0.1, 192.0.2.7\r\n"));
     }

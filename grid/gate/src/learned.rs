@@ -32,6 +32,12 @@ pub(crate) fn answer(reply: &Reply) -> Answer {
     Answer { hit, service_s }
 }
 
+/// Whether a reply goes on for as long as something happens.
+pub(crate) fn is_event_stream(reply: &Reply) -> bool {
+    let mut kinds = reply.fields().filter(|one| one.name.eq_ignore_ascii_case("content-type"));
+    kinds.any(|one| one.value.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
+}
+
 /// Duration of a metric that is about the whole work.
 fn milliseconds(metric: &str) -> Option<f64> {
     let mut parts = metric.split(';').map(str::trim);

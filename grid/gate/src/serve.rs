@@ -48,7 +48,9 @@ impl Gate {
         let addresses = listeners.iter().map(StdListener::local_addr).collect::<io::Result<_>>()?;
         let count =
             if config.workers == 0 { thread::available_parallelism().map_or(1, usize::from) } else { config.workers };
-        let running = Running::new(config, 1).ok_or_else(|| io::Error::other("a policy is not known"))?;
+        let running = Running::new(config, 1).map_err(|problems| {
+            io::Error::other(problems.iter().map(|problem| problem.sentence.as_str()).collect::<Vec<_>>().join("; "))
+        })?;
         let running = Arc::new(running);
         let (drain, drained) = watch::channel(false);
         let mut threads = Vec::new();

@@ -2,21 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pogson_dispatch::Request;
 
+use crate::classify;
 use crate::desk::{Asker, Refusal};
 use crate::exchange::{Client, Errand, Failure, Outcome};
-use crate::flow::Source;
+use crate::flow::{Limited, Source};
 use crate::framing::Framing;
 use crate::head::{Head, Version};
 use crate::reply::{Reply, reason};
+use crate::route::{Found, Target};
 use crate::running::Running;
 use crate::worker::Worker;
 
@@ -50,6 +52,10 @@ pub(crate) struct Visit<'a> {
     head: &'a Head,
     framing: Framing,
     id: String,
+    /// What the gate itself replies.
+    own: RefCell<Option<(Reply, String)>>,
+    /// Where it goes, once that is known.
+    pool: Cell<usize>,
 }
 
 impl Visitor {
@@ -108,47 +114,114 @@ impl<'a> Visit<'a> {
         visitor.requests.set(visitor.requests.get() + 1);
         let running = visitor.worker.running();
         visitor.running.replace(running.clone());
-        Self { visitor, running, head, framing, id: visitor.worker.next_id() }
+        Self {
+            visitor,
+            running,
+            head,
+            framing,
+            id: visitor.worker.next_id(),
+            own: RefCell::default(),
+            pool: Cell::default(),
+        }
     }
 
     /// Has it served.
     pub(crate) async fn run(&self, source: &mut impl Source, client: &mut impl Client) -> Outcome {
-        let Some((pool, desk)) =
-            self.running.pools.first().map(|(pool, desk)| (&self.running.config.pool[*pool], desk))
-        else {
-            return Outcome::Failed(Failure::Refused(Refusal::NoServer));
+        let running = &*self.running;
+        let path = match running.routes.path(self.head) {
+            Ok(path) => path,
+            Err(why) => return self.reply(400, &why.to_string()),
         };
+        let route = match running.routes.find(self.head, &path) {
+            Found::Route(route, _) => route,
+            Found::Nothing => return self.reply(404, "Nothing is served at this address."),
+            Found::NotMethod(methods) => {
+                let allow = methods.join(", ");
+                return self.answer(
+                    405,
+                    "text/plain",
+                    "This address is not served by this method.\n",
+                    Some(("Allow", allow.as_bytes())),
+                );
+            }
+        };
+        let pool = match &route.target {
+            Target::Pool(pool) => *pool,
+            Target::Respond(respond) => return self.answer(respond.status, &respond.kind, &respond.body, None),
+            Target::Redirect(_) => {
+                let mut location = Vec::new();
+                let status = route.write_location(self.head, &path, &mut location).unwrap_or(302);
+                return self.answer(status, "text/plain", "", Some(("Location", &location)));
+            }
+        };
+        self.pool.set(pool);
+        if matches!(self.framing, Framing::Length(length) if length > route.body_limit) {
+            return Outcome::Failed(Failure::TooLarge);
+        }
+        let visitor = self.visitor;
+        let peer = visitor.peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let believed = running.trusted.get(visitor.listener);
+        let client_address = believed.map_or(peer, |trusted| trusted.client(peer, self.head));
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let class = running.classes.of(classify::Asker { head: self.head, path: &path, client: client_address, now_s });
+        let mut target = Vec::with_capacity(self.head.target().len() + 1);
+        route.write_target(self.head, &path, &mut target);
+        let config = &running.config.pool[pool];
+        visitor.worker.earns(pool, config.retries.budget);
         let errand = Errand {
-            worker: &self.visitor.worker,
-            desk,
-            times: &self.running.config.times,
-            pool,
+            worker: &visitor.worker,
+            desk: &running.desks[pool],
+            times: &running.config.times,
+            pool: config,
             head: self.head,
             framing: self.framing,
             request: Request { context: hash(self.head.target()), product: 0 },
-            asker: Asker { level: 1, member: 0, weight: 1.0 },
-            peer: self.visitor.peer,
-            trusted: false,
-            scheme: self.visitor.scheme,
+            asker: Asker { level: class.level as usize, member: class.member, weight: class.weight },
+            peer: visitor.peer,
+            trusted: believed.is_some_and(|trusted| trusted.has(peer)),
+            scheme: visitor.scheme,
             id: &self.id,
+            target: &target,
+            fields: [&route.request, &route.response],
+            may_retry: &|| visitor.worker.spends(pool),
         };
-        errand.run(source, client).await
+        if self.framing == Framing::None {
+            return errand.run(source, client).await;
+        }
+        errand.run(&mut Limited { source, left: route.body_limit }, client).await
     }
 
-    /// What the client is told where nobody replied.
+    fn reply(&self, status: u16, text: &str) -> Outcome {
+        self.own.replace(Some(own(status, text, None)));
+        Outcome::Failed(Failure::Own)
+    }
+
+    fn answer(&self, status: u16, kind: &str, body: &str, field: Option<(&str, &[u8])>) -> Outcome {
+        let fields = [("Content-Type", kind.as_bytes())];
+        let reply = Reply::of_parts(Version::Http11, status, fields.into_iter().chain(field));
+        self.own.replace(Some((reply, body.to_owned())));
+        Outcome::Failed(Failure::Own)
+    }
+
+    /// What the client is told where no server replied.
     pub(crate) fn failure(&self, why: Failure) -> (Reply, String) {
         let (status, text) = match why {
+            Failure::Own => match self.own.take() {
+                Some(own) => return own,
+                None => (500, "The gate lost its own reply."),
+            },
             Failure::Refused(Refusal::NoServer) => (503, "No server is there for this request now."),
             Failure::Refused(Refusal::Full | Refusal::Replaced) => (503, "There is more to do than the servers can."),
             Failure::Refused(Refusal::TooLong) => (503, "No server had room for this request in time."),
             Failure::Unreachable => (502, "No server could be reached."),
             Failure::Nonsense => (502, "The server's reply is not HTTP."),
             Failure::TimedOut => (504, "The server did not reply in time."),
+            Failure::TooLarge => (413, "The request's body has more bytes than it may have here."),
             Failure::BadBody => (400, "The request's body is not as its head says."),
             Failure::ClientTimedOut => (408, "The request's body did not come in time."),
         };
-        let retry = (status == 503).then(|| self.running.pools.first().map_or(1, |(_, desk)| desk.retry_after_s()));
-        own(status, text, retry)
+        let desk = self.running.desks.get(self.pool.get());
+        own(status, text, desk.filter(|_| status == 503).map(|desk| desk.retry_after_s()))
     }
 }
 

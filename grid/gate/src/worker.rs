@@ -11,12 +11,17 @@ use crate::back::Backs;
 use crate::clock::Clock;
 use crate::running::Running;
 
+/// Further tries that may be made in a row, after a time without any.
+const MOST_TRIES: f64 = 10.0;
+
 /// A thread's state; connections stay with the thread that accepted them.
 pub(crate) struct Worker {
     pub(crate) clock: Rc<Clock>,
     pub(crate) backs: Backs,
     running: RefCell<Arc<Running>>,
     drain: watch::Receiver<bool>,
+    /// Further tries that may be made now, by pool.
+    tries: RefCell<Vec<f64>>,
     /// Connections of clients.
     visits: Cell<usize>,
     /// What ids of requests begin with, and how many there were.
@@ -33,6 +38,7 @@ impl Worker {
             clock,
             running: running.into(),
             drain,
+            tries: RefCell::default(),
             visits: Cell::new(0),
             id: (id, Cell::new(0)),
         }
@@ -53,6 +59,25 @@ impl Worker {
         let mut drain = self.drain.clone();
         // A gate that is gone is about to end, too.
         let _ = drain.wait_for(|drains| *drains).await;
+    }
+
+    /// A request comes for a pool, of which `percent` may be tried again.
+    pub(crate) fn earns(&self, pool: usize, percent: f64) {
+        let mut tries = self.tries.borrow_mut();
+        if tries.len() <= pool {
+            tries.resize(pool + 1, MOST_TRIES);
+        }
+        tries[pool] = (tries[pool] + percent / 100.0).min(MOST_TRIES);
+    }
+
+    /// Whether a further try may be made; counts it.
+    pub(crate) fn spends(&self, pool: usize) -> bool {
+        let mut tries = self.tries.borrow_mut();
+        let may = tries.get(pool).is_some_and(|left| *left >= 1.0);
+        if may {
+            tries[pool] -= 1.0;
+        }
+        may
     }
 
     /// Connections of clients that are open.
