@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::classify::{Classes, Trusted};
 use crate::config::{Config, Problem};
+use crate::context::Contexts;
 use crate::desk::Desk;
 use crate::route::Routes;
 
@@ -16,6 +17,7 @@ pub(crate) struct Running {
     pub(crate) config: Config,
     pub(crate) routes: Routes,
     pub(crate) classes: Classes,
+    pub(crate) contexts: Contexts,
     /// Who is believed, of each listener.
     pub(crate) trusted: Vec<Trusted>,
     /// Of each pool, by its place in the configuration.
@@ -30,6 +32,7 @@ impl Running {
     pub(crate) fn new(config: Config, seed: u64) -> Result<Self, Vec<Problem>> {
         let routes = Routes::compile(&config)?;
         let classes = Classes::compile(&config)?;
+        let contexts = Contexts::compile(&config, Vec::new())?;
         let trusted = config.listen.iter().map(|listen| Trusted::new(&listen.trusted)).collect();
         let mut desks = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
@@ -40,6 +43,6 @@ impl Running {
             })?;
             desks.push(Arc::new(desk));
         }
-        Ok(Self { config, routes, classes, trusted, desks })
+        Ok(Self { config, routes, classes, contexts, trusted, desks })
     }
 }

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pogson_dispatch::Request;
-
 use crate::classify;
+use crate::context::Asked;
 use crate::desk::{Asker, Refusal};
 use crate::exchange::{Client, Errand, Failure, Outcome};
 use crate::flow::{Limited, Source};
@@ -164,6 +163,7 @@ impl<'a> Visit<'a> {
         let client_address = believed.map_or(peer, |trusted| trusted.client(peer, self.head));
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let class = running.classes.of(classify::Asker { head: self.head, path: &path, client: client_address, now_s });
+        let context = running.contexts.of(&Asked::new(self.head, &path));
         let mut target = Vec::with_capacity(self.head.target().len() + 1);
         route.write_target(self.head, &path, &mut target);
         let config = &running.config.pool[pool];
@@ -175,7 +175,7 @@ impl<'a> Visit<'a> {
             pool: config,
             head: self.head,
             framing: self.framing,
-            request: Request { context: hash(self.head.target()), product: 0 },
+            request: context.request,
             asker: Asker { level: class.level as usize, member: class.member, weight: class.weight },
             peer: visitor.peer,
             trusted: believed.is_some_and(|trusted| trusted.has(peer)),
@@ -232,9 +232,4 @@ fn own(status: u16, text: &str, retry_after_s: Option<u64>) -> (Reply, String) {
     let retry = retry.as_ref().map(|seconds| ("Retry-After", seconds.as_bytes()));
     let reply = Reply::of_parts(Version::Http11, status, fields.into_iter().chain(retry));
     (reply, format!("{status} {}: {text}\n", reason(status)))
-}
-
-fn hash(text: &str) -> u64 {
-    // FNV-1a.
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
