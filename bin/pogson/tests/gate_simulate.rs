@@ -67,6 +67,16 @@ fn a_trace_is_replayed_with_the_same_decisions() {
 }
 
 #[test]
+fn figures_go_into_a_new_folder_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().to_str().expect("a name in Unicode");
+    std::fs::write(folder.path().join("mine"), "a").expect("room on the disk");
+    let output = simulate(&["--figures", path]);
+    assert!(output.status.code() == Some(1) && String::from_utf8_lossy(&output.stderr).contains("not empty"));
+    assert_eq!(simulate(&["--figures", path, "--policy", "lard"]).status.code(), Some(2));
+}
+
+#[test]
 fn what_there_is_not_is_wrong_usage() {
     for args in
         [["--scenario", "sunny"], ["--policy", "best"], ["--t-load", "-1"], ["--seeds", "0"], ["--bound", "nan"]]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::escaped;
+use super::style::chart_css;
 use super::ticks::{decades, ticks};
 
 const WIDTH: f64 = 560.0;
@@ -99,6 +100,15 @@ impl Chart {
     pub fn level(mut self, y: f64, text: &str) -> Chart {
         self.levels.push((y, text.into()));
         self
+    }
+
+    /// The chart as an SVG file of its own, with the colours of the reports.
+    pub fn svg_file(&self) -> String {
+        let style = format!("<style>{}</style>", chart_css());
+        let sized = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" ");
+        let svg = self.svg().replacen("<svg ", &sized, 1);
+        let at = svg.find('>').map_or(0, |at| at + 1);
+        format!("{}{style}{}\n", &svg[..at], &svg[at..])
     }
 
     fn with(mut self, name: &str, series: Series) -> Chart {
@@ -350,6 +360,14 @@ fn padded((low, high): (f64, f64), share: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chart_as_a_file_has_its_name_space_its_size_and_its_colours() {
+        let file = Chart::new("t", "x", "y").line("l", &[(1.0, 2.0), (2.0, 3.0)]).svg_file();
+        assert!(file.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"560\" height=\"320\" viewBox"));
+        assert!(file.ends_with("</svg>\n") && file.matches("<style>").count() == 1);
+        assert!(["--c0:", "--sheet:", "svg .l{"].iter().all(|rule| file.contains(rule)));
+    }
 
     #[test]
     fn a_bar_of_the_greatest_height_reaches_higher_than_the_others() {

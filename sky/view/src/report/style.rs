@@ -54,3 +54,11 @@ figure.wide{max-width:62rem}
 footer{color:var(--soft);font-size:.85rem;padding-top:2.5rem;padding-bottom:2.5rem}
 @media print{body{background:#fff}section{break-inside:avoid-page}.scroll{overflow:visible}}
 ";
+
+/// The part of it that a chart needs where it is a file of its own: colours, and how strokes and texts look.
+pub(crate) fn chart_css() -> String {
+    let wanted = |line: &&str| [":root", "--c0", "@media (prefers", "svg "].iter().any(|start| line.starts_with(start));
+    let ground = "svg{background:var(--sheet);font-family:system-ui,'DejaVu Sans',sans-serif}";
+    let lines: Vec<&str> = CSS.lines().filter(wanted).chain([ground]).collect();
+    lines.join("\n")
+}

@@ -1,5 +1,6 @@
 //! `pogson gate`: one address before several servers.
 
+mod figures;
 mod replay;
 mod settings;
 mod simulate;

@@ -10,6 +10,7 @@ use pogson_dispatch::trace::Recorder;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::figures;
 use super::settings::{Policies, policies, positive};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -36,6 +37,7 @@ Examples:
   pogson gate simulate --scenario saturated-1000 --policy lard --t-low 55
   pogson gate simulate --scenario open --gates 4 --learned
   pogson gate simulate --scenario away --slow-start 10 --trace away.trace
+  pogson gate simulate --figures figures/
   pogson gate simulate --scenario saturated-500 --policy context --feedback 0.05 --t-load 0.3")]
 pub struct Args {
     /// What is asked, and of whom
@@ -47,12 +49,16 @@ pub struct Args {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Runs, each with the seed after the last one's; figures are their means
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    seeds: u64,
+    /// Runs, each with the seed after the last one's; figures are their means [default: 1; 3 with --figures]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: Option<u64>,
     /// Write what the first dispatcher is told and decides, for `pogson gate replay`
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Write figures of throughput, hit rates and response times by policy, contexts, feedback and level into a new folder; only
+    /// --seed and --seeds count beside it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "policy", "trace"])]
+    figures: Option<PathBuf>,
     #[command(flatten)]
     world: World,
     #[command(flatten)]
@@ -119,7 +125,7 @@ impl World {
 }
 
 /// Names of the levels, the highest first.
-const LEVELS: [&str; 3] = ["high", "middle", "low"];
+pub(super) const LEVELS: [&str; 3] = ["high", "middle", "low"];
 
 /// Figures of a policy.
 #[derive(Serialize)]
@@ -207,18 +213,22 @@ enum Figures {
 /// # Errors
 /// Ctrl-C.
 pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
+    if let Some(folder) = &args.figures {
+        return figures::run(folder, args.seed, args.seeds.unwrap_or(3), out);
+    }
+    let seeds = args.seeds.unwrap_or(1);
     let mut world = Scenario::by_name(&args.scenario)
         .ok_or_else(|| Failure::usage(format!("--scenario {}: there is no such scenario", args.scenario)))?;
     args.world.change(&mut world);
-    if args.trace.is_some() && (args.seeds > 1 || args.policy == "all") {
+    if args.trace.is_some() && (seeds > 1 || args.policy == "all") {
         return Err(Failure::usage("--trace is of one run: give one --policy and leave --seeds out"));
     }
     let settings = args.policies.settings();
     let chosen: Vec<_> =
         policy::NAMES.into_iter().filter(|name| args.policy == "all" || args.policy == *name).collect();
-    let bar = out.progress("simulating", chosen.len() as u64 * args.seeds, Unit::Runs);
+    let bar = out.progress("simulating", chosen.len() as u64 * seeds, Unit::Runs);
     let rows = chosen.par_iter().map(|name| {
-        let outcomes = (0..args.seeds).into_par_iter().map(|more| {
+        let outcomes = (0..seeds).into_par_iter().map(|more| {
             out.go_on()?;
             let seed = args.seed.wrapping_add(more);
             let outcome = match &args.trace {
@@ -240,7 +250,7 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         };
         let (scenario, world) = (&args.scenario, &args.world);
         let (gates, learned) = (world.gates, world.learned);
-        return out.object(&Runs { scenario, seed: args.seed, seeds: args.seeds, gates, learned, figures });
+        return out.object(&Runs { scenario, seed: args.seed, seeds, gates, learned, figures });
     }
     table(&rows, out)
 }
