@@ -1,9 +1,11 @@
 //! `pogson gate`: one address before several servers.
 
 mod figures;
+mod check;
 mod replay;
 mod settings;
 mod simulate;
+mod token;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -15,6 +17,7 @@ use crate::output::Output;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
+  pogson gate check gate.toml
   pogson gate simulate --scenario saturated-1000 --policy pogson --json
   pogson gate simulate --scenario flash --policy all --seeds 5
   pogson gate replay gate.trace --policy lard-r")]
@@ -26,6 +29,8 @@ pub struct Args {
 /// What is done.
 #[derive(clap::Subcommand, Debug)]
 enum What {
+    Check(check::Args),
+    Token(token::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
 }
@@ -36,6 +41,8 @@ enum What {
 /// Those of the command; see its module.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     match args.what {
+        What::Check(args) => check::run(&args, out),
+        What::Token(args) => token::run(&args, out),
         What::Simulate(args) => simulate::run(&args, out),
         What::Replay(args) => replay::run(&args, out),
     }
