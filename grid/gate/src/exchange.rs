@@ -162,7 +162,9 @@ impl Errand<'_> {
     /// Whether the request is sent again after this.
     fn again(&self, after: RetryOn, tries: usize) -> bool {
         let retries = &self.pool.retries;
-        retries.on.contains(&after) && tries < retries.attempts as usize && (self.may_retry)()
+        // Where no connection came about no server had work with it.
+        let is_free = after == RetryOn::Connect;
+        retries.on.contains(&after) && tries < retries.attempts as usize && (is_free || (self.may_retry)())
     }
 
     /// A ticket to a server; `None` if the client went away first.

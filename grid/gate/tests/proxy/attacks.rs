@@ -1,0 +1,82 @@
+//! Requests by which two servers would be made to see different ones, and such as hold the gate up.
+
+use std::time::Duration;
+
+use crate::world::{Client, fixed, gate};
+
+/// Heads and bodies that a lenient server reads in another way than a strict one. After each comes a request for `/smuggled`.
+const SMUGGLED: [&str; 24] = [
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0, 40\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 40\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\n\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;\nxx\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\na\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\nHost: a\nContent-Length: 0\n\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nX: y\rContent-Length: 40\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nX: \0\r\nContent-Length: 0\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
+    "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
+];
+
+#[test]
+fn a_request_that_is_ambiguous_is_refused_and_nothing_follows_it() {
+    let (one, got) = fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let gate = gate(&[one], "");
+    for text in SMUGGLED {
+        let mut client = Client::of(&gate);
+        client.send(format!("{text}GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let reply = client.reply().expect("a refusal");
+        assert!(matches!(reply.status, 400 | 501), "{text:?}: {}", reply.status);
+        assert_eq!(reply.field("connection"), Some("close"), "{text:?}");
+        assert!(client.ends(), "{text:?}");
+    }
+    while let Ok(got) = got.recv_timeout(Duration::from_millis(200)) {
+        assert!(!got.line.contains("smuggled"), "{got:?}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_told_so() {
+    let (one, _) = fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let gate = gate(&[one], "");
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(20_000));
+    let wide = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(200));
+    for (text, status) in [
+        ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01\x7c\x03\x03", 400),
+        ("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (long.as_str(), 431),
+        (wide.as_str(), 431),
+    ] {
+        assert_eq!(Client::of(&gate).ask(text).status, status, "{:?}", &text[..text.len().min(40)]);
+    }
+    assert_eq!(Client::of(&gate).ask("GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+}
+
+#[test]
+fn who_sends_a_head_byte_by_byte_has_the_time_of_one_head() {
+    let (one, _) = fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let gate = gate(&[one], "times.head = \"300ms\"\n---");
+    let mut client = Client::of(&gate);
+    for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX: ".iter().chain([b'x'; 100].iter()) {
+        client.send([*byte]);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(client.reply().map(|reply| reply.status), Some(408));
+}

@@ -1,0 +1,7 @@
+//! The gate between clients and servers that write bytes by hand: what HTTP/1.1 says of a proxy (RFC 9110, RFC 9112), and what is done
+//! where one end does not keep to it.
+
+mod attacks;
+mod bodies;
+mod faults;
+mod world;
