@@ -115,13 +115,14 @@ impl Reading {
 
     fn read(&mut self, each: &mut impl FnMut(&[u8])) -> io::Result<bool> {
         let length = self.file.metadata()?.len();
-        if length == self.position {
-            return Ok(false);
-        }
+        // As long as before, it may still be other lines: those of a file that was cut short and has grown by as much.
         if length < self.position || !self.is_the_same()? {
             (self.position, self.skipping) = (0, false);
             self.partial.clear();
             self.before.clear();
+        }
+        if length == self.position {
+            return Ok(false);
         }
         let mut block = vec![0; BLOCK];
         let mut left = LOOK;
@@ -290,6 +291,10 @@ mod tests {
         log.file.set_len(0).unwrap();
         log.write("1\n2\n3\n4\n5\n");
         assert_eq!(log.look(), ["1", "2", "3", "4", "5"]);
+        // As long as before.
+        log.file.set_len(0).unwrap();
+        log.write("6\n7\n8\n9\n0\n");
+        assert_eq!(log.look(), ["6", "7", "8", "9", "0"]);
     }
 
     #[test]
