@@ -46,6 +46,7 @@ mpicc libopenmpi-dev
 mpirun openmpi-bin
 go golang-go
 javac openjdk-17-jdk-headless
+/usr/share/java/aladin.jar aladin
 node nodejs
 strace strace
 ss iproute2
