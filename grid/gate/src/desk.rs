@@ -342,3 +342,116 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    const ASKER: Asker = Asker { level: 1, member: 1, weight: 1.0 };
+
+    fn desk(servers: usize, most: u32, room: usize) -> Arc<Desk> {
+        let one = format!("[[pool.server]]\naddress = \"http://127.0.0.1:1\"\nmax_active = {most}\n");
+        let text = format!(
+            "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\npolicy = \"rendezvous\"\nqueue = {{ limit = {room} }}\nadmission = \"off\"\n{}",
+            (0..servers).map(|at| one.replace(":1\"", &format!(":{}\"", at + 1))).collect::<String>()
+        );
+        let config = config::Config::parse(&text).expect("a configuration");
+        Arc::new(Desk::new(&config.pool[0], 1, 1).expect("a policy"))
+    }
+
+    fn request(context: u64) -> Request {
+        Request { context, product: 0 }
+    }
+
+    fn goes(asked: Asked) -> Ticket {
+        match asked {
+            Asked::Goes(ticket) => ticket,
+            Asked::Waits(_) => panic!("it waits"),
+            Asked::Refused(why) => panic!("{why:?}"),
+        }
+    }
+
+    fn waits(asked: Asked) -> Place {
+        match asked {
+            Asked::Waits(place) => place,
+            Asked::Goes(_) => panic!("it goes"),
+            Asked::Refused(why) => panic!("{why:?}"),
+        }
+    }
+
+    fn called(place: &mut Place) -> Option<Result<Ticket, Refusal>> {
+        match pin!(&mut place.call).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(called) => Some(called.expect("the desk lives")),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn one_goes_at_a_time_and_the_next_is_called_when_it_is_over() {
+        let desk = desk(1, 1, 8);
+        let now = Instant::now();
+        let first = goes(desk.ask(request(1), ASKER, &[], now));
+        let mut second = waits(desk.ask(request(2), ASKER, &[], now));
+        let mut third = waits(desk.ask(request(3), ASKER, &[], now));
+        assert!(called(&mut second).is_none());
+        first.answered(Answer::default());
+        let second = called(&mut second).expect("called").expect("a ticket");
+        assert!(called(&mut third).is_none());
+        // Its client goes without an answer.
+        drop(second);
+        assert!(called(&mut third).expect("called").is_ok());
+    }
+
+    #[test]
+    fn a_higher_level_takes_the_place_of_a_lower_one_and_goes_first() {
+        let desk = desk(1, 1, 2);
+        let now = Instant::now();
+        let first = goes(desk.ask(request(1), ASKER, &[], now));
+        let mut medium = waits(desk.ask(request(2), ASKER, &[], now));
+        let mut low = waits(desk.ask(request(3), Asker { level: 2, ..ASKER }, &[], now));
+        let high = Asker { level: 0, ..ASKER };
+        let mut place = waits(desk.ask(request(4), high, &[], now));
+        assert!(matches!(called(&mut low), Some(Err(Refusal::Replaced))));
+        assert!(matches!(desk.ask(request(5), Asker { level: 2, ..ASKER }, &[], now), Asked::Refused(Refusal::Full)));
+        first.answered(Answer::default());
+        let high = called(&mut place).expect("called").expect("a ticket");
+        assert!(called(&mut medium).is_none());
+        high.answered(Answer::default());
+        assert!(called(&mut medium).expect("called").is_ok());
+    }
+
+    #[test]
+    fn who_leaves_gives_the_place_up() {
+        let desk = desk(1, 1, 1);
+        let now = Instant::now();
+        let first = goes(desk.ask(request(1), ASKER, &[], now));
+        drop(waits(desk.ask(request(2), ASKER, &[], now)));
+        let mut third = waits(desk.ask(request(3), ASKER, &[], now));
+        first.answered(Answer::default());
+        // A ticket that was given and not taken goes to the next.
+        assert!(called(&mut third).expect("called").is_ok());
+        let mut inner = desk.lock();
+        assert_eq!(inner.dispatcher.servers().all[0].active, 0, "third's ticket is gone");
+        assert!(inner.next_for(0, 0.0).is_none());
+    }
+
+    #[test]
+    fn what_waits_for_a_server_that_goes_down_goes_to_another() {
+        let desk = desk(2, 1, 8);
+        let now = Instant::now();
+        let first = goes(desk.ask(request(1), ASKER, &[], now));
+        let other = goes(desk.ask(request(1), ASKER, &[first.endpoint.number], now));
+        assert_ne!(first.endpoint.number, other.endpoint.number, "one that was tried is not tried again");
+        let mut place = waits(desk.ask(request(1), ASKER, &[], now));
+        desk.set_up(first.endpoint.number, false);
+        assert!(called(&mut place).is_none());
+        other.answered(Answer::default());
+        assert_ne!(called(&mut place).expect("called").expect("a ticket").endpoint.number, first.endpoint.number);
+        let number = 3 - first.endpoint.number;
+        desk.set_up(number, false);
+        assert!(matches!(desk.ask(request(1), ASKER, &[], now), Asked::Refused(Refusal::NoServer)));
+    }
+}
