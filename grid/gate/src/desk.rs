@@ -4,6 +4,8 @@
 //! at the server, until that has room by its limit, so that a request of a higher level still goes before it. A server with nothing to
 //! do takes over what waits for another.
 
+mod standing;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,8 +16,10 @@ use pogson_dispatch::servers::{Answer, Sent};
 use pogson_dispatch::waiting::{Entered, Entry, Waiting};
 use tokio::sync::oneshot;
 
-use crate::config::{self, Admission, Room};
+use crate::config::{self, Room};
 use crate::pool::{Endpoint, Limits};
+pub(crate) use standing::Held;
+use standing::Standing;
 
 /// Requests that are let go to a server before anything is known of it.
 const FIRST_LIMIT: u32 = 16;
@@ -76,6 +80,9 @@ struct Line {
     running: u32,
     waiting: Waiting<Waits>,
     waiting_s: f64,
+    standing: Standing,
+    /// It has left; its place is another's when its last request is over.
+    gone: bool,
 }
 
 struct Waits {
@@ -118,27 +125,10 @@ impl Desk {
             learns_rooms: pool.server.iter().all(|server| server.cache == Room::Learned),
             slow_start_s,
         };
-        let mut dispatcher = Dispatcher::new(&setup)?;
-        let mut lines = Vec::new();
+        let mut inner = Inner { dispatcher: Dispatcher::new(&setup)?, lines: Vec::new(), next: 0 };
         for (at, server) in pool.server.iter().enumerate() {
-            dispatcher.join(number + at as u64, server.cache.contexts(pool.block), server.weight, 0.0);
-            let most = if server.max_active == 0 { u32::MAX } else { server.max_active };
-            let most = if let Admission::Fixed { t_high, .. } = pool.admission { most.min(t_high) } else { most };
-            lines.push(Line {
-                endpoint: Arc::new(Endpoint {
-                    number: number + at as u64,
-                    name: server.name.clone(),
-                    address: server.address.clone(),
-                    protocol: server.protocol,
-                }),
-                limits: Limits { most, learns: pool.admission == Admission::Learned },
-                learned: Limit::new(FIRST_LIMIT),
-                running: 0,
-                waiting: Waiting::new(pool.queue.rules()),
-                waiting_s: 0.0,
-            });
+            inner.join(pool, server, number + at as u64, 0.0);
         }
-        let inner = Inner { dispatcher, lines, next: 0 };
         Some(Self { began: Instant::now(), inner: Mutex::new(inner) })
     }
 
@@ -195,6 +185,7 @@ impl Desk {
             Some((answer, took_s)) => {
                 inner.dispatcher.answered(sent, answer, now_s);
                 line.learned.answered(took_s, answer.service_s, line.running, now_s);
+                line.standing.succeeded();
             }
             None => inner.dispatcher.withdrawn(sent, now_s),
         }
@@ -222,33 +213,6 @@ impl Desk {
                 line.waiting_s -= gone.work_s;
                 inner.dispatcher.withdrawn(&gone.item.sent, now_s);
             }
-        }
-    }
-
-    /// A server begins or ends to take requests. What waits for one that ends goes to others.
-    pub(crate) fn set_up(self: &Arc<Self>, server: u64, up: bool) {
-        let now_s = self.seconds(Instant::now());
-        let mut refused = Vec::new();
-        let mut guard = self.lock();
-        let inner = &mut *guard;
-        let Some(at) = inner.lines.iter().position(|line| line.endpoint.number == server) else { return };
-        inner.dispatcher.set_up(at, up, now_s);
-        while !up && let Some(entry) = inner.lines[at].waiting.next(now_s) {
-            inner.lines[at].waiting_s -= entry.work_s;
-            inner.dispatcher.withdrawn(&entry.item.sent, now_s);
-            let Some(sent) = inner.dispatcher.dispatch(entry.item.sent.request, &[], now_s) else {
-                refused.push((entry.item.call, Refusal::NoServer));
-                continue;
-            };
-            let entry = Entry { work_s: sent.expected_s(), item: Waits { sent, ..entry.item }, ..entry };
-            if let Some((gone, why)) = inner.wait(entry, now_s) {
-                refused.push((gone.call, why));
-            }
-        }
-        drop(guard);
-        for (call, why) in refused {
-            // Who does not wait any more has no answer to give.
-            let _ = call.send(Err(why));
         }
     }
 

@@ -117,6 +117,14 @@ enum Attempt {
     Unable,
 }
 
+impl Attempt {
+    /// Whether it came to nothing by the server's fault.
+    fn blames_server(&self) -> bool {
+        matches!(self, Self::Silent | Self::Unable | Self::Done(Outcome::Failed(Failure::Nonsense | Failure::TimedOut)))
+            || matches!(self, Self::Done(Outcome::Replied { status: 502..=504, .. }))
+    }
+}
+
 impl Errand<'_> {
     /// Carries it out.
     pub(crate) async fn run<C: Client>(&self, source: &mut impl Source, client: &mut C) -> Outcome {
@@ -142,21 +150,33 @@ impl Errand<'_> {
             }
             let link = match self.worker.backs.connect(&endpoint, self.pool.times.connect).await {
                 Ok(link) => link,
-                Err(_) if self.again(RetryOn::Connect, tried.len()) => {
-                    tried.push(endpoint.number);
-                    continue;
+                Err(_) => {
+                    self.fails(&endpoint);
+                    if self.again(RetryOn::Connect, tried.len()) {
+                        tried.push(endpoint.number);
+                        continue;
+                    }
+                    return Outcome::Failed(Failure::Unreachable);
                 }
-                Err(_) => return Outcome::Failed(Failure::Unreachable),
             };
             let twice = untouched && idempotent;
             let may = twice && tried.len() < self.pool.retries.attempts as usize;
-            match self.attempt(link, &endpoint, &mut ticket, source, client, may).await {
+            let attempt = self.attempt(link, &endpoint, &mut ticket, source, client, may).await;
+            if attempt.blames_server() {
+                self.fails(&endpoint);
+            }
+            match attempt {
                 Attempt::Done(outcome) => return outcome,
                 Attempt::Unable => tried.push(endpoint.number),
                 Attempt::Silent if twice && self.again(RetryOn::Reset, tried.len()) => tried.push(endpoint.number),
                 Attempt::Silent => return Outcome::Failed(Failure::Unreachable),
             }
         }
+    }
+
+    /// Counts a failure of a server.
+    fn fails(&self, endpoint: &Endpoint) {
+        self.desk.failed(endpoint.number, &self.pool.health.passive);
     }
 
     /// Whether the request is sent again after this.

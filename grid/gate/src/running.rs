@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::classify::{Classes, Trusted};
-use crate::config::{Config, Problem};
+use crate::config::{Config, Listen, ListenAddress, Pool, Problem};
 use crate::context::Contexts;
 use crate::desk::Desk;
 use crate::route::Routes;
@@ -19,23 +19,35 @@ pub(crate) struct Running {
     pub(crate) classes: Classes,
     pub(crate) contexts: Contexts,
     /// Who is believed, of each listener.
-    pub(crate) trusted: Vec<Trusted>,
+    trusted: Vec<Trusted>,
     /// Of each pool, by its place in the configuration.
     pub(crate) desks: Vec<Arc<Desk>>,
+    /// Addresses of the sockets that connections come by; a socket keeps its place for as long as the gate lives.
+    sockets: Vec<Option<ListenAddress>>,
 }
 
 impl Running {
+    /// - `before`: what was served until now; pools of the same name go on, with what they learned.
     /// - `seed`: of policies that draw lots.
     ///
     /// # Errors
     /// What cannot be used although it is written as it should be: a key that cannot be read, an expression that cannot be compiled.
-    pub(crate) fn new(config: Config, seed: u64) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn new(
+        config: Config,
+        sockets: Vec<Option<ListenAddress>>,
+        seed: u64,
+        before: Option<&Self>,
+    ) -> Result<Self, Vec<Problem>> {
         let routes = Routes::compile(&config)?;
         let classes = Classes::compile(&config)?;
         let contexts = Contexts::compile(&config, Vec::new())?;
         let trusted = config.listen.iter().map(|listen| Trusted::new(&listen.trusted)).collect();
         let mut desks = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
+            if let Some(desk) = before.and_then(|before| before.desk(pool)) {
+                desks.push(desk);
+                continue;
+            }
             let number = SERVERS.fetch_add(pool.server.len() as u64, Ordering::Relaxed);
             let desk = Desk::new(pool, number, seed).ok_or_else(|| {
                 let place = vec!["pool".into(), at.into(), "policy".into()];
@@ -43,6 +55,45 @@ impl Running {
             })?;
             desks.push(Arc::new(desk));
         }
-        Ok(Self { config, routes, classes, contexts, trusted, desks })
+        for (pool, desk) in config.pool.iter().zip(&desks) {
+            desk.adapt(pool, next_number);
+        }
+        Ok(Self { config, routes, classes, contexts, trusted, desks, sockets })
     }
+
+    /// The pool of that name, if it decides as `pool` says.
+    fn desk(&self, pool: &Pool) -> Option<Arc<Desk>> {
+        let same = |old: &Pool| {
+            let (rules, old_rules) = (&pool.queue, &old.queue);
+            (&old.name, &old.policy, &old.settings) == (&pool.name, &pool.policy, &pool.settings)
+                && (rules.limit, rules.shares, rules.ages) == (old_rules.limit, old_rules.shares, old_rules.ages)
+        };
+        let at = self.config.pool.iter().position(same)?;
+        self.desks.get(at).cloned()
+    }
+
+    /// Pools with their desks.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = (&Pool, &Arc<Desk>)> {
+        self.config.pool.iter().zip(&self.desks)
+    }
+
+    fn listener(&self, socket: usize) -> Option<usize> {
+        let address = self.sockets.get(socket)?.as_ref()?;
+        self.config.listen.iter().position(|listen| listen.address == *address)
+    }
+
+    /// The listener that a connection came to, if it still is one.
+    pub(crate) fn listen(&self, socket: usize) -> Option<&Listen> {
+        self.config.listen.get(self.listener(socket)?)
+    }
+
+    /// Who is believed there.
+    pub(crate) fn trusted(&self, socket: usize) -> Option<&Trusted> {
+        self.trusted.get(self.listener(socket)?)
+    }
+}
+
+/// A number that no server has had.
+pub(crate) fn next_number() -> u64 {
+    SERVERS.fetch_add(1, Ordering::Relaxed)
 }

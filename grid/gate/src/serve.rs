@@ -1,35 +1,61 @@
-//! The gate at work: threads that accept connections and serve them.
+//! The gate at work: threads that accept connections and serve them, and what can be done to it meanwhile.
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 
-use crate::config::{Config, ListenAddress};
+use crate::config::{Config, ListenAddress, Problem};
+use crate::control;
 use crate::front;
+use crate::keeper;
 use crate::link::Link;
+use crate::listener::{Accepting, Listener};
 use crate::running::Running;
 use crate::stream::Stream;
 use crate::visit::Visitor;
 use crate::worker::Worker;
 
-/// Connections that the kernel keeps until they are accepted.
-const BACKLOG: i32 = 4096;
 /// How often connections to servers are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often those who wait for the end look for it.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A gate at work.
 pub struct Gate {
-    addresses: Vec<SocketAddr>,
-    drain: watch::Sender<bool>,
+    hub: Arc<Hub>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// Sockets by their places; those that are not listened on any more leave theirs empty.
+type Sockets = Vec<Option<Arc<(ListenAddress, Listener)>>>;
+
+/// What is served, and by which sockets.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) running: Arc<Running>,
+    pub(crate) sockets: Arc<Sockets>,
+}
+
+/// What all threads of a gate share.
+pub(crate) struct Hub {
+    plan: watch::Sender<Plan>,
+    drain: watch::Sender<bool>,
+    /// Held while the plan changes.
+    changes: Mutex<()>,
+    /// Threads that serve.
+    serving: AtomicUsize,
 }
 
 impl Gate {
@@ -38,44 +64,112 @@ impl Gate {
     /// # Errors
     /// An address that cannot be listened on, a policy that there is not.
     pub fn start(config: Config) -> io::Result<Self> {
-        let mut listeners = Vec::new();
-        for listen in &config.listen {
-            if let ListenAddress::Tcp(address) = listen.address {
-                listeners
-                    .push(listen_on(address).map_err(|why| io::Error::new(why.kind(), format!("{address}: {why}")))?);
-            }
-        }
-        let addresses = listeners.iter().map(StdListener::local_addr).collect::<io::Result<_>>()?;
+        Self::begin(config, None)
+    }
+
+    /// Takes over from the gate at whose control socket the configuration's `admin.socket` is: it listens on the same sockets, serves,
+    /// and then tells the other one to drain, so that no connection is refused in between.
+    ///
+    /// # Errors
+    /// As those of [`Gate::start`]; no gate that answers at the control socket.
+    pub fn take_over(config: Config) -> io::Result<Self> {
+        let Some(path) = config.admin.socket.clone() else {
+            return Err(io::Error::other("admin.socket is not set; a gate is taken over by its control socket"));
+        };
+        let handed = control::listeners(&path)?;
+        Self::begin(config, Some(handed))
+    }
+
+    fn begin(config: Config, handed: Option<Vec<(ListenAddress, OwnedFd)>>) -> io::Result<Self> {
+        let takes_over = handed.is_some();
+        let handed = handed
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(address, socket)| Listener::of(socket).map(|listener| Some(Arc::new((address, listener)))));
+        let sockets = sockets(&config, &handed.collect::<io::Result<_>>()?)?;
+        let orders = config.admin.socket.clone();
         let count =
             if config.workers == 0 { thread::available_parallelism().map_or(1, usize::from) } else { config.workers };
-        let running = Running::new(config, 1).map_err(|problems| {
-            io::Error::other(problems.iter().map(|problem| problem.sentence.as_str()).collect::<Vec<_>>().join("; "))
-        })?;
-        let running = Arc::new(running);
-        let (drain, drained) = watch::channel(false);
+        let addresses = addresses(&sockets);
+        let running = Running::new(config, addresses, 1, None).map_err(|problems| told(&problems))?;
+        let plan = Plan { running: Arc::new(running), sockets: Arc::new(sockets) };
+        let hub = Arc::new(Hub {
+            plan: watch::Sender::new(plan),
+            drain: watch::Sender::new(false),
+            changes: Mutex::new(()),
+            serving: AtomicUsize::new(count),
+        });
         let mut threads = Vec::new();
         for number in 0..count {
-            let listeners = listeners.iter().map(StdListener::try_clone).collect::<io::Result<Vec<_>>>()?;
-            let (running, drained) = (running.clone(), drained.clone());
+            let hub = hub.clone();
             let thread = thread::Builder::new().name(format!("gate-{number}"));
-            threads.push(thread.spawn(move || run(number as u64, listeners, running, drained))?);
+            threads.push(thread.spawn(move || {
+                let result = run(number as u64, &hub);
+                hub.serving.fetch_sub(1, Ordering::Release);
+                result
+            })?);
         }
-        Ok(Self { addresses, drain, threads })
+        let gate = Self { hub: hub.clone(), threads };
+        // Who fails from here on ends the threads that have begun.
+        gate.kept(orders.as_deref(), takes_over).inspect_err(|_| hub.drain())
+    }
+
+    /// With a thread that looks after it.
+    fn kept(mut self, orders: Option<&Path>, takes_over: bool) -> io::Result<Self> {
+        let orders = match orders {
+            Some(path) => {
+                if takes_over {
+                    control::tell(path, &control::Order::Drain)?;
+                }
+                Some(control::listen(path, takes_over)?)
+            }
+            None => None,
+        };
+        let hub = self.hub.clone();
+        let thread = thread::Builder::new().name("gate-keeper".into());
+        self.threads.push(thread.spawn(move || keeper::run(&hub, orders))?);
+        Ok(self)
     }
 
     /// Where it listens.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let plan = self.hub.plan.borrow();
+        plan.sockets.iter().flatten().filter_map(|socket| socket.1.address()).collect()
     }
 
-    /// Accepts nothing more, and waits until all that is under way has ended.
+    /// Serves another configuration from now on: what is under way goes on, connections stay, and each uses it from its next request on.
+    /// The number of threads stays.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on, a policy that there is not; what was served until now is served on.
+    pub fn reload(&self, config: Config) -> io::Result<()> {
+        self.hub.reload(config)
+    }
+
+    /// Accepts nothing more from now on, and ends what is under way.
+    pub fn drain(&self) {
+        self.hub.drain();
+    }
+
+    /// Whether it drains: because it was told so, also by the gate that took over.
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        *self.hub.drain.borrow()
+    }
+
+    /// Whether all threads have ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !self.hub.serves()
+    }
+
+    /// Accepts nothing more, and waits until all that is under way has ended, or the time for that is over.
     ///
     /// # Errors
     /// That of a thread that could not serve.
     pub fn finish(self) -> io::Result<()> {
-        // All threads may have ended.
-        let _ = self.drain.send(true);
+        self.drain();
         self.wait()
     }
 
@@ -91,24 +185,59 @@ impl Gate {
     }
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+impl Hub {
+    /// What is served now.
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan.borrow().clone()
+    }
+
+    pub(crate) fn drain(&self) {
+        self.drain.send_replace(true);
+    }
+
+    /// Whether any thread serves.
+    pub(crate) fn serves(&self) -> bool {
+        self.serving.load(Ordering::Acquire) > 0
+    }
+
+    fn reload(&self, config: Config) -> io::Result<()> {
+        let _one = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.plan();
+        let sockets = sockets(&config, &old.sockets)?;
+        let running = Running::new(config, addresses(&sockets), 1, Some(&old.running));
+        let running = running.map_err(|problems| told(&problems))?;
+        self.plan.send_replace(Plan { running: Arc::new(running), sockets: Arc::new(sockets) });
+        Ok(())
+    }
 }
 
-fn run(
-    number: u64,
-    listeners: Vec<StdListener>,
-    running: Arc<Running>,
-    drain: watch::Receiver<bool>,
-) -> io::Result<()> {
+fn told(problems: &[Problem]) -> io::Error {
+    io::Error::other(problems.iter().map(|problem| problem.sentence.as_str()).collect::<Vec<_>>().join("; "))
+}
+
+/// The sockets of a configuration: those that are open keep their places, new ones come behind.
+fn sockets(config: &Config, open: &Sockets) -> io::Result<Sockets> {
+    let wanted = |address: &ListenAddress| config.listen.iter().any(|listen| listen.address == *address);
+    let mut sockets: Sockets = open.iter().map(|socket| socket.clone().filter(|socket| wanted(&socket.0))).collect();
+    for listen in &config.listen {
+        if !sockets.iter().flatten().any(|socket| socket.0 == listen.address) {
+            sockets.push(Some(Arc::new((listen.address.clone(), Listener::open(&listen.address)?))));
+        }
+    }
+    Ok(sockets)
+}
+
+fn addresses(sockets: &Sockets) -> Vec<Option<ListenAddress>> {
+    sockets.iter().map(|socket| socket.as_ref().map(|socket| socket.0.clone())).collect()
+}
+
+fn run(number: u64, hub: &Hub) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = LocalSet::new();
-    let worker = Rc::new(Worker::new(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), running, drain));
+    let mut plans = hub.plan.subscribe();
+    let first = plans.borrow_and_update().clone();
+    let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let worker = Rc::new(Worker::new(id, first.running.clone(), hub.drain.subscribe()));
     let here = worker.clone();
     tasks.block_on(&runtime, async move {
         spawn_local(here.clock.clone().run());
@@ -120,25 +249,62 @@ fn run(
             }
         });
         let mut open = Vec::new();
-        for (at, listener) in listeners.into_iter().enumerate() {
-            open.push(spawn_local(accept(here.clone(), at, TcpListener::from_std(listener)?)));
+        let mut plan = first;
+        loop {
+            here.goes_on_with(plan.running.clone());
+            accept_all(&here, &plan, &mut open)?;
+            if drained_before(&here, &mut plans).await {
+                break;
+            }
+            plan = plans.borrow_and_update().clone();
         }
-        here.drain().await;
-        open.iter().for_each(tokio::task::JoinHandle::abort);
-        while here.visits() > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        open.iter().flatten().for_each(tokio::task::JoinHandle::abort);
+        let until = Instant::now() + here.running().config.times.drain;
+        while here.visits() > 0 && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
         }
         Ok(())
     })
 }
 
-async fn accept(worker: Rc<Worker>, at: usize, listener: TcpListener) {
+/// Waits until the plan changes, or the gate is about to end: which of them.
+async fn drained_before(worker: &Worker, plans: &mut watch::Receiver<Plan>) -> bool {
+    let mut drain = pin!(worker.drain());
+    let mut changed = pin!(plans.changed());
+    poll_fn(|context| {
+        if drain.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        changed.as_mut().poll(context).map(|changed| changed.is_err())
+    })
+    .await
+}
+
+/// Accepts from the sockets of a plan, and from no others.
+///
+/// - `open`: tasks that accept, by the places of the sockets.
+fn accept_all(worker: &Rc<Worker>, plan: &Plan, open: &mut Vec<Option<tokio::task::JoinHandle<()>>>) -> io::Result<()> {
+    open.resize_with(plan.sockets.len(), || None);
+    for (at, (socket, task)) in plan.sockets.iter().zip(open).enumerate() {
+        match (socket, &task) {
+            (Some(socket), None) => {
+                *task = Some(spawn_local(accept(worker.clone(), at, socket.1.accepting()?)));
+            }
+            (None, Some(old)) => {
+                old.abort();
+                *task = None;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn accept(worker: Rc<Worker>, at: usize, listener: Accepting) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Without it replies would wait for more to send.
-                let _ = stream.set_nodelay(true);
-                spawn_local(visit(worker.clone(), at, Stream::Tcp(stream), Some(peer.ip())));
+                spawn_local(visit(worker.clone(), at, stream, peer));
             }
             // Too many files: those under way end first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

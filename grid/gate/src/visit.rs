@@ -75,7 +75,7 @@ impl Visitor {
     pub(crate) fn limits(&self) -> Allowance {
         let running = self.running.borrow();
         let times = &running.config.times;
-        let limits = running.config.listen.get(self.listener).map(|listen| listen.limits.clone()).unwrap_or_default();
+        let limits = running.listen(self.listener).map(|listen| listen.limits.clone()).unwrap_or_default();
         Allowance {
             head_bytes: limits.head as usize,
             head_time: times.head,
@@ -92,7 +92,7 @@ impl Visitor {
     /// What `work` comes to; nothing if the gate is about to end meanwhile.
     pub(crate) async fn unless_draining<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
-        let mut drain = pin!(self.worker.drain());
+        let mut drain = pin!(self.worker.drain_of_idle());
         poll_fn(|context| {
             if let Poll::Ready(value) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(value));
@@ -159,7 +159,7 @@ impl<'a> Visit<'a> {
         }
         let visitor = self.visitor;
         let peer = visitor.peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let believed = running.trusted.get(visitor.listener);
+        let believed = running.trusted(visitor.listener);
         let client_address = believed.map_or(peer, |trusted| trusted.client(peer, self.head));
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let class = running.classes.of(classify::Asker { head: self.head, path: &path, client: client_address, now_s });

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -13,6 +14,8 @@ use crate::running::Running;
 
 /// Further tries that may be made in a row, after a time without any.
 const MOST_TRIES: f64 = 10.0;
+/// Time from the word to end until connections without a request are closed.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// A thread's state; connections stay with the thread that accepted them.
 pub(crate) struct Worker {
@@ -52,6 +55,18 @@ impl Worker {
     /// Whether the gate is about to end.
     pub(crate) fn drains(&self) -> bool {
         *self.drain.borrow()
+    }
+
+    /// Another configuration is served from now on.
+    pub(crate) fn goes_on_with(&self, running: Arc<Running>) {
+        self.running.replace(running);
+    }
+
+    /// Waits until connections that wait for requests are to be closed: clients that send one request after the other have time to be
+    /// told by a reply, so that none of their requests meets a closed connection.
+    pub(crate) async fn drain_of_idle(&self) {
+        self.drain().await;
+        tokio::time::sleep(LAST_WORD).await;
     }
 
     /// Waits until it is.

@@ -1,0 +1,341 @@
+//! Servers of a desk that join and leave, and go up and down: by what operators say, by checks, by what becomes of requests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pogson_dispatch::limit::Limit;
+use pogson_dispatch::waiting::{Entry, Waiting};
+use tokio::sync::oneshot;
+
+use super::{Desk, FIRST_LIMIT, Inner, Line, Refusal, Ticket, Waits};
+use crate::config::{self, Admission, Health, Passive, Room};
+use crate::pool::{Endpoint, Limits};
+use crate::served::ServerState;
+
+/// Times that an ejection doubles.
+const DOUBLINGS: u32 = 4;
+
+/// What an operator says of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It takes requests.
+    #[default]
+    Up,
+    /// It ends what it has.
+    Drained,
+    /// It is out of order.
+    Down,
+}
+
+/// Why a server takes requests, or does not.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) held: Held,
+    pub(crate) weight: f64,
+    /// By the checks.
+    pub(crate) well: bool,
+    /// Checks in a row that say otherwise.
+    against: u32,
+    /// Failures of requests in a row.
+    failures: u32,
+    pub(crate) ejected_until: Option<Instant>,
+    /// Ejections in a row, and when the last of them ended.
+    again: u32,
+    last_back: Option<Instant>,
+    /// Ejections in all.
+    pub(crate) ejections: u64,
+}
+
+impl Standing {
+    pub(super) fn new(weight: f64) -> Self {
+        Self {
+            held: Held::Up,
+            weight,
+            well: true,
+            against: 0,
+            failures: 0,
+            ejected_until: None,
+            again: 0,
+            last_back: None,
+            ejections: 0,
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        self.held == Held::Up && self.weight > 0.0 && self.well && self.ejected_until.is_none()
+    }
+
+    /// In a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.held {
+            Held::Drained => "drained",
+            Held::Down => "down",
+            Held::Up if !self.well => "unwell",
+            Held::Up if self.ejected_until.is_some() => "ejected",
+            Held::Up if self.weight > 0.0 => "up",
+            Held::Up => "weightless",
+        }
+    }
+
+    /// A request has come to its end there.
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+}
+
+type Calls = Vec<(oneshot::Sender<Result<Ticket, Refusal>>, Refusal)>;
+
+/// Who does not wait any more has no answer to give.
+fn tell(refused: Calls) {
+    for (call, why) in refused {
+        let _ = call.send(Err(why));
+    }
+}
+
+impl Desk {
+    /// A server joins.
+    pub(crate) fn join(&self, pool: &config::Pool, server: &config::Server, number: u64) {
+        let now_s = self.seconds(Instant::now());
+        self.lock().join(pool, server, number, now_s);
+    }
+
+    /// A server leaves: what is under way goes on, what waits for it goes to others.
+    pub(crate) fn part(self: &Arc<Self>, number: u64) {
+        let now_s = self.seconds(Instant::now());
+        let mut inner = self.lock();
+        let Some(at) = inner.place(number) else { return };
+        let refused = inner.set_up(at, false, now_s);
+        inner.dispatcher.leave(at, now_s);
+        inner.lines[at].gone = true;
+        drop(inner);
+        tell(refused);
+    }
+
+    /// Takes over what a configuration says of a pool, with servers that join, leave, or change; those that stay keep what was learned.
+    ///
+    /// - `number`: gives servers their numbers.
+    pub(crate) fn adapt(self: &Arc<Self>, pool: &config::Pool, mut number: impl FnMut() -> u64) {
+        let same = |line: &Line, server: &config::Server| {
+            let Endpoint { name, address, protocol, .. } = &*line.endpoint;
+            (name, address, protocol) == (&server.name, &server.address, &server.protocol)
+        };
+        let there = self.lock().endpoints();
+        for endpoint in &there {
+            let stays = self.with(endpoint.number, |line| pool.server.iter().any(|server| same(line, server)));
+            if stays == Some(false) {
+                self.part(endpoint.number);
+            }
+        }
+        for server in &pool.server {
+            let mut inner = self.lock();
+            let at = inner.lines.iter().position(|line| !line.gone && same(line, server));
+            let Some(at) = at else {
+                let now_s = self.seconds(Instant::now());
+                inner.join(pool, server, number(), now_s);
+                continue;
+            };
+            let now_s = self.seconds(Instant::now());
+            if server.cache != Room::Learned {
+                inner.dispatcher.set_room(at, server.cache.contexts(pool.block), now_s);
+            }
+            inner.lines[at].limits = limits(pool, server);
+            let number = inner.lines[at].endpoint.number;
+            drop(inner);
+            self.weigh(number, server.weight);
+        }
+    }
+
+    /// A server's weight changes; with one of 0 it gets nothing.
+    pub(crate) fn weigh(self: &Arc<Self>, number: u64, weight: f64) {
+        let now_s = self.seconds(Instant::now());
+        let mut inner = self.lock();
+        if let Some(at) = inner.place(number)
+            && weight > 0.0
+        {
+            inner.dispatcher.weigh(at, weight, now_s);
+        }
+        drop(inner);
+        self.change(number, |standing| standing.weight = weight);
+    }
+
+    /// An operator says how a server is.
+    pub(crate) fn hold(self: &Arc<Self>, number: u64, held: Held) {
+        self.change(number, |standing| {
+            standing.held = held;
+            if held == Held::Up {
+                (standing.failures, standing.ejected_until) = (0, None);
+            }
+        });
+    }
+
+    /// A check was good or bad.
+    pub(crate) fn checked(self: &Arc<Self>, number: u64, good: bool, health: &Health) {
+        self.change(number, |standing| {
+            standing.against = if good == standing.well { 0 } else { standing.against + 1 };
+            if standing.against >= if good { health.rise } else { health.fall }.max(1) {
+                (standing.well, standing.against) = (good, 0);
+            }
+        });
+    }
+
+    /// A request came to nothing at a server, by the server's fault: after some in a row it gets none for a while.
+    pub(crate) fn failed(self: &Arc<Self>, number: u64, rules: &Passive) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Some(at) = inner.place(number) else { return };
+        let members = inner.lines.iter().filter(|line| !line.gone);
+        let (all, out) = members
+            .fold((0_u32, 0_u32), |(all, out), line| (all + 1, out + u32::from(line.standing.ejected_until.is_some())));
+        let standing = &mut inner.lines[at].standing;
+        standing.failures = standing.failures.saturating_add(1);
+        let many = rules.failures > 0 && standing.failures >= rules.failures && standing.ejected_until.is_none();
+        if !many || f64::from(out + 1) * 100.0 > rules.max_ejected * f64::from(all) {
+            return;
+        }
+        let time = rules.ejection * (1 << standing.again.min(DOUBLINGS));
+        let again = standing.again + 1;
+        drop(inner);
+        self.change(number, |standing| {
+            (standing.failures, standing.ejected_until, standing.again) = (0, Some(now + time), again);
+            standing.ejections += 1;
+        });
+    }
+
+    /// Lets servers come back whose ejections are over. Those that did well for long since are as if they had never failed.
+    pub(crate) fn forgive(self: &Arc<Self>, rules: &Passive, now: Instant) {
+        let numbers: Vec<u64> = {
+            let mut inner = self.lock();
+            let mut back = Vec::new();
+            for line in inner.lines.iter_mut().filter(|line| !line.gone) {
+                let standing = &mut line.standing;
+                match standing.ejected_until {
+                    Some(until) if until <= now => {
+                        standing.last_back = Some(now);
+                        back.push(line.endpoint.number);
+                    }
+                    None if standing.last_back.is_some_and(|back| now > back + forgets(rules)) => {
+                        (standing.again, standing.last_back) = (0, None);
+                    }
+                    _ => {}
+                }
+            }
+            back
+        };
+        for number in numbers {
+            self.change(number, |standing| standing.ejected_until = None);
+        }
+    }
+
+    /// How the servers are.
+    pub(crate) fn states(&self, pool: &str) -> Vec<ServerState> {
+        let inner = self.lock();
+        let members = inner.lines.iter().enumerate().filter(|(_, line)| !line.gone);
+        let state = |(at, line): (usize, &Line)| {
+            let server = &inner.dispatcher.servers().all[at];
+            ServerState {
+                pool: pool.to_string(),
+                name: line.endpoint.name.clone(),
+                address: line.endpoint.address.to_string(),
+                state: line.standing.word().to_string(),
+                weight: line.standing.weight,
+                active: line.running,
+                waiting: line.waiting.len(),
+                work_s: server.all_work_s(),
+                slowness: server.slowness,
+                contexts: inner.dispatcher.servers().shadows.held(at),
+                ejections: line.standing.ejections,
+            }
+        };
+        members.map(state).collect()
+    }
+
+    /// The servers that are members.
+    pub(crate) fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        self.lock().endpoints()
+    }
+
+    fn with<T>(&self, number: u64, what: impl FnOnce(&Line) -> T) -> Option<T> {
+        let inner = self.lock();
+        inner.place(number).map(|at| what(&inner.lines[at]))
+    }
+
+    /// Changes a server's standing, and what follows from it.
+    fn change(self: &Arc<Self>, number: u64, how: impl FnOnce(&mut Standing)) {
+        let now_s = self.seconds(Instant::now());
+        let mut inner = self.lock();
+        let Some(at) = inner.place(number) else { return };
+        let standing = &mut inner.lines[at].standing;
+        let was_up = standing.is_up();
+        how(standing);
+        let is_up = standing.is_up();
+        if was_up != is_up {
+            let refused = inner.set_up(at, is_up, now_s);
+            drop(inner);
+            tell(refused);
+        }
+    }
+}
+
+/// How many requests a server gets at once.
+fn limits(pool: &config::Pool, server: &config::Server) -> Limits {
+    let most = if server.max_active == 0 { u32::MAX } else { server.max_active };
+    let most = if let Admission::Fixed { t_high, .. } = pool.admission { most.min(t_high) } else { most };
+    Limits { most, learns: pool.admission == Admission::Learned }
+}
+
+fn forgets(rules: &Passive) -> Duration {
+    rules.ejection * (1 << DOUBLINGS)
+}
+
+impl Inner {
+    pub(super) fn place(&self, number: u64) -> Option<usize> {
+        self.lines.iter().position(|line| line.endpoint.number == number && !line.gone)
+    }
+
+    /// A server joins.
+    pub(super) fn join(&mut self, pool: &config::Pool, server: &config::Server, number: u64, now_s: f64) {
+        let at = self.dispatcher.join(number, server.cache.contexts(pool.block), server.weight, now_s);
+        let endpoint =
+            Endpoint { number, name: server.name.clone(), address: server.address.clone(), protocol: server.protocol };
+        let line = Line {
+            endpoint: Arc::new(endpoint),
+            limits: limits(pool, server),
+            learned: Limit::new(FIRST_LIMIT),
+            running: 0,
+            waiting: Waiting::new(pool.queue.rules()),
+            waiting_s: 0.0,
+            standing: Standing::new(server.weight),
+            gone: false,
+        };
+        if !line.standing.is_up() {
+            self.dispatcher.set_up(at, false, now_s);
+        }
+        match self.lines.get_mut(at) {
+            Some(place) => *place = line,
+            None => self.lines.push(line),
+        }
+    }
+
+    /// The server at a place begins or ends to take requests. What waits for one that ends goes to others; returns who cannot.
+    fn set_up(&mut self, at: usize, up: bool, now_s: f64) -> Calls {
+        let mut refused = Vec::new();
+        self.dispatcher.set_up(at, up, now_s);
+        while !up && let Some(entry) = self.lines[at].waiting.next(now_s) {
+            self.lines[at].waiting_s -= entry.work_s;
+            self.dispatcher.withdrawn(&entry.item.sent, now_s);
+            let Some(sent) = self.dispatcher.dispatch(entry.item.sent.request, &[], now_s) else {
+                refused.push((entry.item.call, Refusal::NoServer));
+                continue;
+            };
+            let entry = Entry { work_s: sent.expected_s(), item: Waits { sent, ..entry.item }, ..entry };
+            if let Some((gone, why)) = self.wait(entry, now_s) {
+                refused.push((gone.call, why));
+            }
+        }
+        refused
+    }
+
+    fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        self.lines.iter().filter(|line| !line.gone).map(|line| line.endpoint.clone()).collect()
+    }
+}
