@@ -5,6 +5,8 @@
 //!
 //! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks, [`context`] what it needs cached.
 //! [`reports`] whose word about itself is taken.
+//!
+//! [`serve`] has a gate at work; by its [`control`] socket it is told things, and hands itself over; [`served`] how its servers are.
 
 #![allow(dead_code, reason = "parts that come together one after the other")]
 
