@@ -410,12 +410,12 @@ mod tests {
         let other = goes(desk.ask(request(1), ASKER, &[first.endpoint.number], now));
         assert_ne!(first.endpoint.number, other.endpoint.number, "one that was tried is not tried again");
         let mut place = waits(desk.ask(request(1), ASKER, &[], now));
-        desk.set_up(first.endpoint.number, false);
+        desk.hold(first.endpoint.number, Held::Down);
         assert!(called(&mut place).is_none());
         other.answered(Answer::default());
         assert_ne!(called(&mut place).expect("called").expect("a ticket").endpoint.number, first.endpoint.number);
         let number = 3 - first.endpoint.number;
-        desk.set_up(number, false);
+        desk.hold(number, Held::Down);
         assert!(matches!(desk.ask(request(1), ASKER, &[], now), Asked::Refused(Refusal::NoServer)));
     }
 }
