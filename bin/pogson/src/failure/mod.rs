@@ -7,6 +7,7 @@ mod fits_of_pixels;
 mod libraries;
 mod pictures;
 mod portals;
+mod reports;
 mod wires;
 
 use std::fmt;

@@ -4,6 +4,7 @@ mod figures;
 mod check;
 mod replay;
 mod settings;
+mod agent;
 mod simulate;
 mod token;
 
@@ -20,7 +21,8 @@ Examples:
   pogson gate check gate.toml
   pogson gate simulate --scenario saturated-1000 --policy pogson --json
   pogson gate simulate --scenario flash --policy all --seeds 5
-  pogson gate replay gate.trace --policy lard-r")]
+  pogson gate replay gate.trace --policy lard-r
+  pogson gate agent --log access.log --report-to http://gate:8081/reports --name tiles-1 --key tiles-1.key")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -31,6 +33,7 @@ pub struct Args {
 enum What {
     Check(check::Args),
     Token(token::Args),
+    Agent(Box<agent::Args>),
     Simulate(simulate::Args),
     Replay(replay::Args),
 }
@@ -43,6 +46,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     match args.what {
         What::Check(args) => check::run(&args, out),
         What::Token(args) => token::run(&args, out),
+        What::Agent(args) => agent::run(*args, out),
         What::Simulate(args) => simulate::run(&args, out),
         What::Replay(args) => replay::run(&args, out),
     }
