@@ -22,6 +22,7 @@ mod exchange;
 pub mod field;
 mod flow;
 mod forward;
+mod frames;
 pub mod framing;
 mod front;
 pub mod head;
@@ -39,3 +40,5 @@ pub mod served;
 mod stream;
 mod visit;
 mod worker;
+
+pub use front::proxy_protocol;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::Timer;
-use crate::stream::Stream;
+use crate::stream::{Begun, Stream};
 
 /// Bytes that are read at once.
 const SCRATCH: usize = 128 << 10;
@@ -61,6 +61,39 @@ impl<E> From<io::Error> for NoHead<E> {
 impl Link {
     pub(crate) fn new(stream: Stream, timer: Timer) -> Self {
         Self { stream: stream.into(), input: RefCell::default(), output: RefCell::default(), timer }
+    }
+
+    /// The connection for another use, with what came of it and was not taken.
+    pub(crate) fn into_stream(self) -> (Stream, Timer) {
+        let (first, stream) = (self.input.into_inner(), self.stream.into_inner());
+        let stream = if first.is_empty() { stream } else { Stream::Begun(Box::new(Begun { first, stream })) };
+        (stream, self.timer)
+    }
+
+    /// Waits until `look` sees what it looks for at the beginning of what has come: how many bytes of that are taken, and what they are.
+    ///
+    /// - `look`: is also told whether nothing more comes, and has to see something then.
+    pub(crate) async fn look<T>(&self, mut look: impl FnMut(&[u8], bool) -> Option<(usize, T)>) -> io::Result<T> {
+        poll_fn(|context| {
+            let mut ended = false;
+            loop {
+                let mut input = self.input.borrow_mut();
+                if let Some((taken, value)) = look(&input, ended) {
+                    input.drain(..taken);
+                    return Poll::Ready(Ok(value));
+                }
+                if ended {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                let length = BUFFER.with_borrow_mut(|buffer| {
+                    let length = ready!(self.poll_read(context, &mut buffer[..FIRST]))?;
+                    input.extend_from_slice(&buffer[..length]);
+                    Poll::Ready(Ok::<_, io::Error>(length))
+                });
+                ended = ready!(length)? == 0;
+            }
+        })
+        .await
     }
 
     /// Calls `take` with what comes next, at most once; it says how much it took, and the rest stays.

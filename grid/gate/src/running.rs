@@ -7,6 +7,7 @@ use crate::classify::{Classes, Trusted};
 use crate::config::{Config, Listen, ListenAddress, Pool, Problem};
 use crate::context::Contexts;
 use crate::desk::Desk;
+use crate::front::tls::Tls;
 use crate::route::Routes;
 
 /// Numbers that servers go by; each is used once.
@@ -20,6 +21,8 @@ pub(crate) struct Running {
     pub(crate) contexts: Contexts,
     /// Who is believed, of each listener.
     trusted: Vec<Trusted>,
+    /// TLS of each listener.
+    tls: Vec<Option<Arc<Tls>>>,
     /// Of each pool, by its place in the configuration.
     pub(crate) desks: Vec<Arc<Desk>>,
     /// Addresses of the sockets that connections come by; a socket keeps its place for as long as the gate lives.
@@ -42,6 +45,14 @@ impl Running {
         let classes = Classes::compile(&config)?;
         let contexts = Contexts::compile(&config, Vec::new())?;
         let trusted = config.listen.iter().map(|listen| Trusted::new(&listen.trusted)).collect();
+        let mut tls = Vec::new();
+        for (at, listen) in config.listen.iter().enumerate() {
+            let certificates = Tls::new(listen).map_err(|why| {
+                let place = vec!["listen".into(), at.into(), "tls".into(), "cert".into()];
+                vec![Problem { place, sentence: why.to_string() }]
+            })?;
+            tls.push(certificates.map(Arc::new));
+        }
         let mut desks = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
             if let Some(desk) = before.and_then(|before| before.desk(pool)) {
@@ -58,7 +69,7 @@ impl Running {
         for (pool, desk) in config.pool.iter().zip(&desks) {
             desk.adapt(pool, next_number);
         }
-        Ok(Self { config, routes, classes, contexts, trusted, desks, sockets })
+        Ok(Self { config, routes, classes, contexts, trusted, tls, desks, sockets })
     }
 
     /// The pool of that name, if it decides as `pool` says.
@@ -85,6 +96,11 @@ impl Running {
     /// The listener that a connection came to, if it still is one.
     pub(crate) fn listen(&self, socket: usize) -> Option<&Listen> {
         self.config.listen.get(self.listener(socket)?)
+    }
+
+    /// TLS of that listener, unless its connections are plain.
+    pub(crate) fn tls(&self, socket: usize) -> Option<Arc<Tls>> {
+        self.tls.get(self.listener(socket)?)?.clone()
     }
 
     /// Who is believed there.

@@ -20,11 +20,9 @@ use crate::config::{Config, ListenAddress, Problem};
 use crate::control;
 use crate::front;
 use crate::keeper;
-use crate::link::Link;
 use crate::listener::{Accepting, Listener};
 use crate::running::Running;
 use crate::stream::Stream;
-use crate::visit::Visitor;
 use crate::worker::Worker;
 
 /// How often connections to servers are looked through.
@@ -314,7 +312,5 @@ async fn accept(worker: Rc<Worker>, at: usize, listener: Accepting) {
 
 async fn visit(worker: Rc<Worker>, at: usize, stream: Stream, peer: Option<IpAddr>) {
     let _here = worker.enters();
-    let link = Link::new(stream, worker.clock.timer());
-    let visitor = Visitor::new(worker.clone(), at, peer.map(|peer| peer.to_canonical()), "http");
-    front::h1::serve(link, visitor).await;
+    front::serve(worker, at, stream, peer).await;
 }

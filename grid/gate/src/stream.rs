@@ -12,6 +12,41 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Wire(Box<wire::tokio::Stream>),
+    Tls(Box<tokio_rustls::TlsStream<Stream>>),
+    /// One of which the first bytes were read already.
+    Begun(Box<Begun>),
+}
+
+/// A connection of which the first bytes were read already.
+pub(crate) struct Begun {
+    pub(crate) first: Vec<u8>,
+    pub(crate) stream: Stream,
+}
+
+impl AsyncRead for Begun {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, into);
+        }
+        let length = self.first.len().min(into.remaining());
+        into.put_slice(&self.first[..length]);
+        self.first.drain(..length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Begun {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, from)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 macro_rules! each {
@@ -20,6 +55,8 @@ macro_rules! each {
             Stream::Tcp($one) => $what,
             Stream::Unix($one) => $what,
             Stream::Wire($one) => $what,
+            Stream::Tls($one) => $what,
+            Stream::Begun($one) => $what,
         }
     };
 }

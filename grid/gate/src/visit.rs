@@ -31,6 +31,8 @@ pub(crate) struct Allowance {
     pub(crate) head_time: Duration,
     pub(crate) idle_time: Duration,
     pub(crate) linger_time: Duration,
+    /// Requests at once, of HTTP/2.
+    pub(crate) streams: u32,
 }
 
 /// A client's connection.
@@ -81,6 +83,7 @@ impl Visitor {
             head_time: times.head,
             idle_time: times.keep_alive,
             linger_time: LINGER,
+            streams: limits.streams,
         }
     }
 

@@ -176,6 +176,28 @@ impl FromStr for Network {
     }
 }
 
+impl Network {
+    /// Whether an address is in it; one of version 4 counts also where it is written as one of version 6.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        match (self.first, address.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                let beyond = (first.to_bits() ^ address.to_bits()).leading_zeros();
+                beyond >= u32::from(self.bits)
+            }
+            (IpAddr::V6(first), _) => {
+                let address = match address {
+                    IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+                    IpAddr::V6(v6) => v6,
+                };
+                let beyond = (first.to_bits() ^ address.to_bits()).leading_zeros();
+                beyond >= u32::from(self.bits)
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) => false,
+        }
+    }
+}
+
 impl TryFrom<String> for Network {
     type Error = String;
 
