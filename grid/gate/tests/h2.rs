@@ -135,9 +135,14 @@ struct World {
 }
 
 fn world() -> World {
+    world_with("")
+}
+
+/// - `keys`: more keys of the listener.
+fn world_with(keys: &str) -> World {
     let ((seen, sees), (go, goes)) = (channel(), channel());
     let text = format!(
-        "workers = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n[[pool.server]]\naddress = \"http://{}\"\n",
+        "workers = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n{keys}\n[[pool]]\n[[pool.server]]\naddress = \"http://{}\"\n",
         origin(seen, goes)
     );
     let gate = Gate::start(Config::parse(&text).expect("a configuration")).expect("a gate");
@@ -294,7 +299,9 @@ fn a_request_that_its_client_takes_back_is_taken_back_from_the_server() {
     with_client(world.address(), |client| async move {
         let mut client = client.ready().await.expect("room");
         let (reply, mut stream) = client.send_request(get("/never"), true).expect("sent");
-        assert!(matches!(world.seen(), Seen::Request(..)));
+        while world.seen.try_recv().is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         stream.send_reset(h2::Reason::CANCEL);
         drop(reply);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -457,5 +464,36 @@ fn http1_is_served_beside_http2() {
         let mut reply = String::new();
         stream.read_to_string(&mut reply).expect("a reply");
         assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    }
+}
+
+#[test]
+fn a_trusted_proxy_says_who_the_client_is_and_others_do_not() {
+    let line = "PROXY TCP4 192.0.2.7 198.51.100.1 4000 80\r\n";
+    let binary =
+        [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &[192, 0, 2, 7, 198, 51, 100, 1, 15, 160, 0, 80]].concat();
+    let get = b"GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (trusted, start, believed) in [
+        ("127.0.0.0/8", line.as_bytes(), Some("192.0.2.7")),
+        ("127.0.0.0/8", &binary, Some("192.0.2.7")),
+        ("127.0.0.0/8", b"PROXY UNKNOWN\r\n", Some("127.0.0.1")),
+        ("127.0.0.0/8", b"", None),
+        ("10.0.0.0/8", line.as_bytes(), None),
+        ("10.0.0.0/8", b"", Some("127.0.0.1")),
+    ] {
+        let world = world_with(&format!("proxy_protocol = \"any\"\ntrusted = [\"{trusted}\"]"));
+        let mut stream = TcpStream::connect(world.address()).expect("a connection");
+        // The gate may close before it has taken all of it.
+        stream.write_all(&[start, get].concat()).ok();
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).ok();
+        let seen = world.seen.try_recv().ok();
+        match believed {
+            Some(client) => {
+                let Some(Seen::Request(head, _)) = seen else { panic!("no request after {start:?}") };
+                assert!(head.contains(&format!("x-forwarded-for: {client}\r\n")), "{head}");
+            }
+            None => assert_eq!(seen, None, "{start:?}"),
+        }
     }
 }
