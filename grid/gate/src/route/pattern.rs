@@ -20,7 +20,7 @@ pub(super) fn regex(text: &str) -> Result<Regex, String> {
 /// The expression of a glob: `**` anything, `*` anything but a slash, `?` one character that is no slash.
 ///
 /// # Errors
-/// As [`regex`].
+/// As [`regex()`].
 pub(super) fn glob(text: &str) -> Result<Regex, String> {
     let mut out = String::with_capacity(2 * text.len());
     let mut rest = text;
