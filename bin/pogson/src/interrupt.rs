@@ -21,7 +21,11 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Flag that turns true when the user or the system asks the program to stop.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    flag: Arc<AtomicBool>,
+    /// Whether the work is not ended after [`GRACE`].
+    waits: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// Starts watching for SIGINT and SIGTERM.
@@ -30,7 +34,7 @@ impl Interrupt {
     /// When the system refuses the signal handler or the watching thread.
     pub fn watch() -> io::Result<Interrupt> {
         let interrupt = Interrupt::default();
-        let flag = Arc::clone(&interrupt.0);
+        let Interrupt { flag, waits } = interrupt.clone();
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         // Caught, so that writing past a limit on file sizes fails with an error that can be told, rather than by death.
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
@@ -39,9 +43,12 @@ impl Interrupt {
                 if flag.swap(true, Ordering::SeqCst) {
                     end();
                 }
-                std::thread::spawn(|| {
+                let waits = Arc::clone(&waits);
+                std::thread::spawn(move || {
                     std::thread::sleep(GRACE);
-                    end();
+                    if !waits.load(Ordering::SeqCst) {
+                        end();
+                    }
                 });
             }
         })?;
@@ -50,12 +57,17 @@ impl Interrupt {
 
     /// True once the program was asked to stop.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed)
+    }
+
+    /// Leaves the end to the work, however long it takes.
+    pub fn wait_for_work(&self) {
+        self.waits.store(true, Ordering::SeqCst);
     }
 
     /// The flag itself, for libraries that look at an `AtomicBool`.
     pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.flag)
     }
 }
 

@@ -105,6 +105,11 @@ impl Output {
         Progress::new(what, total, unit, self.progress)
     }
 
+    /// From now on the work ends by itself when it is interrupted, however long that takes; a second signal still ends the program at once.
+    pub fn ends_by_itself(&self) {
+        self.interrupt.wait_for_work();
+    }
+
     /// The flag of an interruption, for libraries that look at it between blocks.
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         self.interrupt.flag()

@@ -3,6 +3,8 @@
 mod figures;
 mod check;
 mod replay;
+mod serve;
+mod server;
 mod settings;
 mod agent;
 mod simulate;
@@ -18,6 +20,8 @@ use crate::output::Output;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
+  pogson gate serve --config gate.toml
+  pogson gate server --socket gate.sock list
   pogson gate check gate.toml
   pogson gate simulate --scenario saturated-1000 --policy pogson --json
   pogson gate simulate --scenario flash --policy all --seeds 5
@@ -31,6 +35,8 @@ pub struct Args {
 /// What is done.
 #[derive(clap::Subcommand, Debug)]
 enum What {
+    Serve(serve::Args),
+    Server(server::Args),
     Check(check::Args),
     Token(token::Args),
     Agent(Box<agent::Args>),
@@ -44,6 +50,8 @@ enum What {
 /// Those of the command; see its module.
 pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     match args.what {
+        What::Serve(args) => serve::run(&args, out),
+        What::Server(args) => server::run(args, out),
         What::Check(args) => check::run(&args, out),
         What::Token(args) => token::run(&args, out),
         What::Agent(args) => agent::run(*args, out),
