@@ -146,8 +146,8 @@ impl Desk {
     pub(crate) fn ask(self: &Arc<Self>, request: Request, asker: Asker, not: &[u64], now: Instant) -> Asked {
         let now_s = self.seconds(now);
         let mut inner = self.lock();
-        let tried: Vec<usize> =
-            (0..inner.lines.len()).filter(|&at| not.contains(&inner.lines[at].endpoint.number)).collect();
+        let places = if not.is_empty() { 0 } else { inner.lines.len() };
+        let tried: Vec<usize> = (0..places).filter(|&at| not.contains(&inner.lines[at].endpoint.number)).collect();
         let sent = inner.dispatcher.dispatch(request, &tried, now_s);
         let Some(sent) = sent else { return Asked::Refused(Refusal::NoServer) };
         let server = sent.server;
@@ -195,13 +195,23 @@ impl Desk {
             calls.push(waits);
         }
         drop(guard);
-        for (waits, endpoint) in calls {
-            let waited_s = now.saturating_duration_since(waits.since).as_secs_f64();
-            let desk = waits.desk.clone();
-            let ticket = Ticket { desk, endpoint, sent: waits.sent, since: now, waited_s, over: false };
-            // Whoever left in this moment drops the ticket, which calls the next.
-            drop(waits.call.send(Ok(ticket)));
+        call(calls, now);
+    }
+
+    /// Lets all go for whom there is room, after servers have come, gone or changed.
+    pub(crate) fn call_up(&self) {
+        let now = Instant::now();
+        let now_s = self.seconds(now);
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let mut calls = Vec::new();
+        for server in 0..inner.lines.len() {
+            while let Some(waits) = inner.next_for(server, now_s) {
+                calls.push(waits);
+            }
         }
+        drop(guard);
+        call(calls, now);
     }
 
     fn leave(&self, number: u64) {
@@ -221,6 +231,16 @@ impl Desk {
         let inner = self.lock();
         let waits = inner.dispatcher.servers().up().map(|(at, server)| inner.lines[at].waiting_s * server.slowness);
         (waits.fold(f64::INFINITY, f64::min).min(60.0).ceil() as u64).max(1)
+    }
+}
+
+/// Gives tickets to those who waited.
+fn call(calls: Vec<(Waits, Arc<Endpoint>)>, now: Instant) {
+    for (waits, endpoint) in calls {
+        let waited_s = now.saturating_duration_since(waits.since).as_secs_f64();
+        let ticket = Ticket { desk: waits.desk, endpoint, sent: waits.sent, since: now, waited_s, over: false };
+        // Whoever left in this moment drops the ticket, which calls the next.
+        drop(waits.call.send(Ok(ticket)));
     }
 }
 
@@ -417,5 +437,15 @@ mod tests {
         let number = 3 - first.endpoint.number;
         desk.hold(number, Held::Down);
         assert!(matches!(desk.ask(request(1), ASKER, &[], now), Asked::Refused(Refusal::NoServer)));
+    }
+
+    #[test]
+    fn what_waits_for_a_server_that_goes_down_goes_at_once_where_another_has_room() {
+        let desk = desk(2, 1, 8);
+        let first = goes(desk.ask(request(1), ASKER, &[], Instant::now()));
+        let mut place = waits(desk.ask(request(1), ASKER, &[], Instant::now()));
+        desk.hold(first.endpoint.number, Held::Down);
+        let ticket = called(&mut place).expect("called").expect("a ticket");
+        assert_ne!(ticket.endpoint.number, first.endpoint.number);
     }
 }

@@ -266,7 +266,8 @@ impl Errand<'_> {
     ) -> (Attempt, bool) {
         let timer = self.worker.clock.timer();
         let mut sink = ToLink::new(link, self.framing);
-        let mut upload = pin!(pump(source, &mut sink, &timer, self.times.body_idle, |_| ()));
+        let mut upload =
+            pin!(pump(source, &mut sink, &timer, [self.times.body_idle, self.pool.times.response_idle], |_| ()));
         let mut download = pin!(self.reply(link, ticket, client, (false, false), sent));
         let mut uploads = true;
         let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
@@ -277,7 +278,8 @@ impl Errand<'_> {
                     Ok(()) => sent.set(true),
                     // The server may have replied before it closed.
                     Err(Stopped::To(_)) => {}
-                    Err(Stopped::Idle) => return over(Outcome::Failed(Failure::ClientTimedOut)),
+                    Err(Stopped::NothingWent) => return over(Outcome::Failed(Failure::TimedOut)),
+                    Err(Stopped::NothingCame) => return over(Outcome::Failed(Failure::ClientTimedOut)),
                     Err(Stopped::From(why)) if why.kind() == io::ErrorKind::FileTooLarge => {
                         return over(Outcome::Failed(Failure::TooLarge));
                     }
@@ -347,7 +349,8 @@ impl Errand<'_> {
             changed = forward::with_fields(&reply, self.fields[1]);
             &changed
         };
-        let length = reply.all(Known::ContentLength).next();
+        // One that has no body by its status has no length either (RFC 9110, section 8.6).
+        let length = reply.all(Known::ContentLength).next().filter(|_| reply.status() != 204);
         let Ok(mut body) = client.begin(reply, framing, length) else {
             return (Attempt::Done(Outcome::Broken), false);
         };
@@ -363,7 +366,10 @@ impl Errand<'_> {
         }
         let timer = client.timer();
         let mut source = FromLink::new(link, framing);
-        if pump(&mut source, &mut body, timer, self.pool.times.response_idle, |_| ()).await.is_err() {
+        if pump(&mut source, &mut body, timer, [self.pool.times.response_idle, self.times.write_idle], |_| ())
+            .await
+            .is_err()
+        {
             return (Attempt::Done(Outcome::Broken), false);
         }
         if let Some(ticket) = ticket.take() {
@@ -382,7 +388,7 @@ impl Errand<'_> {
             ticket.answered(answer);
         }
         if let Some(client_link) = client.link() {
-            let idle = self.times.upgraded_idle;
+            let idle = [self.times.upgraded_idle; 2];
             let (mut from, mut to) =
                 (FromLink::new(client_link, Framing::UntilClose), ToLink::new(link, Framing::UntilClose));
             let (mut back, mut forth) =

@@ -42,21 +42,25 @@ pub(crate) enum Stopped {
     From(io::Error),
     /// Where it goes.
     To(io::Error),
-    /// Nothing moved for too long.
-    Idle,
+    /// Nothing came for too long.
+    NothingCame,
+    /// Nothing went for too long.
+    NothingWent,
 }
 
 /// Moves a body. At most one read of it is in memory: while that cannot go, nothing is read.
 ///
+/// - `idle`: how long nothing may come, and nothing may go.
 /// - `moved`: is told each number of bytes.
 pub(crate) async fn pump(
     source: &mut impl Source,
     sink: &mut impl Sink,
     timer: &Timer,
-    idle: Duration,
+    idle: [Duration; 2],
     mut moved: impl FnMut(usize),
 ) -> Result<(), Stopped> {
-    let (mut ended, mut waits) = (false, false);
+    // Which of the limits runs.
+    let (mut ended, mut waits) = (false, None);
     let result = poll_fn(|context| {
         loop {
             if !ended && source.done() {
@@ -66,6 +70,7 @@ pub(crate) async fn pump(
             }
             // What is here already goes with the head in one piece.
             let mut progress = Poll::Ready(Ok(()));
+            let mut side = 1;
             if ended || !source.has_some() {
                 progress = sink.poll_flush(context).map_err(Stopped::To);
                 if ended && progress.is_ready() {
@@ -74,6 +79,7 @@ pub(crate) async fn pump(
             }
             if let Poll::Ready(flushed) = progress {
                 flushed?;
+                side = 0;
                 let mut failed = Ok(());
                 progress = source
                     .poll_more(context, &mut |context, data| {
@@ -88,22 +94,23 @@ pub(crate) async fn pump(
             match progress {
                 Poll::Ready(more) => {
                     more?;
-                    if waits {
-                        timer.set(idle);
+                    if let Some(side) = waits {
+                        timer.set(idle[side]);
                     }
                 }
                 Poll::Pending => {
-                    if !waits {
-                        waits = true;
-                        timer.set(idle);
+                    if waits != Some(side) {
+                        waits = Some(side);
+                        timer.set(idle[side]);
                     }
-                    return timer.poll(context).map(|_| Err(Stopped::Idle));
+                    let why = if side == 0 { Stopped::NothingCame } else { Stopped::NothingWent };
+                    return timer.poll(context).map(|_| Err(why));
                 }
             }
         }
     })
     .await;
-    if waits {
+    if waits.is_some() {
         timer.off();
     }
     result

@@ -109,6 +109,7 @@ impl Desk {
         inner.lines[at].gone = true;
         drop(inner);
         tell(refused);
+        self.call_up();
     }
 
     /// Takes over what a configuration says of a pool, with servers that join, leave, or change; those that stay keep what was learned.
@@ -143,6 +144,7 @@ impl Desk {
             drop(inner);
             self.weigh(number, server.weight);
         }
+        self.call_up();
     }
 
     /// A server's weight changes; with one of 0 it gets nothing.
@@ -272,6 +274,7 @@ impl Desk {
             let refused = inner.set_up(at, is_up, now_s);
             drop(inner);
             tell(refused);
+            self.call_up();
         }
     }
 }
