@@ -1,5 +1,7 @@
 //! Connections to servers, which a thread keeps for the next request.
 
+pub(crate) mod tls;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;

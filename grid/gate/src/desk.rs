@@ -16,6 +16,7 @@ use pogson_dispatch::servers::{Answer, Sent};
 use pogson_dispatch::waiting::{Entered, Entry, Waiting};
 use tokio::sync::oneshot;
 
+use crate::back::tls::Trust;
 use crate::config::{self, Room};
 use crate::pool::{Endpoint, Limits};
 pub(crate) use standing::Held;
@@ -61,11 +62,14 @@ pub(crate) enum Asked {
 /// A pool's desk.
 pub(crate) struct Desk {
     began: Instant,
+    /// How its servers are believed.
+    pub(crate) trust: Arc<Trust>,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     dispatcher: Dispatcher,
+    trust: Arc<Trust>,
     /// By their places at the dispatcher.
     lines: Vec<Line>,
     next: u64,
@@ -115,7 +119,7 @@ impl Desk {
     /// A pool with its servers; `None` if its policy is not known.
     ///
     /// - `number`: of the first server.
-    pub(crate) fn new(pool: &config::Pool, number: u64, seed: u64) -> Option<Self> {
+    pub(crate) fn new(pool: &config::Pool, trust: Arc<Trust>, number: u64, seed: u64) -> Option<Self> {
         let slow_start_s = pool.server.iter().map(|server| server.slow_start.as_secs_f64()).fold(0.0, f64::max);
         let setup = Setup {
             policy: pool.policy.clone(),
@@ -125,11 +129,12 @@ impl Desk {
             learns_rooms: pool.server.iter().all(|server| server.cache == Room::Learned),
             slow_start_s,
         };
-        let mut inner = Inner { dispatcher: Dispatcher::new(&setup)?, lines: Vec::new(), next: 0 };
+        let dispatcher = Dispatcher::new(&setup)?;
+        let mut inner = Inner { dispatcher, trust: trust.clone(), lines: Vec::new(), next: 0 };
         for (at, server) in pool.server.iter().enumerate() {
             inner.join(pool, server, number + at as u64, 0.0);
         }
-        Some(Self { began: Instant::now(), inner: Mutex::new(inner) })
+        Some(Self { began: Instant::now(), trust, inner: Mutex::new(inner) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -343,7 +348,8 @@ mod tests {
             (0..servers).map(|at| one.replace(":1\"", &format!(":{}\"", at + 1))).collect::<String>()
         );
         let config = config::Config::parse(&text).expect("a configuration");
-        Arc::new(Desk::new(&config.pool[0], 1, 1).expect("a policy"))
+        let trust = Arc::new(Trust::new(&config.pool[0]).expect("nothing to read"));
+        Arc::new(Desk::new(&config.pool[0], trust, 1, 1).expect("a policy"))
     }
 
     fn request(context: u64) -> Request {

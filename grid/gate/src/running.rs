@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::back::tls::Trust;
 use crate::classify::{Classes, Trusted};
 use crate::config::{Config, Listen, ListenAddress, Pool, Problem};
 use crate::context::Contexts;
@@ -55,12 +56,16 @@ impl Running {
         }
         let mut desks = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
-            if let Some(desk) = before.and_then(|before| before.desk(pool)) {
+            let trust = Trust::new(pool).map_err(|why| {
+                let place = vec!["pool".into(), at.into(), "tls".into(), "ca".into()];
+                vec![Problem { place, sentence: why.to_string() }]
+            })?;
+            if let Some(desk) = before.and_then(|before| before.desk(pool, &trust)) {
                 desks.push(desk);
                 continue;
             }
             let number = SERVERS.fetch_add(pool.server.len() as u64, Ordering::Relaxed);
-            let desk = Desk::new(pool, number, seed).ok_or_else(|| {
+            let desk = Desk::new(pool, Arc::new(trust), number, seed).ok_or_else(|| {
                 let place = vec!["pool".into(), at.into(), "policy".into()];
                 vec![Problem { place, sentence: format!("\"{}\" is no policy", pool.policy) }]
             })?;
@@ -72,15 +77,15 @@ impl Running {
         Ok(Self { config, routes, classes, contexts, trusted, tls, desks, sockets })
     }
 
-    /// The pool of that name, if it decides as `pool` says.
-    fn desk(&self, pool: &Pool) -> Option<Arc<Desk>> {
+    /// The pool of that name, if it decides as `pool` says, and its servers are believed as `trust` does.
+    fn desk(&self, pool: &Pool, trust: &Trust) -> Option<Arc<Desk>> {
         let same = |old: &Pool| {
             let (rules, old_rules) = (&pool.queue, &old.queue);
             (&old.name, &old.policy, &old.settings) == (&pool.name, &pool.policy, &pool.settings)
                 && (rules.limit, rules.shares, rules.ages) == (old_rules.limit, old_rules.shares, old_rules.ages)
         };
         let at = self.config.pool.iter().position(same)?;
-        self.desks.get(at).cloned()
+        self.desks.get(at).filter(|desk| desk.trust.is_as(trust)).cloned()
     }
 
     /// Pools with their desks.

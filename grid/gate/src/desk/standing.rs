@@ -298,8 +298,13 @@ impl Inner {
     /// A server joins.
     pub(super) fn join(&mut self, pool: &config::Pool, server: &config::Server, number: u64, now_s: f64) {
         let at = self.dispatcher.join(number, server.cache.contexts(pool.block), server.weight, now_s);
-        let endpoint =
-            Endpoint { number, name: server.name.clone(), address: server.address.clone(), protocol: server.protocol };
+        let endpoint = Endpoint {
+            number,
+            name: server.name.clone(),
+            address: server.address.clone(),
+            protocol: server.protocol,
+            tls: self.trust.to(&server.address, server.protocol),
+        };
         let line = Line {
             endpoint: Arc::new(endpoint),
             limits: limits(pool, server),
