@@ -1,5 +1,7 @@
 //! Connections to servers, which a thread keeps for the next request.
 
+pub(crate) mod server;
+pub(crate) mod shared;
 pub(crate) mod tls;
 
 use std::cell::RefCell;
@@ -9,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use self::shared::{Connections, Seat};
 use crate::clock::Clock;
 use crate::link::Link;
 use crate::pool::Endpoint;
@@ -18,11 +21,13 @@ pub(crate) struct Backs {
     clock: Rc<Clock>,
     /// By server, the one used last at the end.
     idle: RefCell<HashMap<u64, Vec<(Link, Instant)>>>,
+    /// Those of HTTP/2, which requests share.
+    shared: Connections,
 }
 
 impl Backs {
     pub(crate) fn new(clock: Rc<Clock>) -> Self {
-        Self { clock, idle: RefCell::default() }
+        Self { clock, idle: RefCell::default(), shared: Connections::default() }
     }
 
     /// A connection that waits, if there is one that the server has not closed.
@@ -49,6 +54,12 @@ impl Backs {
             links.retain(|(_, since)| now.saturating_duration_since(*since) < unused);
             !links.is_empty()
         });
+        self.shared.sweep(unused);
+    }
+
+    /// A place on a connection of HTTP/2 to a server that speaks it.
+    pub(crate) async fn seat(&self, endpoint: &Endpoint, time: Duration) -> io::Result<Seat> {
+        self.shared.enter(endpoint, &self.clock, time).await
     }
 
     /// A new connection.

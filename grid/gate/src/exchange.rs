@@ -12,12 +12,15 @@ use std::time::Instant;
 use pogson_dispatch::Request;
 use pogson_dispatch::servers::Answer;
 
-use crate::config::{Fields, Pool, RetryOn, Times};
+use crate::back::server::{NoReply, Server};
+use crate::back::shared::Exchange;
+use crate::config::{Fields, Pool, Protocol, RetryOn, Times};
 use crate::desk::{Asked, Asker, Desk, Refusal, Ticket};
 use crate::field::Known;
 use crate::flow::{FromLink, Sink, Source, Stopped, ToLink, pump};
 use crate::forward::{self, Way};
-use crate::framing::{self, Framing};
+use crate::frames::ToFrames;
+use crate::framing::Framing;
 use crate::head::{Head, Version};
 use crate::learned;
 use crate::link::Link;
@@ -27,8 +30,8 @@ use crate::worker::Worker;
 
 /// Replies of status 100 to 199 that a server may send before the one that counts.
 const INTERIM: usize = 16;
-/// Most bytes of a reply's head.
-const REPLY_HEAD: usize = 64 << 10;
+/// Connections that a request may meet as their server closes them, before it counts as a failure.
+const OLD_CONNECTIONS: u32 = 2;
 
 /// A client, as an exchange sees it.
 pub(crate) trait Client {
@@ -106,11 +109,28 @@ pub(crate) enum Failure {
     BadBody,
     /// The client sent nothing for too long.
     ClientTimedOut,
+    /// What the client wants has no form in the server's version of HTTP.
+    Unsendable,
+}
+
+/// Whether a request may be sent again.
+#[derive(Clone, Copy)]
+struct Repeat {
+    /// Nothing of its body is gone.
+    whole: bool,
+    /// To be sent twice changes nothing.
+    idempotent: bool,
+    /// There may be a further try after this one.
+    further: bool,
 }
 
 /// How far an attempt came.
 enum Attempt {
     Done(Outcome),
+    /// There is no connection to be had.
+    NoWay,
+    /// The server says that it did nothing with the request.
+    Refused,
     /// Nothing came back.
     Silent,
     /// The server says that it cannot now.
@@ -120,8 +140,14 @@ enum Attempt {
 impl Attempt {
     /// Whether it came to nothing by the server's fault.
     fn blames_server(&self) -> bool {
-        matches!(self, Self::Silent | Self::Unable | Self::Done(Outcome::Failed(Failure::Nonsense | Failure::TimedOut)))
-            || matches!(self, Self::Done(Outcome::Replied { status: 502..=504, .. }))
+        matches!(
+            self,
+            Self::NoWay
+                | Self::Refused
+                | Self::Silent
+                | Self::Unable
+                | Self::Done(Outcome::Failed(Failure::Nonsense | Failure::TimedOut))
+        ) || matches!(self, Self::Done(Outcome::Replied { status: 502..=504, .. }))
     }
 }
 
@@ -138,40 +164,122 @@ impl Errand<'_> {
                 Err(why) => return Outcome::Failed(Failure::Refused(why)),
             };
             let endpoint = ticket.endpoint.clone();
-            let untouched = source.done() || self.framing == Framing::None;
-            let mut ticket = Some(ticket);
-            // A connection that was kept may be closed by its server in the moment in which it is used.
-            if untouched
-                && idempotent
-                && let Some(link) = self.worker.backs.idle(&endpoint)
-                && let Attempt::Done(outcome) = self.attempt(link, &endpoint, &mut ticket, source, client, false).await
-            {
-                return outcome;
-            }
-            let link = match self.worker.backs.connect(&endpoint, self.pool.times.connect).await {
-                Ok(link) => link,
-                Err(_) => {
-                    self.fails(&endpoint);
-                    if self.again(RetryOn::Connect, tried.len()) {
-                        tried.push(endpoint.number);
-                        continue;
-                    }
-                    return Outcome::Failed(Failure::Unreachable);
-                }
+            let may = Repeat {
+                // Nothing of a body has been taken.
+                whole: source.done() || self.framing == Framing::None,
+                idempotent,
+                further: tried.len() < self.pool.retries.attempts as usize,
             };
-            let twice = untouched && idempotent;
-            let may = twice && tried.len() < self.pool.retries.attempts as usize;
-            let attempt = self.attempt(link, &endpoint, &mut ticket, source, client, may).await;
+            let attempt = match endpoint.protocol {
+                Protocol::Http1 => self.by_link(&endpoint, ticket, source, client, may).await,
+                // What this way needs lies apart, so that requests of the other one do not carry it.
+                Protocol::H2 => Box::pin(self.by_frames(&endpoint, ticket, source, client, may)).await,
+            };
             if attempt.blames_server() {
                 self.fails(&endpoint);
             }
-            match attempt {
+            let again = match attempt {
                 Attempt::Done(outcome) => return outcome,
-                Attempt::Unable => tried.push(endpoint.number),
-                Attempt::Silent if twice && self.again(RetryOn::Reset, tried.len()) => tried.push(endpoint.number),
-                Attempt::Silent => return Outcome::Failed(Failure::Unreachable),
+                Attempt::Unable => true,
+                Attempt::NoWay | Attempt::Refused => self.again(RetryOn::Connect, tried.len()),
+                Attempt::Silent => may.whole && idempotent && self.again(RetryOn::Reset, tried.len()),
+            };
+            if !again {
+                return Outcome::Failed(Failure::Unreachable);
+            }
+            tried.push(endpoint.number);
+        }
+    }
+
+    /// Sends the request to a server that speaks HTTP/1.1.
+    async fn by_link<C: Client>(
+        &self,
+        endpoint: &Endpoint,
+        ticket: Ticket,
+        source: &mut impl Source,
+        client: &mut C,
+        may: Repeat,
+    ) -> Attempt {
+        let mut ticket = Some(ticket);
+        let twice = may.whole && may.idempotent;
+        // A connection that was kept may be closed by its server in the moment in which it is used.
+        if twice && let Some(link) = self.worker.backs.idle(endpoint) {
+            let attempt = self.attempt(link, endpoint, &mut ticket, source, client, may.further).await;
+            if !matches!(attempt, Attempt::Silent) {
+                return attempt;
             }
         }
+        let Ok(link) = self.worker.backs.connect(endpoint, self.pool.times.connect).await else {
+            return Attempt::NoWay;
+        };
+        self.attempt(link, endpoint, &mut ticket, source, client, twice && may.further).await
+    }
+
+    /// Sends the request to a server that speaks HTTP/2.
+    async fn by_frames<C: Client>(
+        &self,
+        endpoint: &Endpoint,
+        ticket: Ticket,
+        source: &mut impl Source,
+        client: &mut C,
+        may: Repeat,
+    ) -> Attempt {
+        let mut ticket = Some(ticket);
+        let mut left = OLD_CONNECTIONS;
+        loop {
+            let Ok(seat) = self.worker.backs.seat(endpoint, self.pool.times.connect).await else {
+                return Attempt::NoWay;
+            };
+            let is_old = seat.is_old;
+            let Some(head) = forward::request_in_frames(self.head, self.framing, &self.way(), &endpoint.address) else {
+                return Attempt::Done(Outcome::Failed(Failure::Unsendable));
+            };
+            let timer = self.worker.clock.timer();
+            let (attempt, whole) = match seat.send(head, self.framing, timer).await {
+                Ok((exchange, sink)) => {
+                    let further = may.whole && may.idempotent && may.further;
+                    (self.exchange(&exchange, sink, &mut ticket, source, client, further).await, may.whole)
+                }
+                Err(_) => (Attempt::Refused, true),
+            };
+            let attempt = match attempt {
+                // A body that is half gone cannot be sent again.
+                Attempt::Refused if !whole => Attempt::Silent,
+                attempt => attempt,
+            };
+            // Servers close connections after some number of requests; one that crosses that goes by another connection.
+            let crossed = matches!(attempt, Attempt::Refused)
+                || matches!(attempt, Attempt::Silent) && may.whole && may.idempotent;
+            if !(is_old && crossed && left > 0) {
+                return attempt;
+            }
+            left -= 1;
+        }
+    }
+
+    /// Sends the body of a request whose head has gone, and takes the reply.
+    async fn exchange<C: Client>(
+        &self,
+        exchange: &Exchange,
+        mut sink: ToFrames,
+        ticket: &mut Option<Ticket>,
+        source: &mut impl Source,
+        client: &mut C,
+        may_retry: bool,
+    ) -> Attempt {
+        let (attempt, _) = if self.framing == Framing::None {
+            self.reply(exchange, ticket, client, (false, may_retry), &Cell::new(true)).await
+        } else {
+            if !self.goes_on(client).await {
+                return Attempt::Done(Outcome::Broken);
+            }
+            self.both(exchange, &mut sink, ticket, source, client, &Cell::new(false)).await
+        };
+        if matches!(attempt, Attempt::Done(Outcome::Failed(Failure::TimedOut))) {
+            // The connection may be one that leads nowhere any more.
+            exchange.distrust();
+        }
+        attempt
     }
 
     /// Counts a failure of a server.
@@ -226,15 +334,7 @@ impl Errand<'_> {
             && client.link().is_some()
             && crate::reply::says(self.head.all(Known::Connection), "upgrade")
             && self.head.all(Known::Upgrade).next().is_some();
-        let way = Way {
-            peer: self.peer,
-            trusted: self.trusted,
-            scheme: self.scheme,
-            id: self.id,
-            target: self.target,
-            fields: self.fields[0],
-        };
-        link.write(|output| forward::request(output, self.head, self.framing, &way, upgrade));
+        link.write(|output| forward::request(output, self.head, self.framing, &self.way(), upgrade));
         if source.done() {
             if link.flush().await.is_err() {
                 return Attempt::Silent;
@@ -243,32 +343,50 @@ impl Errand<'_> {
             self.put_back(endpoint, link, keeps);
             return attempt;
         }
-        if crate::reply::says(self.head.all(Known::Expect), "100-continue") && self.head.version() >= Version::Http11 {
-            client.interim(&Reply::of_parts(Version::Http11, 100, std::iter::empty()));
-            if poll_fn(|context| client.poll_flush(context)).await.is_err() {
-                return Attempt::Done(Outcome::Broken);
-            }
+        if !self.goes_on(client).await {
+            return Attempt::Done(Outcome::Broken);
         }
         let sent = Cell::new(false);
-        let (attempt, keeps) = self.both(&link, ticket, source, client, &sent).await;
+        let mut sink = ToLink::new(&link, self.framing);
+        let (attempt, keeps) = self.both(&link, &mut sink, ticket, source, client, &sent).await;
         self.put_back(endpoint, link, keeps);
         attempt
     }
 
+    fn way(&self) -> Way<'_> {
+        Way {
+            peer: self.peer,
+            trusted: self.trusted,
+            scheme: self.scheme,
+            id: self.id,
+            target: self.target,
+            fields: self.fields[0],
+        }
+    }
+
+    /// Tells a client that waits for that to send its body; whether it is still there.
+    async fn goes_on(&self, client: &mut impl Client) -> bool {
+        if crate::reply::says(self.head.all(Known::Expect), "100-continue") && self.head.version() >= Version::Http11 {
+            client.interim(&Reply::of_parts(Version::Http11, 100, std::iter::empty()));
+            return poll_fn(|context| client.poll_flush(context)).await.is_ok();
+        }
+        true
+    }
+
     /// Sends a request's body and takes the reply, which may begin before that has gone.
-    async fn both<C: Client>(
+    async fn both<S: Server, C: Client>(
         &self,
-        link: &Link,
+        server: &S,
+        sink: &mut impl Sink,
         ticket: &mut Option<Ticket>,
         source: &mut impl Source,
         client: &mut C,
         sent: &Cell<bool>,
     ) -> (Attempt, bool) {
         let timer = self.worker.clock.timer();
-        let mut sink = ToLink::new(link, self.framing);
-        let mut upload =
-            pin!(pump(source, &mut sink, &timer, [self.times.body_idle, self.pool.times.response_idle], |_| ()));
-        let mut download = pin!(self.reply(link, ticket, client, (false, false), sent));
+        let idle = [self.times.body_idle, self.pool.times.response_idle];
+        let mut upload = pin!(pump(source, sink, &timer, idle, |_| ()));
+        let mut download = pin!(self.reply(server, ticket, client, (false, false), sent));
         let mut uploads = true;
         let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
         poll_fn(|context| {
@@ -301,9 +419,9 @@ impl Errand<'_> {
     }
 
     /// Takes the reply from a server and sends it on; with it, whether the connection is of further use.
-    async fn reply<C: Client>(
+    async fn reply<S: Server, C: Client>(
         &self,
-        link: &Link,
+        server: &S,
         ticket: &mut Option<Ticket>,
         client: &mut C,
         (upgrade, may_retry): (bool, bool),
@@ -312,15 +430,16 @@ impl Errand<'_> {
         let failed = |why| (Attempt::Done(Outcome::Failed(why)), false);
         let mut interim = 0;
         let reply = loop {
-            let head = link.timer.within(self.pool.times.response_head, link.head(REPLY_HEAD, Reply::parse)).await;
+            let head = server.timer().within(self.pool.times.response_head, server.head()).await;
             match head {
                 // While the request still goes, its own limit counts.
                 Err(_) if !sent.get() => continue,
                 Err(_) => return failed(Failure::TimedOut),
-                Ok(Err(crate::link::NoHead::Broken(_)) | Ok(None)) => return (Attempt::Silent, false),
-                Ok(Err(_)) => return failed(Failure::Nonsense),
-                Ok(Ok(Some(reply))) if reply.status() == 101 && upgrade => break reply,
-                Ok(Ok(Some(reply))) if reply.status() < 200 => {
+                Ok(Err(NoReply::Silent)) => return (Attempt::Silent, false),
+                Ok(Err(NoReply::Refused)) => return (Attempt::Refused, false),
+                Ok(Err(NoReply::Nonsense)) => return failed(Failure::Nonsense),
+                Ok(Ok(reply)) if reply.status() == 101 && upgrade => break reply,
+                Ok(Ok(reply)) if reply.status() < 200 => {
                     interim += 1;
                     if interim > INTERIM || reply.status() == 101 {
                         return failed(Failure::Nonsense);
@@ -332,10 +451,10 @@ impl Errand<'_> {
                         }
                     }
                 }
-                Ok(Ok(Some(reply))) => break reply,
+                Ok(Ok(reply)) => break reply,
             }
         };
-        let Ok(framing) = framing::of_reply(&reply, self.head.method() == "HEAD") else {
+        let Ok(framing) = server.framing(&reply, self.head.method() == "HEAD") else {
             return failed(Failure::Nonsense);
         };
         if may_retry && matches!(reply.status(), 502..=504) && self.again(RetryOn::ServerError, 0) {
@@ -356,7 +475,7 @@ impl Errand<'_> {
         };
         if reply.status() == 101 {
             drop(body);
-            return (self.tunnel(link, ticket, client, answer).await, false);
+            return (self.tunnel(server.link(), ticket, client, answer).await, false);
         }
         // It may go on for hours, and is no work.
         if learned::is_event_stream(reply)
@@ -365,11 +484,9 @@ impl Errand<'_> {
             ticket.answered(answer);
         }
         let timer = client.timer();
-        let mut source = FromLink::new(link, framing);
-        if pump(&mut source, &mut body, timer, [self.pool.times.response_idle, self.times.write_idle], |_| ())
-            .await
-            .is_err()
-        {
+        let mut source = server.body(framing);
+        let idle = [self.pool.times.response_idle, self.times.write_idle];
+        if pump(&mut source, &mut body, timer, idle, |_| ()).await.is_err() {
             return (Attempt::Done(Outcome::Broken), false);
         }
         if let Some(ticket) = ticket.take() {
@@ -383,11 +500,17 @@ impl Errand<'_> {
     }
 
     /// Passes bytes both ways until both have ended.
-    async fn tunnel<C: Client>(&self, link: &Link, ticket: &mut Option<Ticket>, client: &C, answer: Answer) -> Attempt {
+    async fn tunnel<C: Client>(
+        &self,
+        link: Option<&Link>,
+        ticket: &mut Option<Ticket>,
+        client: &C,
+        answer: Answer,
+    ) -> Attempt {
         if let Some(ticket) = ticket.take() {
             ticket.answered(answer);
         }
-        if let Some(client_link) = client.link() {
+        if let (Some(client_link), Some(link)) = (client.link(), link) {
             let idle = [self.times.upgraded_idle; 2];
             let (mut from, mut to) =
                 (FromLink::new(client_link, Framing::UntilClose), ToLink::new(link, Framing::UntilClose));

@@ -3,7 +3,10 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use crate::config::Fields;
+use http::header::{HeaderName, HeaderValue};
+use http::uri::{Authority, Scheme, Uri};
+
+use crate::config::{Fields, ServerAddress};
 use crate::field::Known;
 use crate::framing::Framing;
 use crate::head::{Field, Head, Version};
@@ -131,6 +134,40 @@ pub(crate) fn request(to: &mut Vec<u8>, head: &Head, framing: Framing, way: &Way
         }
     }
     to.extend_from_slice(b"\r\n");
+}
+
+/// The head of a request for a server that speaks HTTP/2; `None` if it has no form there.
+///
+/// - `server`: whose name stands for the host that a client of HTTP/1.0 did not name.
+pub(crate) fn request_in_frames(
+    head: &Head,
+    framing: Framing,
+    way: &Way<'_>,
+    server: &ServerAddress,
+) -> Option<http::Request<()>> {
+    let authority = match head.host() {
+        "" => Authority::from_maybe_shared(server.authority()),
+        host => Authority::try_from(host),
+    };
+    let scheme = if matches!(server, ServerAddress::Https(..)) { Scheme::HTTPS } else { Scheme::HTTP };
+    let uri = Uri::builder().scheme(scheme).authority(authority.ok()?).path_and_query(way.target).build().ok()?;
+    let mut request = http::Request::new(());
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.method_mut() = http::Method::from_bytes(head.method().as_bytes()).ok()?;
+    *request.uri_mut() = uri;
+    let fields = request.headers_mut();
+    request_fields(head, way, |name, value| {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+            fields.append(name, value);
+        }
+    });
+    if let Framing::Length(length) = framing {
+        fields.insert(http::header::CONTENT_LENGTH, length.into());
+    }
+    if says(head.all(Known::Te), "trailers") {
+        fields.insert(http::header::TE, HeaderValue::from_static("trailers"));
+    }
+    Some(request)
 }
 
 /// Calls `put` with each field of a reply that a client is sent, but for those of framing and connections.

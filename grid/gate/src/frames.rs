@@ -40,7 +40,10 @@ fn bad(why: &'static str) -> io::Error {
 
 /// A body that comes in frames.
 pub(crate) struct FromFrames {
-    stream: RecvStream,
+    /// `None` where nothing came.
+    stream: Option<RecvStream>,
+    /// Whether a server sends it.
+    is_reply: bool,
     /// Bytes that have to come; `None` if no length was said.
     left: Option<u64>,
     /// Bytes that came last, for which no room was given back.
@@ -50,14 +53,34 @@ pub(crate) struct FromFrames {
 }
 
 impl FromFrames {
+    /// That of a request.
     pub(crate) fn new(stream: RecvStream, framing: Framing) -> Self {
+        Self::of(Some(stream), framing, false)
+    }
+
+    /// That of a reply.
+    pub(crate) fn of_reply(stream: Option<RecvStream>, framing: Framing) -> Self {
+        Self::of(stream, framing, true)
+    }
+
+    fn of(stream: Option<RecvStream>, framing: Framing, is_reply: bool) -> Self {
         let left = if let Framing::Length(length) = framing { Some(length) } else { None };
-        Self { stream, left, held: 0, trailers: Trailers::new(), done: framing == Framing::None }
+        let done = framing == Framing::None;
+        Self { stream, is_reply, left, held: 0, trailers: Trailers::new(), done }
     }
 
     fn give_back(&mut self) {
-        // A stream that has ended wants nothing back.
-        let _ = self.stream.flow_control().release_capacity(std::mem::take(&mut self.held));
+        let held = std::mem::take(&mut self.held);
+        if let Some(stream) = &mut self.stream {
+            // A stream that has ended wants nothing back.
+            let _ = stream.flow_control().release_capacity(held);
+        }
+    }
+
+    /// Whether an error is how a server says that it wants no more of a request to which it has replied whole
+    /// (RFC 9113, section 8.1).
+    fn is_end(&self, why: &h2::Error) -> bool {
+        self.is_reply && why.is_reset() && why.is_remote() && why.reason() == Some(Reason::NO_ERROR)
     }
 }
 
@@ -73,7 +96,11 @@ impl Source for FromFrames {
     fn poll_more(&mut self, context: &mut Context<'_>, emit: Emit<'_>) -> Poll<io::Result<()>> {
         // Whoever asks for more has sent on what came before.
         self.give_back();
-        if let Some(data) = ready!(self.stream.poll_data(context)) {
+        let next = match &mut self.stream {
+            Some(stream) => ready!(stream.poll_data(context)),
+            None => None,
+        };
+        if let Some(data) = next.filter(|data| !data.as_ref().is_err_and(|why| self.is_end(why))) {
             let data = data.map_err(broken)?;
             self.held = data.len();
             if let Some(left) = &mut self.left {
@@ -84,7 +111,13 @@ impl Source for FromFrames {
             }
             return Poll::Ready(Ok(()));
         }
-        let trailers = ready!(self.stream.poll_trailers(context)).map_err(broken)?;
+        let trailers = match &mut self.stream {
+            Some(stream) => match ready!(stream.poll_trailers(context)) {
+                Err(why) if self.is_end(&why) => None,
+                trailers => trailers.map_err(broken)?,
+            },
+            None => None,
+        };
         if self.left.is_some_and(|left| left > 0) {
             return Poll::Ready(Err(bad("fewer bytes than were said")));
         }
@@ -113,9 +146,13 @@ pub(crate) struct ToFrames {
     waiting: VecDeque<Bytes>,
     /// What follows the body, once that is known.
     ending: Option<Trailers>,
+    /// What is said where it has no end.
+    abandoned: Reason,
 }
 
 impl ToFrames {
+    /// That of a reply.
+    ///
     /// - `stream`: of a head that did not end it; `None` if it did.
     pub(crate) fn new(stream: Option<SendStream<Bytes>>, framing: Framing) -> Self {
         let left = match framing {
@@ -123,7 +160,14 @@ impl ToFrames {
             Framing::Length(length) => Some(length),
             Framing::Chunked | Framing::UntilClose => None,
         };
-        Self { stream, left, waiting: VecDeque::new(), ending: None }
+        Self { stream, left, waiting: VecDeque::new(), ending: None, abandoned: Reason::INTERNAL_ERROR }
+    }
+
+    /// That of a request, which the gate may give up.
+    pub(crate) fn of_request(stream: Option<SendStream<Bytes>>, framing: Framing) -> Self {
+        let mut one = Self::new(stream, framing);
+        one.abandoned = Reason::CANCEL;
+        one
     }
 
     /// Sends as much as there is room for; whether that was all.
@@ -202,7 +246,7 @@ impl Sink for ToFrames {
 impl Drop for ToFrames {
     fn drop(&mut self) {
         if let Some(stream) = &mut self.stream {
-            stream.send_reset(Reason::INTERNAL_ERROR);
+            stream.send_reset(self.abandoned);
         }
     }
 }

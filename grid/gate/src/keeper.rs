@@ -11,7 +11,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use crate::back::Backs;
 use crate::clock::Clock;
-use crate::config::{Health, Protocol, ServerAddress};
+use crate::config::{Health, Protocol};
 use crate::control;
 use crate::desk::Desk;
 use crate::pool::Endpoint;
@@ -83,20 +83,7 @@ async fn ask(backs: &Backs, endpoint: &Endpoint, path: &str, health: &Health) ->
     if endpoint.protocol == Protocol::H2 {
         return Ok(true);
     }
-    let host = match (&health.host, &endpoint.address) {
-        (Some(host), _) => host.clone(),
-        (
-            None,
-            ServerAddress::Http(host, port) | ServerAddress::Https(host, port) | ServerAddress::Wire(host, port),
-        ) => {
-            if host.contains(':') {
-                format!("[{host}]:{port}")
-            } else {
-                format!("{host}:{port}")
-            }
-        }
-        (None, ServerAddress::Unix(_)) => "localhost".to_string(),
-    };
+    let host = health.host.clone().unwrap_or_else(|| endpoint.address.authority());
     let text = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: pogson-gate\r\nConnection: close\r\n\r\n");
     link.write(|output| output.extend_from_slice(text.as_bytes()));
     link.flush().await?;

@@ -120,19 +120,32 @@ impl TryFrom<String> for ServerAddress {
     }
 }
 
+impl ServerAddress {
+    /// Host and port as `Host` names them; `localhost` for a socket that is a file.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        match self {
+            Self::Unix(_) => "localhost".to_string(),
+            Self::Http(host, port) | Self::Https(host, port) | Self::Wire(host, port) => {
+                if host.contains(':') {
+                    format!("[{host}]:{port}")
+                } else {
+                    format!("{host}:{port}")
+                }
+            }
+        }
+    }
+}
+
 impl fmt::Display for ServerAddress {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, host, port) = match self {
-            Self::Http(host, port) => ("http", host, port),
-            Self::Https(host, port) => ("https", host, port),
-            Self::Wire(host, port) => ("wire", host, port),
+        let scheme = match self {
+            Self::Http(..) => "http",
+            Self::Https(..) => "https",
+            Self::Wire(..) => "wire",
             Self::Unix(path) => return write!(to, "unix:{}", path.display()),
         };
-        if host.contains(':') {
-            write!(to, "{scheme}://[{host}]:{port}")
-        } else {
-            write!(to, "{scheme}://{host}:{port}")
-        }
+        write!(to, "{scheme}://{}", self.authority())
     }
 }
 
