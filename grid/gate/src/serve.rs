@@ -18,7 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use crate::config::{Config, ListenAddress, Problem};
 use crate::control;
-use crate::front;
+use crate::front::{self, crowd::Crowd};
 use crate::keeper;
 use crate::listener::{Accepting, Listener};
 use crate::running::Running;
@@ -37,7 +37,7 @@ pub struct Gate {
 }
 
 /// Sockets by their places; those that are not listened on any more leave theirs empty.
-type Sockets = Vec<Option<Arc<(ListenAddress, Listener)>>>;
+type Sockets = Vec<Option<Arc<(ListenAddress, Listener, Arc<Crowd>)>>>;
 
 /// What is served, and by which sockets.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ impl Gate {
         let handed = handed
             .unwrap_or_default()
             .into_iter()
-            .map(|(address, socket)| Listener::of(socket).map(|listener| Some(Arc::new((address, listener)))));
+            .map(|(address, socket)| Listener::of(socket).map(|listener| Some(opened(address, listener))));
         let sockets = sockets(&config, &handed.collect::<io::Result<_>>()?)?;
         let orders = config.admin.socket.clone();
         let count =
@@ -219,10 +219,14 @@ fn sockets(config: &Config, open: &Sockets) -> io::Result<Sockets> {
     let mut sockets: Sockets = open.iter().map(|socket| socket.clone().filter(|socket| wanted(&socket.0))).collect();
     for listen in &config.listen {
         if !sockets.iter().flatten().any(|socket| socket.0 == listen.address) {
-            sockets.push(Some(Arc::new((listen.address.clone(), Listener::open(&listen.address)?))));
+            sockets.push(Some(opened(listen.address.clone(), Listener::open(&listen.address)?)));
         }
     }
     Ok(sockets)
+}
+
+fn opened(address: ListenAddress, listener: Listener) -> Arc<(ListenAddress, Listener, Arc<Crowd>)> {
+    Arc::new((address, listener, Arc::default()))
 }
 
 fn addresses(sockets: &Sockets) -> Vec<Option<ListenAddress>> {
@@ -286,7 +290,7 @@ fn accept_all(worker: &Rc<Worker>, plan: &Plan, open: &mut Vec<Option<tokio::tas
     for (at, (socket, task)) in plan.sockets.iter().zip(open).enumerate() {
         match (socket, &task) {
             (Some(socket), None) => {
-                *task = Some(spawn_local(accept(worker.clone(), at, socket.1.accepting()?)));
+                *task = Some(spawn_local(accept(worker.clone(), at, socket.2.clone(), socket.1.accepting()?)));
             }
             (None, Some(old)) => {
                 old.abort();
@@ -298,11 +302,11 @@ fn accept_all(worker: &Rc<Worker>, plan: &Plan, open: &mut Vec<Option<tokio::tas
     Ok(())
 }
 
-async fn accept(worker: Rc<Worker>, at: usize, listener: Accepting) {
+async fn accept(worker: Rc<Worker>, at: usize, crowd: Arc<Crowd>, listener: Accepting) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                spawn_local(visit(worker.clone(), at, stream, peer));
+                spawn_local(visit(worker.clone(), at, crowd.clone(), stream, peer));
             }
             // Too many files: those under way end first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -310,7 +314,7 @@ async fn accept(worker: Rc<Worker>, at: usize, listener: Accepting) {
     }
 }
 
-async fn visit(worker: Rc<Worker>, at: usize, stream: Stream, peer: Option<IpAddr>) {
+async fn visit(worker: Rc<Worker>, at: usize, crowd: Arc<Crowd>, stream: Stream, peer: Option<IpAddr>) {
     let _here = worker.enters();
-    front::serve(worker, at, stream, peer).await;
+    front::serve(worker, at, &crowd, stream, peer).await;
 }

@@ -1,5 +1,6 @@
 //! Where clients come in.
 
+pub(crate) mod crowd;
 pub(crate) mod h1;
 mod h2;
 pub mod proxy_protocol;
@@ -8,7 +9,9 @@ pub(crate) mod tls;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use self::crowd::Crowd;
 use crate::config::ProxyProtocol;
 use crate::link::Link;
 use crate::stream::Stream;
@@ -18,9 +21,12 @@ use crate::worker::Worker;
 /// Serves a client's connection in the version of HTTP that it speaks.
 ///
 /// - `at`: which of the listeners it came to.
-pub(crate) async fn serve(worker: Rc<Worker>, at: usize, stream: Stream, peer: Option<IpAddr>) {
+/// - `crowd`: the other connections that came to it. One beyond the limits is closed at once.
+pub(crate) async fn serve(worker: Rc<Worker>, at: usize, crowd: &Arc<Crowd>, stream: Stream, peer: Option<IpAddr>) {
     let running = worker.running();
     let Some(listen) = running.listen(at) else { return };
+    let most_of_client = listen.limits.connections_per_client;
+    let Some(_counts) = crowd.enters(listen.limits.connections) else { return };
     let (time, http2, proxies) = (running.config.times.head, listen.http2, listen.proxy_protocol);
     let mut peer = peer.map(|peer| peer.to_canonical());
     let mut link = Link::new(stream, worker.clock.timer());
@@ -32,6 +38,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, at: usize, stream: Stream, peer: O
             // Without the line it is not known whose connection this is.
             _ => return,
         }
+    }
+    let limited = peer.filter(|_| most_of_client > 0);
+    let counts = limited.map(|client| crowd.enters_of(client, most_of_client));
+    if matches!(counts, Some(None)) {
+        return;
     }
     let tls = running.tls(at);
     drop(running);
