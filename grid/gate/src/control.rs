@@ -19,13 +19,14 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::ListenAddress;
+use crate::seen::{self, State};
 use crate::serve::Hub;
 use crate::served::{self, ServerState};
 
 /// Time that either end waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a line at most.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: u64 = 16 << 20;
 /// Sockets that are handed over at most.
 const MOST: usize = 64;
 
@@ -39,6 +40,8 @@ pub enum Order {
     Drain,
     /// Tell of the servers.
     Servers,
+    /// Tell all that can be seen.
+    State,
     /// A server joins a pool.
     Add {
         /// The pool; it may be left out if there is one alone.
@@ -98,6 +101,9 @@ pub struct Told {
     /// The servers, as they are now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<ServerState>,
+    /// All that can be seen, as the admin address has it at `/state`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// Addresses of the sockets that come with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<String>,
@@ -183,7 +189,7 @@ pub(crate) fn serve(stream: &UnixStream, hub: &Hub) -> io::Result<()> {
     let done = match serde_json::from_str(&line) {
         Err(why) => Err(format!("this is no order: {why}")),
         Ok(Order::Listeners) => {
-            for socket in plan.sockets.iter().flatten().take(MOST) {
+            for socket in plan.sockets.iter().flatten().chain(&plan.admin).take(MOST) {
                 told.listeners.push(socket.0.to_string());
                 sockets.push(socket.1.descriptor());
             }
@@ -193,10 +199,14 @@ pub(crate) fn serve(stream: &UnixStream, hub: &Hub) -> io::Result<()> {
             hub.drain();
             Ok(())
         }
+        Ok(Order::State) => {
+            told.state = Some(seen::state(hub));
+            Ok(())
+        }
         Ok(order) => served::change(&plan.running, order),
     };
     match done {
-        Ok(()) if sockets.is_empty() => told.servers = served::servers(&plan.running),
+        Ok(()) if sockets.is_empty() && told.state.is_none() => told.servers = served::servers(&plan.running),
         Ok(()) => {}
         Err(why) => told.error = Some(why),
     }

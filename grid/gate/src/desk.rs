@@ -4,6 +4,7 @@
 //! at the server, until that has room by its limit, so that a request of a higher level still goes before it. A server with nothing to
 //! do takes over what waits for another.
 
+mod hearing;
 mod standing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +14,14 @@ use pogson_dispatch::Request;
 use pogson_dispatch::dispatcher::{Dispatcher, FirstCosts, Setup};
 use pogson_dispatch::limit::Limit;
 use pogson_dispatch::servers::{Answer, Sent};
-use pogson_dispatch::waiting::{Entered, Entry, Waiting};
+use pogson_dispatch::waiting::{Entered, Entry, LEVELS, Waiting};
 use tokio::sync::oneshot;
 
 use crate::back::tls::Trust;
 use crate::config::{self, Room};
 use crate::pool::{Endpoint, Limits};
+use hearing::Hearing;
+pub(crate) use hearing::{RESULTS, SaidState, place_of};
 pub(crate) use standing::Held;
 use standing::Standing;
 
@@ -49,6 +52,49 @@ pub(crate) enum Refusal {
     TooLong,
 }
 
+impl Refusal {
+    /// In a word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::NoServer => "no-server",
+            Self::Full => "full",
+            Self::Replaced => "replaced",
+            Self::TooLong => "too-long",
+        }
+    }
+}
+
+/// Why a request went to the server that it went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Its context is cached there, as far as is known.
+    Cached,
+    /// Its context goes there if nothing else counts.
+    Home,
+    /// It cost least there, with all that is under way.
+    Least,
+    /// There is no other.
+    Only,
+    /// That server had nothing to do while it waited for another.
+    TakenOver,
+}
+
+impl Choice {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [Self::Cached, Self::Home, Self::Least, Self::Only, Self::TakenOver];
+
+    /// In a word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Home => "home",
+            Self::Least => "least-load",
+            Self::Only => "only-one",
+            Self::TakenOver => "taken-over",
+        }
+    }
+}
+
 /// What becomes of a request.
 pub(crate) enum Asked {
     /// It goes to a server.
@@ -65,6 +111,8 @@ pub(crate) struct Desk {
     /// How its servers are believed.
     pub(crate) trust: Arc<Trust>,
     inner: Mutex<Inner>,
+    /// Taken before `inner`, where both are.
+    hearing: Mutex<Hearing>,
 }
 
 struct Inner {
@@ -79,6 +127,8 @@ struct Inner {
 struct Line {
     endpoint: Arc<Endpoint>,
     limits: Limits,
+    /// Whether the room of its cache is as it says.
+    learns_room: bool,
     learned: Limit,
     /// Requests at the server.
     running: u32,
@@ -92,6 +142,7 @@ struct Line {
 struct Waits {
     number: u64,
     sent: Sent,
+    choice: Choice,
     since: Instant,
     call: oneshot::Sender<Result<Ticket, Refusal>>,
     desk: Arc<Desk>,
@@ -105,6 +156,7 @@ pub(crate) struct Ticket {
     since: Instant,
     /// Time that it waited in the gate, seconds.
     pub(crate) waited_s: f64,
+    pub(crate) choice: Choice,
     over: bool,
 }
 
@@ -134,11 +186,16 @@ impl Desk {
         for (at, server) in pool.server.iter().enumerate() {
             inner.join(pool, server, number + at as u64, 0.0);
         }
-        Some(Self { began: Instant::now(), trust, inner: Mutex::new(inner) })
+        let hearing = Mutex::new(Hearing::new(pool));
+        Some(Self { began: Instant::now(), trust, inner: Mutex::new(inner), hearing })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hearing(&self) -> MutexGuard<'_, Hearing> {
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seconds(&self, at: Instant) -> f64 {
@@ -156,18 +213,24 @@ impl Desk {
         let sent = inner.dispatcher.dispatch(request, &tried, now_s);
         let Some(sent) = sent else { return Asked::Refused(Refusal::NoServer) };
         let server = sent.server;
+        let choice = match &sent {
+            _ if inner.dispatcher.servers().up().nth(1).is_none() => Choice::Only,
+            sent if sent.expected_hit => Choice::Cached,
+            sent if sent.at_home() => Choice::Home,
+            _ => Choice::Least,
+        };
         let line = &mut inner.lines[server];
         if line.waiting.is_empty() && line.has_room() {
             line.running += 1;
             let endpoint = line.endpoint.clone();
             let desk = self.clone();
-            return Asked::Goes(Ticket { desk, endpoint, sent, since: now, waited_s: 0.0, over: false });
+            return Asked::Goes(Ticket { desk, endpoint, sent, since: now, waited_s: 0.0, choice, over: false });
         }
         let (call, called) = oneshot::channel();
         inner.next += 1;
         let number = inner.next;
         let work_s = sent.expected_s();
-        let item = Waits { number, sent, since: now, call, desk: self.clone() };
+        let item = Waits { number, sent, choice, since: now, call, desk: self.clone() };
         let entry = Entry { level: asker.level, member: asker.member, weight: asker.weight, work_s, item };
         match inner.wait(entry, now_s) {
             Some((_, why @ Refusal::Full)) => return Asked::Refused(why),
@@ -231,6 +294,13 @@ impl Desk {
         }
     }
 
+    /// Entries of the policy's table, and requests that wait, by level.
+    pub(crate) fn figures(&self) -> (usize, [usize; LEVELS]) {
+        let inner = self.lock();
+        let of = |level| inner.lines.iter().map(|line| line.waiting.of_level(level)).sum();
+        (inner.dispatcher.entries(), std::array::from_fn(of))
+    }
+
     /// Seconds after which there may be room.
     pub(crate) fn retry_after_s(&self) -> u64 {
         let inner = self.lock();
@@ -243,7 +313,8 @@ impl Desk {
 fn call(calls: Vec<(Waits, Arc<Endpoint>)>, now: Instant) {
     for (waits, endpoint) in calls {
         let waited_s = now.saturating_duration_since(waits.since).as_secs_f64();
-        let ticket = Ticket { desk: waits.desk, endpoint, sent: waits.sent, since: now, waited_s, over: false };
+        let Waits { desk, sent, choice, .. } = waits;
+        let ticket = Ticket { desk, endpoint, sent, since: now, waited_s, choice, over: false };
         // Whoever left in this moment drops the ticket, which calls the next.
         drop(waits.call.send(Ok(ticket)));
     }
@@ -275,6 +346,7 @@ impl Inner {
         let mut waits = entry.item;
         if from != server {
             self.dispatcher.withdrawn(&waits.sent, now_s);
+            waits.choice = Choice::TakenOver;
             waits.sent = self.dispatcher.send_to(server, waits.sent.request, now_s);
         }
         let line = &mut self.lines[server];
@@ -293,6 +365,11 @@ impl Inner {
 }
 
 impl Line {
+    /// Requests that may be there at once now.
+    fn limit(&self) -> u32 {
+        if self.limits.learns { self.limits.most.min(self.learned.requests()) } else { self.limits.most }
+    }
+
     fn has_room(&self) -> bool {
         self.running < self.limits.most && (!self.limits.learns || self.learned.lets(self.running))
     }

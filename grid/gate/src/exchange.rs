@@ -26,6 +26,8 @@ use crate::learned;
 use crate::link::Link;
 use crate::pool::Endpoint;
 use crate::reply::Reply;
+use crate::reports;
+use crate::story::Story;
 use crate::worker::Worker;
 
 /// Replies of status 100 to 199 that a server may send before the one that counts.
@@ -65,6 +67,7 @@ pub(crate) struct Errand<'a> {
     pub(crate) trusted: bool,
     pub(crate) scheme: &'static str,
     pub(crate) id: &'a str,
+    pub(crate) story: &'a Story,
     /// Path and query as the server gets them.
     pub(crate) target: &'a [u8],
     /// Fields that the route sets or removes, of requests and of replies.
@@ -163,6 +166,7 @@ impl Errand<'_> {
                 Err(Refusal::NoServer) if !tried.is_empty() => return Outcome::Failed(Failure::Unreachable),
                 Err(why) => return Outcome::Failed(Failure::Refused(why)),
             };
+            self.story.goes(&ticket);
             let endpoint = ticket.endpoint.clone();
             let may = Repeat {
                 // Nothing of a body has been taken.
@@ -385,7 +389,7 @@ impl Errand<'_> {
     ) -> (Attempt, bool) {
         let timer = self.worker.clock.timer();
         let idle = [self.times.body_idle, self.pool.times.response_idle];
-        let mut upload = pin!(pump(source, sink, &timer, idle, |_| ()));
+        let mut upload = pin!(pump(source, sink, &timer, idle, |length| self.story.took(length)));
         let mut download = pin!(self.reply(server, ticket, client, (false, false), sent));
         let mut uploads = true;
         let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
@@ -460,7 +464,14 @@ impl Errand<'_> {
         if may_retry && matches!(reply.status(), 502..=504) && self.again(RetryOn::ServerError, 0) {
             return (Attempt::Unable, false);
         }
-        let answer = learned::answer(&reply);
+        let mut answer = learned::answer(&reply);
+        if let Some(ticket) = ticket
+            && reply.all(Known::Report).next().is_some()
+        {
+            let (service_s, hit) = self.desk.said_in_reply(ticket.endpoint.number, &reply, reports::now_ms());
+            answer = Answer { service_s: answer.service_s.or(service_s), hit: answer.hit.or(hit) };
+        }
+        self.story.replies(reply.status(), answer.hit);
         let changed;
         let reply = if self.fields[1] == &Fields::default() {
             &reply
@@ -486,7 +497,8 @@ impl Errand<'_> {
         let timer = client.timer();
         let mut source = server.body(framing);
         let idle = [self.pool.times.response_idle, self.times.write_idle];
-        if pump(&mut source, &mut body, timer, idle, |_| ()).await.is_err() {
+        let gave = |length| self.story.gave(length);
+        if pump(&mut source, &mut body, timer, idle, gave).await.is_err() {
             return (Attempt::Done(Outcome::Broken), false);
         }
         if let Some(ticket) = ticket.take() {
@@ -517,8 +529,8 @@ impl Errand<'_> {
             let (mut back, mut forth) =
                 (FromLink::new(link, Framing::UntilClose), ToLink::new(client_link, Framing::UntilClose));
             let timer = self.worker.clock.timer();
-            let mut there = pin!(pump(&mut from, &mut to, &timer, idle, |_| ()));
-            let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, |_| ()));
+            let mut there = pin!(pump(&mut from, &mut to, &timer, idle, |length| self.story.took(length)));
+            let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, |length| self.story.gave(length)));
             poll_fn(|context| {
                 // Either end closes both: WebSockets say good-bye before they do.
                 if there.as_mut().poll(context).is_ready() {

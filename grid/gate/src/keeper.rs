@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::admin::Admin;
 use crate::back::Backs;
 use crate::clock::Clock;
 use crate::config::{Health, Protocol};
@@ -16,6 +17,7 @@ use crate::control;
 use crate::desk::Desk;
 use crate::pool::Endpoint;
 use crate::reply::Reply;
+use crate::reports;
 use crate::serve::Hub;
 
 /// How often it looks for something to do.
@@ -30,13 +32,16 @@ pub(crate) fn run(hub: &Arc<Hub>, orders: Option<UnixListener>) -> io::Result<()
     tasks.block_on(&runtime, async move {
         let clock = Rc::<Clock>::default();
         spawn_local(clock.clone().run());
-        let backs = Rc::new(Backs::new(clock));
+        let backs = Rc::new(Backs::new(clock.clone()));
         let mut due = HashMap::new();
+        let mut admin = Admin::new(hub.clone(), clock);
         while hub.serves() {
             if let Some(orders) = &orders {
                 take_orders(orders, hub);
             }
             look_after(hub, &backs, &mut due);
+            admin.follow();
+            hub.watch.looks(hub);
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
@@ -59,6 +64,7 @@ fn look_after(hub: &Hub, backs: &Rc<Backs>, due: &mut HashMap<u64, Instant>) {
     for (pool, desk) in plan.running.pools() {
         let health = &pool.health;
         desk.forgive(&health.passive, now);
+        desk.hush(reports::now_ms());
         let Some(path) = &health.path else { continue };
         for endpoint in desk.endpoints() {
             seen.push(endpoint.number);

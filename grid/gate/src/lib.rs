@@ -6,11 +6,14 @@
 //! Decided before a back end is chosen: [`route`] to which pool a request goes, [`classify`] who asks, [`context`] what it needs cached.
 //! [`reports`] whose word about itself is taken.
 //!
-//! [`serve`] has a gate at work; by its [`control`] socket it is told things, and hands itself over; [`served`] how its servers are.
+//! [`serve`] has a gate at work; by its [`control`] socket it is told things, and hands itself over; [`served`] how its servers are, [`seen`] all that can be
+//! seen of it.
 
 #![allow(dead_code, reason = "parts that come together one after the other")]
 
+mod admin;
 mod back;
+mod books;
 pub mod chunk;
 pub mod classify;
 mod clock;
@@ -30,13 +33,16 @@ mod keeper;
 mod learned;
 mod link;
 mod listener;
+mod log;
 mod pool;
 pub mod reply;
 pub mod reports;
 pub mod route;
 mod running;
+pub mod seen;
 pub mod serve;
 pub mod served;
+mod story;
 mod stream;
 mod visit;
 mod worker;

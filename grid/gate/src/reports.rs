@@ -116,6 +116,25 @@ impl<P: Clone + PartialEq> Reports<P> {
         });
     }
 
+    /// The back ends at places that `stays` is not true of are no more.
+    pub fn keep(&mut self, stays: impl Fn(&P) -> bool) {
+        let places = self.senders.values().flat_map(|sender| &sender.places);
+        let gone: Vec<P> = places.filter(|place| !stays(place)).cloned().collect();
+        gone.iter().for_each(|place| self.leave(place));
+    }
+
+    /// Whether a back end of that name has a key.
+    #[must_use]
+    pub fn knows(&self, name: &Name) -> bool {
+        self.senders.contains_key(name)
+    }
+
+    /// The name under which the back end at `place` reports, if it has a key.
+    #[must_use]
+    pub fn name_at(&self, place: &P) -> Option<&Name> {
+        self.senders.iter().find(|(_, sender)| sender.places.contains(place)).map(|(name, _)| name)
+    }
+
     /// A push came, `mark` being its header `pogson-report`; `now_ms` is milliseconds since 1970 UTC.
     pub fn pushed(&mut self, mark: Option<&[u8]>, body: &[u8], now_ms: u64) -> Heard<P> {
         self.take(mark.unwrap_or_default(), body, now_ms)
@@ -212,6 +231,12 @@ impl<P> Sender<P> {
 pub fn weight(age_ms: u64, stale_after_ms: u64) -> f64 {
     let part = age_ms as f64 / stale_after_ms.max(1) as f64;
     (2.0 - 2.0 * part).clamp(0.0, 1.0)
+}
+
+/// Milliseconds since 1970 UTC.
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A report as policies have it, with `classes` classes; `None` where it does not say how much there is to do.

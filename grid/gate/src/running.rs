@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pogson_report::Key;
+
+use crate::admin::Secret;
 use crate::back::tls::Trust;
 use crate::classify::{Classes, Trusted};
 use crate::config::{Config, Listen, ListenAddress, Pool, Problem};
@@ -16,6 +19,8 @@ static SERVERS: AtomicU64 = AtomicU64::new(1);
 
 /// A configuration and what serves it.
 pub(crate) struct Running {
+    /// Its own, as long as the program runs.
+    pub(crate) number: u64,
     pub(crate) config: Config,
     pub(crate) routes: Routes,
     pub(crate) classes: Classes,
@@ -28,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) desks: Vec<Arc<Desk>>,
     /// Addresses of the sockets that connections come by; a socket keeps its place for as long as the gate lives.
     sockets: Vec<Option<ListenAddress>>,
+    /// What those who read the admin pages from other machines have to know.
+    pub(crate) token: Option<Secret>,
 }
 
 impl Running {
@@ -54,6 +61,17 @@ impl Running {
             })?;
             tls.push(certificates.map(Arc::new));
         }
+        let token = config.admin.token_file.as_ref().map(|path| Secret::read(path)).transpose();
+        let token =
+            token.map_err(|sentence| vec![Problem { place: vec!["admin".into(), "token_file".into()], sentence }])?;
+        let mut keys = Vec::new();
+        for (at, pool) in config.pool.iter().enumerate() {
+            let key = pool.reports.key_file.as_ref().map(|path| Key::read(path)).transpose().map_err(|why| {
+                let place = vec!["pool".into(), at.into(), "reports".into(), "key_file".into()];
+                vec![Problem { place, sentence: why.to_string() }]
+            })?;
+            keys.push(key);
+        }
         let mut desks = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
             let trust = Trust::new(pool).map_err(|why| {
@@ -71,10 +89,11 @@ impl Running {
             })?;
             desks.push(Arc::new(desk));
         }
-        for (pool, desk) in config.pool.iter().zip(&desks) {
+        for ((pool, desk), key) in config.pool.iter().zip(&desks).zip(keys) {
             desk.adapt(pool, next_number);
+            desk.hears(pool, key);
         }
-        Ok(Self { config, routes, classes, contexts, trusted, tls, desks, sockets })
+        Ok(Self { number: next_number(), config, routes, classes, contexts, trusted, tls, desks, sockets, token })
     }
 
     /// The pool of that name, if it decides as `pool` says, and its servers are believed as `trust` does.

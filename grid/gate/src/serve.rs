@@ -16,12 +16,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::books;
 use crate::config::{Config, ListenAddress, Problem};
 use crate::control;
 use crate::front::{self, crowd::Crowd};
 use crate::keeper;
 use crate::listener::{Accepting, Listener};
+use crate::log::{self, Log};
 use crate::running::Running;
+use crate::seen::Watch;
 use crate::stream::Stream;
 use crate::worker::Worker;
 
@@ -37,13 +40,18 @@ pub struct Gate {
 }
 
 /// Sockets by their places; those that are not listened on any more leave theirs empty.
-type Sockets = Vec<Option<Arc<(ListenAddress, Listener, Arc<Crowd>)>>>;
+type Sockets = Vec<Option<Arc<Socket>>>;
+
+/// A socket with its address, and who came by it.
+pub(crate) type Socket = (ListenAddress, Listener, Arc<Crowd>);
 
 /// What is served, and by which sockets.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) running: Arc<Running>,
     pub(crate) sockets: Arc<Sockets>,
+    /// Where operators and reports come in.
+    pub(crate) admin: Option<Arc<Socket>>,
 }
 
 /// What all threads of a gate share.
@@ -54,6 +62,10 @@ pub(crate) struct Hub {
     changes: Mutex<()>,
     /// Threads that serve.
     serving: AtomicUsize,
+    /// Of each thread.
+    pub(crate) books: Vec<books::Shared>,
+    pub(crate) log: Log,
+    pub(crate) watch: Watch,
 }
 
 impl Gate {
@@ -84,20 +96,33 @@ impl Gate {
             .unwrap_or_default()
             .into_iter()
             .map(|(address, socket)| Listener::of(socket).map(|listener| Some(opened(address, listener))));
-        let sockets = sockets(&config, &handed.collect::<io::Result<_>>()?)?;
+        let handed: Sockets = handed.collect::<io::Result<_>>()?;
+        let sockets = sockets(&config, &handed)?;
+        let admin = admin_socket(&config, handed.iter().flatten())?;
         let orders = config.admin.socket.clone();
         let count =
             if config.workers == 0 { thread::available_parallelism().map_or(1, usize::from) } else { config.workers };
         let addresses = addresses(&sockets);
         let running = Running::new(config, addresses, 1, None).map_err(|problems| told(&problems))?;
-        let plan = Plan { running: Arc::new(running), sockets: Arc::new(sockets) };
+        let (log, writer) = log::new();
+        log.goes_on_as(&running.config.log)?;
+        let plan = Plan { running: Arc::new(running), sockets: Arc::new(sockets), admin };
         let hub = Arc::new(Hub {
             plan: watch::Sender::new(plan),
             drain: watch::Sender::new(false),
             changes: Mutex::new(()),
             serving: AtomicUsize::new(count),
+            books: (0..count).map(|_| books::Shared::default()).collect(),
+            log,
+            watch: Watch::default(),
         });
         let mut threads = Vec::new();
+        let writing = hub.clone();
+        let thread = thread::Builder::new().name("gate-log".into());
+        threads.push(thread.spawn(move || {
+            writer.run(|| !writing.serves());
+            Ok(())
+        })?);
         for number in 0..count {
             let hub = hub.clone();
             let thread = thread::Builder::new().name(format!("gate-{number}"));
@@ -134,6 +159,26 @@ impl Gate {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let plan = self.hub.plan.borrow();
         plan.sockets.iter().flatten().filter_map(|socket| socket.1.address()).collect()
+    }
+
+    /// Where reports, metrics and the live page are, if that is an address of the network.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.hub.plan.borrow().admin.as_ref().and_then(|socket| socket.1.address())
+    }
+
+    /// Opens the access log anew, because its file has been moved away.
+    ///
+    /// # Errors
+    /// A file that cannot be opened; lines go where they went until now.
+    pub fn reopen_log(&self) -> io::Result<()> {
+        self.hub.log.reopen()
+    }
+
+    /// Lines of the access log that were not written, because they came faster than they could be, or the disk is full.
+    #[must_use]
+    pub fn lines_lost(&self) -> u64 {
+        self.hub.log.counts().1
     }
 
     /// Serves another configuration from now on: what is under way goes on, connections stay, and each uses it from its next request on.
@@ -198,13 +243,20 @@ impl Hub {
         self.serving.load(Ordering::Acquire) > 0
     }
 
+    /// Whether nothing more is accepted.
+    pub(crate) fn drains(&self) -> bool {
+        *self.drain.borrow()
+    }
+
     fn reload(&self, config: Config) -> io::Result<()> {
         let _one = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.plan();
         let sockets = sockets(&config, &old.sockets)?;
+        let admin = admin_socket(&config, old.admin.iter())?;
         let running = Running::new(config, addresses(&sockets), 1, Some(&old.running));
         let running = running.map_err(|problems| told(&problems))?;
-        self.plan.send_replace(Plan { running: Arc::new(running), sockets: Arc::new(sockets) });
+        self.log.goes_on_as(&running.config.log)?;
+        self.plan.send_replace(Plan { running: Arc::new(running), sockets: Arc::new(sockets), admin });
         Ok(())
     }
 }
@@ -225,8 +277,20 @@ fn sockets(config: &Config, open: &Sockets) -> io::Result<Sockets> {
     Ok(sockets)
 }
 
-fn opened(address: ListenAddress, listener: Listener) -> Arc<(ListenAddress, Listener, Arc<Crowd>)> {
+fn opened(address: ListenAddress, listener: Listener) -> Arc<Socket> {
     Arc::new((address, listener, Arc::default()))
+}
+
+/// The socket of the admin address: an open one, if there is one of that address.
+fn admin_socket<'a>(
+    config: &Config,
+    mut open: impl Iterator<Item = &'a Arc<Socket>>,
+) -> io::Result<Option<Arc<Socket>>> {
+    let Some(address) = &config.admin.address else { return Ok(None) };
+    if let Some(socket) = open.find(|socket| socket.0 == *address) {
+        return Ok(Some(socket.clone()));
+    }
+    Ok(Some(opened(address.clone(), Listener::open(address)?)))
 }
 
 fn addresses(sockets: &Sockets) -> Vec<Option<ListenAddress>> {
@@ -239,7 +303,8 @@ fn run(number: u64, hub: &Hub) -> io::Result<()> {
     let mut plans = hub.plan.subscribe();
     let first = plans.borrow_and_update().clone();
     let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let worker = Rc::new(Worker::new(id, first.running.clone(), hub.drain.subscribe()));
+    let books = hub.books.get(number as usize).cloned().unwrap_or_default();
+    let worker = Rc::new(Worker::new(id, first.running.clone(), hub.drain.subscribe(), books, hub.log.clone()));
     let here = worker.clone();
     tasks.block_on(&runtime, async move {
         spawn_local(here.clock.clone().run());

@@ -8,7 +8,7 @@ use crate::desk::Held;
 use crate::running::{Running, next_number};
 
 /// How a server is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerState {
     /// Its pool.
     pub pool: String,
@@ -20,6 +20,9 @@ pub struct ServerState {
     pub state: String,
     /// Its share where all else is equal.
     pub weight: f64,
+    /// Requests that may be there at once.
+    #[serde(default)]
+    pub limit: u32,
     /// Requests there.
     pub active: u32,
     /// Requests that wait in the gate for it.
@@ -45,7 +48,7 @@ pub(crate) fn servers(running: &Running) -> Vec<ServerState> {
 /// A pool or a server that there is not, a value that makes no sense.
 pub(crate) fn change(running: &Running, order: Order) -> Result<(), String> {
     match order {
-        Order::Listeners | Order::Drain | Order::Servers => Ok(()),
+        Order::Listeners | Order::Drain | Order::Servers | Order::State => Ok(()),
         Order::Add { pool, name, address, weight } => add(running, pool.as_deref(), name, &address, weight),
         Order::Remove { pool, name } => {
             let (desk, number) = find(running, pool.as_deref(), &name)?;

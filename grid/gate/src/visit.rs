@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::books::{self, Whose};
 use crate::classify;
 use crate::context::Asked;
 use crate::desk::{Asker, Refusal};
@@ -16,9 +17,11 @@ use crate::exchange::{Client, Errand, Failure, Outcome};
 use crate::flow::{Limited, Source};
 use crate::framing::Framing;
 use crate::head::{Head, Version};
+use crate::log::{self, Line};
 use crate::reply::{Reply, reason};
 use crate::route::{Found, Target};
 use crate::running::Running;
+use crate::story::Story;
 use crate::worker::Worker;
 
 /// Time in which a client has to take what it is told last, before its connection goes.
@@ -56,7 +59,10 @@ pub(crate) struct Visit<'a> {
     /// What the gate itself replies.
     own: RefCell<Option<(Reply, String)>>,
     /// Where it goes, once that is known.
-    pool: Cell<usize>,
+    pool: Cell<Option<usize>>,
+    story: Story,
+    /// When it came, seconds since 1970 UTC, if that is to be told.
+    time_s: f64,
 }
 
 impl Visitor {
@@ -107,7 +113,38 @@ impl Visitor {
 
     /// A reply to what is no request.
     pub(crate) fn refused(&self, status: u16, why: &str) -> (Reply, String) {
-        own(status, why, None)
+        let (reply, text) = own(status, why, None);
+        books::open(&self.worker.books).malformed += 1;
+        if let Some(format) = self.worker.log.format() {
+            let id = self.worker.next_id();
+            let line = Line {
+                time_s: log::now_s(),
+                client: self.peer,
+                method: "-",
+                host: "-",
+                target: "-",
+                protocol: "-",
+                status,
+                bytes: text.len() as u64,
+                bytes_in: 0,
+                referer: None,
+                agent: None,
+                pool: "-",
+                server: "-",
+                context: String::new(),
+                class: "-",
+                reason: "no-request",
+                hit: None,
+                waited_ms: 0.0,
+                first_ms: None,
+                whole_ms: 0.0,
+                tries: 0,
+                is_cut: false,
+                id: &id,
+            };
+            self.worker.log.write(line.text(format));
+        }
+        (reply, text)
     }
 }
 
@@ -124,11 +161,23 @@ impl<'a> Visit<'a> {
             id: visitor.worker.next_id(),
             own: RefCell::default(),
             pool: Cell::default(),
+            story: Story::new(),
+            time_s: if visitor.worker.log.format().is_some() { log::now_s() } else { 0.0 },
         }
     }
 
     /// Has it served.
     pub(crate) async fn run(&self, source: &mut impl Source, client: &mut impl Client) -> Outcome {
+        let outcome = self.goes(source, client).await;
+        match &outcome {
+            Outcome::Failed(Failure::Refused(why)) => self.story.refused.set(Some(*why)),
+            Outcome::Failed(_) | Outcome::Broken => self.story.is_cut.set(self.story.status.get() != 0),
+            Outcome::Replied { .. } | Outcome::Tunnel => {}
+        }
+        outcome
+    }
+
+    async fn goes(&self, source: &mut impl Source, client: &mut impl Client) -> Outcome {
         let running = &*self.running;
         let path = match running.routes.path(self.head) {
             Ok(path) => path,
@@ -156,7 +205,7 @@ impl<'a> Visit<'a> {
                 return self.answer(status, "text/plain", "", Some(("Location", &location)));
             }
         };
-        self.pool.set(pool);
+        self.pool.set(Some(pool));
         if matches!(self.framing, Framing::Length(length) if length > route.body_limit) {
             return Outcome::Failed(Failure::TooLarge);
         }
@@ -166,7 +215,13 @@ impl<'a> Visit<'a> {
         let client_address = believed.map_or(peer, |trusted| trusted.client(peer, self.head));
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let class = running.classes.of(classify::Asker { head: self.head, path: &path, client: client_address, now_s });
+        let story = &self.story;
+        story.client.set(visitor.peer.map(|_| client_address));
+        story.class.set(Some(class.index));
+        story.level.set(class.level as usize);
+        story.token.set(class.refused);
         let context = running.contexts.of(&Asked::new(self.head, &path));
+        let context = story.context.get_or_init(|| context);
         let mut target = Vec::with_capacity(self.head.target().len() + 1);
         route.write_target(self.head, &path, &mut target);
         let config = &running.config.pool[pool];
@@ -184,6 +239,7 @@ impl<'a> Visit<'a> {
             trusted: believed.is_some_and(|trusted| trusted.has(peer)),
             scheme: visitor.scheme,
             id: &self.id,
+            story,
             target: &target,
             fields: [&route.request, &route.response],
             may_retry: &|| visitor.worker.spends(pool),
@@ -208,6 +264,16 @@ impl<'a> Visit<'a> {
 
     /// What the client is told where no server replied.
     pub(crate) fn failure(&self, why: Failure) -> (Reply, String) {
+        let (reply, text) = self.words(why);
+        self.story.status.set(reply.status());
+        self.story.is_cut.set(false);
+        if self.head.method() != "HEAD" {
+            self.story.gave(text.len());
+        }
+        (reply, text)
+    }
+
+    fn words(&self, why: Failure) -> (Reply, String) {
         let (status, text) = match why {
             Failure::Own => match self.own.take() {
                 Some(own) => return own,
@@ -224,8 +290,92 @@ impl<'a> Visit<'a> {
             Failure::Unsendable => (400, "The request cannot be sent on in HTTP/2."),
             Failure::ClientTimedOut => (408, "The request's body did not come in time."),
         };
-        let desk = self.running.desks.get(self.pool.get());
+        let desk = self.pool.get().and_then(|pool| self.running.desks.get(pool));
         own(status, text, desk.filter(|_| status == 503).map(|desk| desk.retry_after_s()))
+    }
+}
+
+impl Visit<'_> {
+    /// It is over: it is counted, and told to the log.
+    pub(crate) fn ends(&self) {
+        if !self.story.ends() {
+            return;
+        }
+        let (story, running, worker) = (&self.story, &*self.running, &self.visitor.worker);
+        let whole = story.began.elapsed();
+        let first = story.first.get().map(|first| first.saturating_duration_since(story.began));
+        let server = story.server.borrow();
+        let class = story.class.get();
+        let refused = story.refused.get();
+        let context = story.context.get();
+        let entry = books::Entry {
+            key: books::Key {
+                running: running.number,
+                pool: self.pool.get(),
+                class: class.unwrap_or(usize::MAX),
+                server: server.as_ref().map_or(0, |server| server.number),
+            },
+            status: story.status.get(),
+            is_cut: story.is_cut.get(),
+            choice: story.choice.get(),
+            hit: story.hit.get(),
+            expected_hit: story.expected_hit.get(),
+            tries: story.tries.get(),
+            bytes: [story.bytes[0].get(), story.bytes[1].get()],
+            refused: refused.map(|why| (story.level.get(), why)),
+            token: story.token.get(),
+            waited: Duration::from_secs_f64(story.waited_s.get()),
+            first,
+            whole,
+            context: context.map(|context| (context, &running.contexts)),
+        };
+        let pool = self.pool.get().and_then(|pool| running.config.pool.get(pool)).map_or("-", |pool| &pool.name);
+        let class = class.and_then(|class| running.classes.names().get(class)).map_or("-", |class| class);
+        let server = server.as_ref().map_or("-", |server| &server.name);
+        let whose = || Whose { pool: pool.into(), server: server.into(), class: class.into() };
+        books::open(&worker.books).note(&entry, whose);
+        let Some(format) = worker.log.format() else { return };
+        let milliseconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1000.0;
+        let line = Line {
+            time_s: self.time_s,
+            client: story.client.get().or(self.visitor.peer),
+            method: self.head.method(),
+            host: self.head.host(),
+            target: self.head.target(),
+            protocol: match self.head.version() {
+                Version::Http10 => "HTTP/1.0",
+                Version::Http11 => "HTTP/1.1",
+                Version::Http2 => "HTTP/2.0",
+            },
+            status: if entry.status == 0 { 499 } else { entry.status },
+            bytes: entry.bytes[1],
+            bytes_in: entry.bytes[0],
+            referer: Line::field(self.head, "referer"),
+            agent: Line::field(self.head, "user-agent"),
+            pool,
+            server,
+            context: context.map_or(String::new(), |context| running.contexts.readable(context).to_string()),
+            class,
+            reason: match (refused, entry.choice) {
+                (Some(why), _) => why.word(),
+                (None, Some(choice)) => choice.word(),
+                (None, None) => "-",
+            },
+            hit: entry.hit,
+            waited_ms: milliseconds(entry.waited),
+            first_ms: first.map(milliseconds),
+            whole_ms: milliseconds(whole),
+            tries: entry.tries,
+            is_cut: entry.is_cut,
+            id: &self.id,
+        };
+        worker.log.write(line.text(format));
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.ends();
     }
 }
 

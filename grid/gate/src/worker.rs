@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::back::Backs;
+use crate::books;
 use crate::clock::Clock;
+use crate::log::Log;
 use crate::running::Running;
 
 /// Further tries that may be made in a row, after a time without any.
@@ -21,6 +23,8 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 pub(crate) struct Worker {
     pub(crate) clock: Rc<Clock>,
     pub(crate) backs: Backs,
+    pub(crate) books: books::Shared,
+    pub(crate) log: Log,
     running: RefCell<Arc<Running>>,
     drain: watch::Receiver<bool>,
     /// Further tries that may be made now, by pool.
@@ -34,11 +38,19 @@ pub(crate) struct Worker {
 impl Worker {
     /// - `id`: a number at random, which no other thread has.
     /// - `drain`: turns true when the gate is about to end.
-    pub(crate) fn new(id: u64, running: Arc<Running>, drain: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        running: Arc<Running>,
+        drain: watch::Receiver<bool>,
+        books: books::Shared,
+        log: Log,
+    ) -> Self {
         let clock = Rc::<Clock>::default();
         Self {
             backs: Backs::new(clock.clone()),
             clock,
+            books,
+            log,
             running: running.into(),
             drain,
             tries: RefCell::default(),
@@ -59,7 +71,10 @@ impl Worker {
 
     /// Another configuration is served from now on.
     pub(crate) fn goes_on_with(&self, running: Arc<Running>) {
-        self.running.replace(running);
+        let number = running.number;
+        if self.running.replace(running).number != number {
+            books::open(&self.books).turn_over();
+        }
     }
 
     /// Waits until connections that wait for requests are to be closed: clients that send one request after the other have time to be
@@ -103,6 +118,10 @@ impl Worker {
     /// Counts a connection until what is returned goes.
     pub(crate) fn enters(self: &Rc<Self>) -> Inside {
         self.visits.set(self.visits.get() + 1);
+        let mut books = books::open(&self.books);
+        books.connections += 1;
+        books.open += 1;
+        drop(books);
         Inside(self.clone())
     }
 
@@ -123,5 +142,6 @@ pub(crate) struct Inside(Rc<Worker>);
 impl Drop for Inside {
     fn drop(&mut self) {
         self.0.visits.set(self.0.visits.get() - 1);
+        books::open(&self.0.books).open -= 1;
     }
 }

@@ -85,6 +85,12 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// Whether it went where its context goes if nothing else counts, and nobody has used that there.
+    #[must_use]
+    pub fn at_home(&self) -> bool {
+        self.guess == Guess::Home
+    }
+
     /// Seconds that it was expected to take, on a server of slowness 1.
     #[must_use]
     pub fn expected_s(&self) -> f64 {

@@ -97,6 +97,7 @@ impl Desk {
     pub(crate) fn join(&self, pool: &config::Pool, server: &config::Server, number: u64) {
         let now_s = self.seconds(Instant::now());
         self.lock().join(pool, server, number, now_s);
+        self.knows_servers();
     }
 
     /// A server leaves: what is under way goes on, what waits for it goes to others.
@@ -110,6 +111,7 @@ impl Desk {
         drop(inner);
         tell(refused);
         self.call_up();
+        self.knows_servers();
     }
 
     /// Takes over what a configuration says of a pool, with servers that join, leave, or change; those that stay keep what was learned.
@@ -140,6 +142,7 @@ impl Desk {
                 inner.dispatcher.set_room(at, server.cache.contexts(pool.block), now_s);
             }
             inner.lines[at].limits = limits(pool, server);
+            inner.lines[at].learns_room = server.cache == Room::Learned;
             let number = inner.lines[at].endpoint.number;
             drop(inner);
             self.weigh(number, server.weight);
@@ -240,6 +243,7 @@ impl Desk {
                 address: line.endpoint.address.to_string(),
                 state: line.standing.word().to_string(),
                 weight: line.standing.weight,
+                limit: line.limit(),
                 active: line.running,
                 waiting: line.waiting.len(),
                 work_s: server.all_work_s(),
@@ -249,6 +253,13 @@ impl Desk {
             }
         };
         members.map(state).collect()
+    }
+
+    /// Numbers, names and ejections of the servers that are members.
+    pub(crate) fn ejections(&self) -> Vec<(u64, String, u64)> {
+        let inner = self.lock();
+        let members = inner.lines.iter().filter(|line| !line.gone);
+        members.map(|line| (line.endpoint.number, line.endpoint.name.clone(), line.standing.ejections)).collect()
     }
 
     /// The servers that are members.
@@ -308,6 +319,7 @@ impl Inner {
         let line = Line {
             endpoint: Arc::new(endpoint),
             limits: limits(pool, server),
+            learns_room: server.cache == Room::Learned,
             learned: Limit::new(FIRST_LIMIT),
             running: 0,
             waiting: Waiting::new(pool.queue.rules()),

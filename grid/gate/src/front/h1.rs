@@ -117,7 +117,10 @@ pub(crate) async fn serve(link: Link, visitor: Visitor) {
         let keep = client.keep;
         match outcome {
             Outcome::Replied { taken, .. } if keep && taken => {}
-            Outcome::Replied { .. } => return linger(&link, &visitor).await,
+            Outcome::Replied { .. } => {
+                visit.ends();
+                return linger(&link, &visitor).await;
+            }
             Outcome::Failed(_) if client.begun => return,
             Outcome::Failed(why) => {
                 // A body that was not taken would be read as the next request.
@@ -127,6 +130,7 @@ pub(crate) async fn serve(link: Link, visitor: Visitor) {
                 if link.flush().await.is_err() {
                     return;
                 }
+                visit.ends();
                 if !keep {
                     return linger(&link, &visitor).await;
                 }
