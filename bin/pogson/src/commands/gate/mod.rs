@@ -9,6 +9,7 @@ mod settings;
 mod agent;
 mod simulate;
 mod token;
+mod top;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -22,6 +23,7 @@ use crate::output::Output;
 Examples:
   pogson gate serve --config gate.toml
   pogson gate server --socket gate.sock list
+  pogson gate top --socket gate.sock
   pogson gate check gate.toml
   pogson gate simulate --scenario saturated-1000 --policy pogson --json
   pogson gate simulate --scenario flash --policy all --seeds 5
@@ -37,6 +39,7 @@ pub struct Args {
 enum What {
     Serve(serve::Args),
     Server(server::Args),
+    Top(top::Args),
     Check(check::Args),
     Token(token::Args),
     Agent(Box<agent::Args>),
@@ -52,6 +55,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     match args.what {
         What::Serve(args) => serve::run(&args, out),
         What::Server(args) => server::run(args, out),
+        What::Top(args) => top::run(&args, out),
         What::Check(args) => check::run(&args, out),
         What::Token(args) => token::run(&args, out),
         What::Agent(args) => agent::run(*args, out),

@@ -4,30 +4,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pogson_gate::config::{Config, ListenAddress};
 use pogson_gate::serve::Gate;
-use signal_hook::consts::SIGHUP;
+use signal_hook::consts::{SIGHUP, SIGUSR1};
 
 use crate::failure::Failure;
 use crate::output::Output;
 
 /// How often it looks for signals.
 const LOOK: Duration = Duration::from_millis(50);
+/// Least time between two words of the same.
+const TELLS: Duration = Duration::from_secs(10);
 
 /// Serve what a configuration says until told to stop
 ///
 /// SIGTERM and SIGINT end it after what is under way, for which there is `times.drain`; a second signal ends it at once. SIGHUP reads the
-/// configuration again: if that is right, requests that come from then on are served by it; if not, the old one is served on. With
-/// --take-over it takes the place of the gate that has the same control socket, and no connection is refused meanwhile.
+/// configuration again: if that is right, requests that come from then on are served by it; if not, the old one is served on. SIGUSR1 opens
+/// the access log anew, for those who have moved its file away. With --take-over it takes the place of the gate that has the same control socket, and no connection is refused meanwhile.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   pogson gate serve --config gate.toml
   pogson gate serve --config gate.toml --workers 4 --listen 127.0.0.1:8080
   pogson gate serve --config gate.toml --take-over
-  kill -HUP PID")]
+  kill -HUP PID
+  mv access.log access.log.1 && kill -USR1 PID")]
 pub struct Args {
     /// The configuration
     #[arg(long, value_name = "FILE")]
@@ -50,8 +53,11 @@ pub struct Args {
 pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let config = read(args)?;
     let reload = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGHUP, reload.clone())
-        .map_err(|error| Failure::failed(format!("signals cannot be watched: {error}")))?;
+    let reopen = Arc::new(AtomicBool::new(false));
+    for (signal, flag) in [(SIGHUP, &reload), (SIGUSR1, &reopen)] {
+        signal_hook::flag::register(signal, flag.clone())
+            .map_err(|error| Failure::failed(format!("signals cannot be watched: {error}")))?;
+    }
     let unix = config.listen.iter().filter(|listen| matches!(listen.address, ListenAddress::Unix(_)));
     let unix: Vec<String> = unix.map(|listen| listen.address.to_string()).collect();
     let started = if args.take_over { Gate::take_over(config) } else { Gate::start(config) };
@@ -59,7 +65,11 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     for address in gate.addresses().iter().map(ToString::to_string).chain(unix) {
         out.note(format!("listening on {address}"));
     }
+    if let Some(address) = gate.admin_address() {
+        out.note(format!("reports, metrics and the live page are at http://{address}/"));
+    }
     let interrupted = out.interrupt_flag();
+    let (mut lost, mut told) = (0, Instant::now());
     out.ends_by_itself();
     while !interrupted.load(Ordering::Relaxed) && !gate.drains() {
         thread::sleep(LOOK);
@@ -69,6 +79,16 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
                 Ok(()) => out.note(format!("{} is served as it is now", args.config.display())),
                 Err(error) => out.warn(format!("the old configuration is served on: {error}")),
             }
+        }
+        if reopen.swap(false, Ordering::Relaxed)
+            && let Err(why) = gate.reopen_log()
+        {
+            out.warn(format!("the access log goes on in its old file: {why}"));
+        }
+        let now_lost = gate.lines_lost();
+        if now_lost > lost && told.elapsed() >= TELLS {
+            out.warn(format!("{} lines of the access log were not written: the disk is full or too slow", now_lost - lost));
+            (lost, told) = (now_lost, Instant::now());
         }
     }
     out.note("no more connections are accepted; what is under way ends");
