@@ -4,6 +4,7 @@
 //! at the server, until that has room by its limit, so that a request of a higher level still goes before it. A server with nothing to
 //! do takes over what waits for another.
 
+mod asked;
 mod hearing;
 mod standing;
 
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::back::tls::Trust;
 use crate::config::{self, Room};
 use crate::pool::{Endpoint, Limits};
+pub(crate) use asked::{Asker, Choice, Refusal};
 use hearing::Hearing;
 pub(crate) use hearing::{RESULTS, SaidState, place_of};
 pub(crate) use standing::Held;
@@ -27,73 +29,6 @@ use standing::Standing;
 
 /// Requests that are let go to a server before anything is known of it.
 const FIRST_LIMIT: u32 = 16;
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Asker {
-    /// Level: 0 is the highest.
-    pub(crate) level: usize,
-    /// Who shares the level's part with others.
-    pub(crate) member: u64,
-    /// Its part by theirs.
-    pub(crate) weight: f64,
-}
-
-/// Why a request is turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// No server is up.
-    NoServer,
-    /// As many wait as may, of its level or above.
-    Full,
-    /// One of a higher level took its place.
-    Replaced,
-    /// It waited for as long as it may.
-    TooLong,
-}
-
-impl Refusal {
-    /// In a word.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::NoServer => "no-server",
-            Self::Full => "full",
-            Self::Replaced => "replaced",
-            Self::TooLong => "too-long",
-        }
-    }
-}
-
-/// Why a request went to the server that it went to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
-    /// Its context is cached there, as far as is known.
-    Cached,
-    /// Its context goes there if nothing else counts.
-    Home,
-    /// It cost least there, with all that is under way.
-    Least,
-    /// There is no other.
-    Only,
-    /// That server had nothing to do while it waited for another.
-    TakenOver,
-}
-
-impl Choice {
-    /// All of them.
-    pub(crate) const ALL: [Self; 5] = [Self::Cached, Self::Home, Self::Least, Self::Only, Self::TakenOver];
-
-    /// In a word.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Cached => "cached",
-            Self::Home => "home",
-            Self::Least => "least-load",
-            Self::Only => "only-one",
-            Self::TakenOver => "taken-over",
-        }
-    }
-}
 
 /// What becomes of a request.
 pub(crate) enum Asked {
