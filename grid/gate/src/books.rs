@@ -139,6 +139,8 @@ pub(crate) struct Books {
     /// Connections of clients so far, and those that are open.
     pub(crate) connections: u64,
     pub(crate) open: u64,
+    /// Those that were closed at once, because there were as many as may be.
+    pub(crate) crowded: u64,
     /// By [`TOKENS`].
     tokens: [u64; TOKENS.len()],
     /// Requests that were none, by the hundreds of the statuses that said so.
@@ -247,6 +249,7 @@ pub(crate) struct Sum {
     pub(crate) contexts: Vec<(String, u64)>,
     pub(crate) connections: u64,
     pub(crate) open: u64,
+    pub(crate) crowded: u64,
     pub(crate) tokens: [u64; TOKENS.len()],
     pub(crate) malformed: u64,
 }
@@ -278,6 +281,7 @@ pub(crate) fn sum(all: &[Shared]) -> Sum {
         }
         sum.connections += books.connections;
         sum.open += books.open;
+        sum.crowded += books.crowded;
         sum.malformed += books.malformed;
         add(&mut sum.tokens, &books.tokens);
     }

@@ -125,6 +125,11 @@ impl Worker {
         Inside(self.clone())
     }
 
+    /// Counts a connection that was closed at once.
+    pub(crate) fn is_crowded(&self) {
+        books::open(&self.books).crowded += 1;
+    }
+
     /// An id that no other request has.
     pub(crate) fn next_id(&self) -> String {
         let number = self.id.1.get();

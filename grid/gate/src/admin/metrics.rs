@@ -65,8 +65,10 @@ pub(super) fn text(hub: &Hub) -> String {
     to.family("info", "gauge", "The program.");
     to.figure("info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     to.one("uptime_seconds", "gauge", "Time since the gate began.", hub.watch.uptime_s());
-    to.one("connections", "gauge", "Connections of clients that are open.", sum.open);
+    to.one("open_connections", "gauge", "Connections of clients that are open.", sum.open);
     to.one("connections_total", "counter", "Connections of clients.", sum.connections);
+    let help = "Connections that were closed at once, because there were as many as may be.";
+    to.one("crowded_connections_total", "counter", help, sum.crowded);
     to.one("malformed_total", "counter", "What came and was no request.", sum.malformed);
     let (written, lost) = hub.log.counts();
     to.one("log_lines_total", "counter", "Lines of the access log that were written.", written);

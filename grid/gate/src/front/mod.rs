@@ -26,7 +26,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, at: usize, crowd: &Arc<Crowd>, str
     let running = worker.running();
     let Some(listen) = running.listen(at) else { return };
     let most_of_client = listen.limits.connections_per_client;
-    let Some(_counts) = crowd.enters(listen.limits.connections) else { return };
+    let Some(_counts) = crowd.enters(listen.limits.connections) else { return worker.is_crowded() };
     let (time, http2, proxies) = (running.config.times.head, listen.http2, listen.proxy_protocol);
     let mut peer = peer.map(|peer| peer.to_canonical());
     let mut link = Link::new(stream, worker.clock.timer());
@@ -42,7 +42,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, at: usize, crowd: &Arc<Crowd>, str
     let limited = peer.filter(|_| most_of_client > 0);
     let counts = limited.map(|client| crowd.enters_of(client, most_of_client));
     if matches!(counts, Some(None)) {
-        return;
+        return worker.is_crowded();
     }
     let tls = running.tls(at);
     drop(running);
