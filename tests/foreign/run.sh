@@ -42,6 +42,7 @@ iperf3 iperf3
 NPtcp netpipe-tcp
 sockperf sockperf
 haproxy haproxy
+nghttp nghttp2-client
 mpicc libopenmpi-dev
 mpirun openmpi-bin
 go golang-go

@@ -4,4 +4,5 @@
 mod attacks;
 mod bodies;
 mod faults;
+mod limits;
 mod world;

@@ -1,0 +1,354 @@
+//! TLS in front of the gate and behind it, by rustls as the other end, with certificates that openssl makes.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use pogson_gate::config::Config;
+use pogson_gate::serve::Gate;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
+    version,
+};
+
+/// Time after which a test is stuck.
+const STUCK: Duration = Duration::from_secs(20);
+/// More than the time between looks at the files of certificates.
+const LOOKS: Duration = Duration::from_millis(2500);
+
+/// A certificate that signs itself, and its key.
+struct Pair {
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+impl Pair {
+    fn certificate(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(&self.cert).expect("a certificate")
+    }
+}
+
+/// Makes a certificate for a name; `None`, with the reason printed, where there is no openssl.
+fn pair(folder: &Path, name: &str) -> Option<Pair> {
+    let (cert, key, rules) =
+        (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")), folder.join("rules"));
+    let text = format!(
+        "[req]\nprompt=no\ndistinguished_name=n\nx509_extensions=e\n[n]\nCN={name}\n[e]\nsubjectAltName=DNS:{name}\nbasicConstraints=critical,CA:FALSE\n"
+    );
+    fs::write(&rules, text).expect("a file");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"])
+        .args([Path::new("-config"), &rules, Path::new("-keyout"), &key, Path::new("-out"), &cert])
+        .stderr(Stdio::null())
+        .status();
+    if made.is_err() {
+        eprintln!("skipped: openssl is not installed");
+        return None;
+    }
+    assert!(made.is_ok_and(|status| status.success()), "openssl makes a certificate for {name}");
+    Some(Pair { cert, key })
+}
+
+fn client(roots: &[&Pair], alpn: &[&str], versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    roots.iter().for_each(|pair| store.add(pair.certificate()).expect("a root"));
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Arc::new(config)
+}
+
+const BOTH: &[&rustls::SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
+
+/// What a client sees of a connection with one request.
+#[derive(Debug)]
+struct Seen {
+    alpn: Option<Vec<u8>>,
+    kind: Option<HandshakeKind>,
+    certificate: Option<CertificateDer<'static>>,
+    text: String,
+}
+
+fn ask(config: &Arc<ClientConfig>, address: SocketAddr, name: &str) -> io::Result<Seen> {
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let mut tls = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(STUCK))?;
+    let mut both = rustls::Stream::new(&mut tls, &mut stream);
+    both.write_all(b"GET /a HTTP/1.1\r\nHost: sky.example\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    both.read_to_string(&mut text)?;
+    Ok(Seen {
+        alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
+        kind: tls.handshake_kind(),
+        certificate: tls.peer_certificates().map(|all| all[0].clone()),
+        text,
+    })
+}
+
+/// The head of a request.
+fn head(stream: &mut impl Read) -> Option<String> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let mut one = [0];
+        stream.read_exact(&mut one).ok()?;
+        bytes.push(one[0]);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn reply(stream: &mut impl Write, body: &str) {
+    let text = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    // The gate may be gone.
+    let _ = stream.write_all(text.as_bytes());
+}
+
+/// A server that replies with the head that it got.
+fn plain() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            if let Some(head) = head(&mut stream) {
+                reply(&mut stream, &head);
+            }
+        }
+    });
+    address
+}
+
+/// A server over TLS that replies with what it saw of the connection: how it began, and what was chosen.
+fn secure(pair: &Pair, alpn: &[&str]) -> SocketAddr {
+    let key = PrivateKeyDer::from_pem_file(&pair.key).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(BOTH)
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![pair.certificate()], key)
+        .expect("a certificate");
+    config.ticketer = ring::Ticketer::new().expect("tickets");
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut tls = ServerConnection::new(config.clone()).expect("TLS");
+            stream.set_read_timeout(Some(STUCK)).expect("a limit");
+            let asked = head(&mut rustls::Stream::new(&mut tls, &mut stream));
+            if asked.is_some() {
+                let alpn = tls.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
+                let text = format!("{:?} {alpn:?}", tls.handshake_kind());
+                reply(&mut rustls::Stream::new(&mut tls, &mut stream), &text);
+                tls.send_close_notify();
+                tls.complete_io(&mut stream).ok();
+            }
+        }
+    });
+    address
+}
+
+fn gate(text: &str) -> Gate {
+    Gate::start(Config::parse(&format!("workers = 1\n{text}")).expect("a configuration")).expect("a gate")
+}
+
+fn front(pair: &Pair, keys: &str, tls: &str) -> Gate {
+    let (cert, key) = (pair.cert.display(), pair.key.display());
+    gate(&format!(
+        "[[listen]]\naddress = \"127.0.0.1:0\"\n{keys}\n[listen.tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n{tls}\n[[pool]]\n[[pool.server]]\naddress = \"http://{}\"\n",
+        plain()
+    ))
+}
+
+/// A gate before a server over TLS, and what a client gets of it.
+fn behind(server: SocketAddr, keys: &str, tls: &str) -> Gate {
+    gate(&format!(
+        "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n[[pool.server]]\naddress = \"https://{server}\"\n{keys}\n[pool.tls]\n{tls}\n"
+    ))
+}
+
+fn got(gate: &Gate) -> String {
+    let mut stream = TcpStream::connect(gate.addresses()[0]).expect("a connection");
+    stream.set_read_timeout(Some(STUCK)).expect("a limit");
+    stream.write_all(b"GET /a HTTP/1.1\r\nHost: sky.example\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("a reply");
+    text
+}
+
+#[test]
+fn clients_over_tls_choose_the_version_of_http() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(pair) = pair(folder.path(), "sky.example") else { return };
+    let both = front(&pair, "", "");
+    let one = front(&pair, "http2 = false", "");
+    let chosen = |gate: &Gate, alpn: &[&str]| {
+        let seen = ask(&client(&[&pair], alpn, BOTH), gate.addresses()[0], "sky.example");
+        let seen = seen.expect("a reply");
+        // Who chose HTTP/2 and speaks HTTP/1.1 gets nothing.
+        (seen.alpn.map(|name| String::from_utf8(name).expect("a name")), seen.text)
+    };
+    let (alpn, text) = chosen(&both, &["http/1.1"]);
+    assert_eq!(alpn.as_deref(), Some("http/1.1"));
+    assert!(text.starts_with("HTTP/1.1 200 ") && text.contains("x-forwarded-proto: https\r\n"), "{text}");
+    assert_eq!(chosen(&both, &[]).0, None, "who chooses nothing is served all the same");
+    assert_eq!(chosen(&one, &["h2", "http/1.1"]).0.as_deref(), Some("http/1.1"));
+    let stranger = client(&[], &[], BOTH);
+    assert!(ask(&stranger, both.addresses()[0], "sky.example").is_err(), "a client checks the certificate");
+    let refused = ask(&client(&[&pair], &["imap"], BOTH), both.addresses()[0], "sky.example");
+    assert!(refused.is_err(), "there is no version in common");
+}
+
+#[test]
+fn http2_over_tls_is_served_to_who_chooses_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(pair) = pair(folder.path(), "sky.example") else { return };
+    let gate = front(&pair, "", "");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let stream = tokio::net::TcpStream::connect(gate.addresses()[0]).await.expect("a connection");
+        let connector = tokio_rustls::TlsConnector::from(client(&[&pair], &["h2", "http/1.1"], BOTH));
+        let name = ServerName::try_from("sky.example").expect("a name");
+        let stream = connector.connect(name, stream).await.expect("TLS");
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let (requests, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::task::spawn_local(connection);
+        let mut requests: h2::client::SendRequest<bytes::Bytes> = requests.ready().await.expect("room");
+        let request = http::Request::get("https://sky.example/a").body(()).expect("a request");
+        let (reply, _) = requests.send_request(request, true).expect("a request");
+        let mut body = reply.await.expect("a reply").into_body();
+        let text = body.data().await.expect("a body").expect("bytes");
+        assert!(text.starts_with(b"GET /a HTTP/1.1\r\n"), "{text:?}");
+    });
+}
+
+#[test]
+fn the_certificate_is_that_of_the_name_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(a) = pair(folder.path(), "a.example") else { return };
+    let Some(b) = pair(folder.path(), "b.example") else { return };
+    let also = format!("also = [{{ cert = \"{}\", key = \"{}\" }}]", b.cert.display(), b.key.display());
+    let gate = front(&a, "", &also);
+    let config = client(&[&a, &b], &[], BOTH);
+    for (name, pair) in [("a.example", &a), ("b.example", &b)] {
+        let seen = ask(&config, gate.addresses()[0], name).expect("a reply");
+        assert_eq!(seen.certificate, Some(pair.certificate()), "{name}");
+    }
+    let why = ask(&config, gate.addresses()[0], "c.example").expect_err("the first certificate is for another name");
+    assert!(why.to_string().contains("not valid for name"), "{why}");
+}
+
+#[test]
+fn a_session_goes_on_where_the_last_one_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(pair) = pair(folder.path(), "sky.example") else { return };
+    let gate = front(&pair, "", "");
+    for one in [&version::TLS13, &version::TLS12] {
+        let config = client(&[&pair], &["http/1.1"], &[one]);
+        let kinds = [0, 1].map(|_| ask(&config, gate.addresses()[0], "sky.example").expect("a reply").kind);
+        assert_eq!(kinds, [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)], "{one:?}");
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_changes_nothing_until_a_good_one_comes() {
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let Some(old) = pair(folder.path(), "sky.example") else { return };
+    let Some(new) = pair(other.path(), "sky.example") else { return };
+    let (first, second) = (old.certificate(), new.certificate());
+    let gate = front(&old, "", "");
+    let config = client(&[&old, &new], &[], BOTH);
+    let shown = || {
+        // A session that goes on shows no certificate of its own.
+        let mut fresh = (*config).clone();
+        fresh.resumption = rustls::client::Resumption::disabled();
+        ask(&Arc::new(fresh), gate.addresses()[0], "sky.example").expect("a reply").certificate
+    };
+    assert_eq!(shown().as_ref(), Some(&first));
+    fs::write(&old.cert, "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n").expect("a file");
+    thread::sleep(LOOKS);
+    assert_eq!(shown().as_ref(), Some(&first), "the old one serves on");
+    fs::copy(&new.cert, &old.cert).expect("a file");
+    thread::sleep(LOOKS);
+    assert_eq!(shown().as_ref(), Some(&first), "a certificate without its key is of no use");
+    fs::copy(&new.key, &old.key).expect("a file");
+    thread::sleep(LOOKS);
+    assert_eq!(shown().as_ref(), Some(&second));
+}
+
+#[test]
+fn a_server_over_tls_is_asked_if_its_certificate_is_believed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(pair) = pair(folder.path(), "sky.example") else { return };
+    let Some(other) = self::pair(folder.path(), "other.example") else { return };
+    let server = secure(&pair, &["http/1.1"]);
+    let of = |pair: &Pair| format!("ca = \"{}\"\n", pair.cert.display());
+    let believed = behind(server, "", &format!("{}name = \"sky.example\"", of(&pair)));
+    assert!(got(&believed).ends_with("Some(Full) Some(\"http/1.1\")"), "{}", got(&believed));
+    assert!(got(&believed).ends_with("Some(Resumed) Some(\"http/1.1\")"), "the session goes on");
+    for (tls, why) in [
+        (of(&pair), "it is not for 127.0.0.1"),
+        (format!("{}name = \"sky.example\"", of(&other)), "nobody vouches for it"),
+    ] {
+        assert!(got(&behind(server, "", &tls)).starts_with("HTTP/1.1 502 "), "{why}");
+    }
+    assert!(got(&behind(server, "", "verify = false")).starts_with("HTTP/1.1 200 "));
+    let text = format!(
+        "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n[[pool.server]]\naddress = \"https://{server}\"\n[pool.tls]\nca = \"{}\"\n",
+        folder.path().join("none").display()
+    );
+    let why = Gate::start(Config::parse(&text).expect("a configuration")).err().expect("no such file").to_string();
+    assert!(why.contains("none") && why.contains("tls.ca"), "{why}");
+}
+
+#[test]
+fn http2_over_tls_is_spoken_to_servers_that_choose_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(pair) = pair(folder.path(), "sky.example") else { return };
+    let tls = format!("ca = \"{}\"\nname = \"sky.example\"", pair.cert.display());
+    let old = behind(secure(&pair, &["http/1.1"]), "protocol = \"h2\"", &tls);
+    assert!(got(&old).starts_with("HTTP/1.1 502 "), "a server without HTTP/2 is not asked in it");
+    let silent = behind(secure(&pair, &[]), "protocol = \"h2\"", &tls);
+    assert!(got(&silent).starts_with("HTTP/1.1 502 "), "one that does not choose is not either");
+    let key = PrivateKeyDer::from_pem_file(&pair.key).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(BOTH)
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![pair.certificate()], key)
+        .expect("a certificate");
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    listener.set_nonblocking(true).expect("a socket");
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let mut connection =
+                h2::server::handshake(acceptor.accept(stream).await.expect("TLS")).await.expect("HTTP/2");
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let mut stream = respond.send_response(http::Response::new(()), false).expect("a reply");
+                stream.send_data(bytes::Bytes::from(request.uri().to_string()), true).expect("a body");
+            }
+        });
+    });
+    let gate = behind(address, "protocol = \"h2\"", &tls);
+    for _ in 0..2 {
+        let text = got(&gate);
+        assert!(text.starts_with("HTTP/1.1 200 ") && text.contains("https://sky.example/a"), "{text}");
+    }
+}
