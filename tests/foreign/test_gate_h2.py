@@ -46,6 +46,12 @@ class Origin(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Has room for all who come at once."""
+
+    request_queue_size = 128
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -79,6 +85,7 @@ class Gate:
             address = "127.0.0.1:{self.tls_port}"
             tls = {{ cert = {json.dumps(str(self.cert))}, key = {json.dumps(str(folder / "key.pem"))} }}
             [[pool]]
+            times = {{ connect = "20s" }}
             [[pool.server]]
             address = "http://127.0.0.1:{origin}"
         """)
@@ -96,7 +103,7 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def gate(pogson, tmp_path_factory):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Origin)
+    server = Server(("127.0.0.1", 0), Origin)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     gate = Gate(pogson, tmp_path_factory.mktemp("gate"), server.server_port)
     yield gate
