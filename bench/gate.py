@@ -30,6 +30,8 @@ import time
 POGSON = os.path.abspath(os.environ.get("POGSON_BIN", "target/release/pogson"))
 ASK = os.environ.get("POGSON_ASK", os.path.join(os.path.dirname(POGSON), "examples", "ask"))
 BLOCK_ORDER = 10
+# Memory of one: the rectangle around a cell with what kernels reach.
+BLOCK_BYTES = 229_000
 
 
 def free_port():
@@ -227,19 +229,16 @@ def mosaic(folder):
 
 def cutouts(count, each, seed):
     """Addresses of cut-outs, as they are asked for: blocks by Zipf's law with exponent 0.8, of each `each` cut-outs. With each address the
-    block that it needs, by HEALPix, as a further parameter that portals pass over."""
+    block that it needs, by HEALPix, which front ends that know nothing of the sky are told in a field."""
     from astropy import units
     from astropy_healpix import HEALPix
 
     dice = random.Random(seed)
     cells = HEALPix(nside=1 << BLOCK_ORDER, order="nested")
     by_block = {}
-    while min(map(len, by_block.values()), default=0) < 1 and len(by_block) < 4000 and sum(map(len, by_block.values())) < 300_000:
+    for _ in range(40_000):
         ra, dec = dice.uniform(179.05, 180.95), dice.uniform(-0.95, 0.95)
-        block = int(cells.lonlat_to_healpix(ra * units.deg, dec * units.deg))
-        by_block.setdefault(block, []).append((ra, dec))
-        if sum(map(len, by_block.values())) >= 40_000:
-            break
+        by_block.setdefault(int(cells.lonlat_to_healpix(ra * units.deg, dec * units.deg)), []).append((ra, dec))
     blocks = list(by_block)
     dice.shuffle(blocks)
     weights = [1 / (rank + 1) ** 0.8 for rank in range(len(blocks))]
@@ -265,20 +264,22 @@ def portals(seconds, workers=4):
         mosaic(data)
         lines, count = cutouts(200_000, 30, 7)
         plain = stage.write("plain", "\n".join(path for path, _ in lines))
-        named = stage.write("named", "\n".join(f"{path}&block={block}" for path, block in lines))
-        # Two thirds of all blocks fit into the caches together; a block's rectangle is about twice its cell.
-        cache = int(count / 6 * 2 * 4 * (3600 * 58.6 / (1 << BLOCK_ORDER) / 2) ** 2)
-        by_address = '[[context]]\nkind = "generic"\n'
+        named = stage.write("named", "\n".join(f"{path} {block}" for path, block in lines))
+        # Two thirds of all blocks fit into the caches together.
+        cache = count * BLOCK_BYTES // 6
+        by_address = '[[context]]\nkind = "url"\n'
+        by_block = f'[[context]]\nkind = "cutout"\npath = "/{{dataset**}}/cutout"\norder = {BLOCK_ORDER}\n'
         fronts = {
             "nginx hash, address": (plain, lambda name, port, backs: nginx_front(stage, name, port, backs, "$request_uri")),
             "HAProxy uri, address": (plain, lambda name, port, backs: haproxy_front(stage, name, port, backs, "uri whole")),
             "HAProxy uri 150, address": (plain, lambda name, port, backs: haproxy_front(stage, name, port, backs, "uri whole", "hash-balance-factor 150")),
             "gate, address": (plain, lambda name, port, backs: gate_front(stage, name, port, backs, by_address)),
-            "nginx hash, block": (named, lambda name, port, backs: nginx_front(stage, name, port, backs, "$arg_block")),
-            "HAProxy, block": (named, lambda name, port, backs: haproxy_front(stage, name, port, backs, "url_param block")),
-            "HAProxy 150, block": (named, lambda name, port, backs: haproxy_front(stage, name, port, backs, "url_param block", "hash-balance-factor 150")),
-            "gate, block": (plain, lambda name, port, backs: gate_front(stage, name, port, backs)),
+            "nginx hash, block": (named, lambda name, port, backs: nginx_front(stage, name, port, backs, "$http_x_block")),
+            "HAProxy, block": (named, lambda name, port, backs: haproxy_front(stage, name, port, backs, "hdr(X-Block)")),
+            "HAProxy 150, block": (named, lambda name, port, backs: haproxy_front(stage, name, port, backs, "hdr(X-Block)", "hash-balance-factor 150")),
+            "gate, block": (plain, lambda name, port, backs: gate_front(stage, name, port, backs, by_block)),
         }
+
         def with_front(name, measure):
             paths, make = fronts[name]
             backs = [free_port() for _ in range(workers)]

@@ -2,7 +2,7 @@
 //!
 //! usage: `ask ADDRESS FILE closed CONNECTIONS SECONDS` or `ask ADDRESS FILE open RATE SECONDS`
 //!
-//! FILE has a path in each line; they are asked for in their order, over and over. At a rate, times count from the moment in which a
+//! FILE has a path in each line, and perhaps a word that is sent as `X-Block`; they are asked for in their order, over and over. At a rate, times count from the moment in which a
 //! request was due, so that a server that stands still is not spared those that it kept from being sent. Printed is JSON: answers a
 //! second, the share that says it came from a cache, percentiles, statuses, and how many failed.
 
@@ -67,7 +67,9 @@ impl Seen {
 /// The connection if it stays, the status, and whether the answer came from a cache, if it says so.
 async fn talk(mut connection: TcpStream, host: &str, path: &str) -> io::Result<(Option<TcpStream>, u16, Option<bool>)> {
     connection.set_nodelay(true)?;
-    connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
+    let (path, block) = path.split_once(' ').unwrap_or((path, ""));
+    let block = if block.is_empty() { String::new() } else { format!("X-Block: {block}\r\n") };
+    connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{block}\r\n").as_bytes()).await?;
     let mut bytes = Vec::with_capacity(4096);
     let (status, hit, length, head, keep) = loop {
         if connection.read_buf(&mut bytes).await? == 0 {
