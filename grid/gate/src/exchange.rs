@@ -399,7 +399,7 @@ impl Errand<'_> {
                 match result {
                     Ok(()) => sent.set(true),
                     // The server may have replied before it closed.
-                    Err(Stopped::To(_)) => {}
+                    Err(Stopped::To) => {}
                     Err(Stopped::NothingWent) => return over(Outcome::Failed(Failure::TimedOut)),
                     Err(Stopped::NothingCame) => return over(Outcome::Failed(Failure::ClientTimedOut)),
                     Err(Stopped::From(why)) if why.kind() == io::ErrorKind::FileTooLarge => {

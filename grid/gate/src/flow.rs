@@ -41,7 +41,7 @@ pub(crate) enum Stopped {
     /// Where it comes from.
     From(io::Error),
     /// Where it goes.
-    To(io::Error),
+    To,
     /// Nothing came for too long.
     NothingCame,
     /// Nothing went for too long.
@@ -65,14 +65,14 @@ pub(crate) async fn pump(
         loop {
             if !ended && source.done() {
                 let trailers = source.trailers().map_err(Stopped::From)?;
-                sink.end(trailers).map_err(Stopped::To)?;
+                sink.end(trailers).map_err(|_| Stopped::To)?;
                 ended = true;
             }
             // What is here already goes with the head in one piece.
             let mut progress = Poll::Ready(Ok(()));
             let mut side = 1;
             if ended || !source.has_some() {
-                progress = sink.poll_flush(context).map_err(Stopped::To);
+                progress = sink.poll_flush(context).map_err(|_| Stopped::To);
                 if ended && progress.is_ready() {
                     return progress;
                 }
@@ -89,7 +89,7 @@ pub(crate) async fn pump(
                         }
                     })
                     .map_err(Stopped::From);
-                failed.map_err(Stopped::To)?;
+                failed.map_err(|_| Stopped::To)?;
             }
             match progress {
                 Poll::Ready(more) => {

@@ -9,8 +9,6 @@
 //! [`serve`] has a gate at work; by its [`control`] socket it is told things, and hands itself over; [`served`] how its servers are, [`seen`] all that can be
 //! seen of it.
 
-#![allow(dead_code, reason = "parts that come together one after the other")]
-
 mod admin;
 mod back;
 mod books;

@@ -49,12 +49,12 @@ pub(crate) enum NoHead<E> {
     /// It is none.
     Bad(E),
     /// The connection broke.
-    Broken(io::Error),
+    Broken,
 }
 
 impl<E> From<io::Error> for NoHead<E> {
-    fn from(why: io::Error) -> Self {
-        Self::Broken(why)
+    fn from(_: io::Error) -> Self {
+        Self::Broken
     }
 }
 

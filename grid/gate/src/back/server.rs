@@ -50,7 +50,7 @@ impl Server for Link {
     async fn head(&self) -> Result<Reply, NoReply> {
         match Self::head(self, REPLY_HEAD, Reply::parse).await {
             Ok(Some(reply)) => Ok(reply),
-            Ok(None) | Err(NoHead::Broken(_)) => Err(NoReply::Silent),
+            Ok(None) | Err(NoHead::Broken) => Err(NoReply::Silent),
             Err(_) => Err(NoReply::Nonsense),
         }
     }

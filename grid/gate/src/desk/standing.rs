@@ -255,13 +255,6 @@ impl Desk {
         members.map(state).collect()
     }
 
-    /// Numbers, names and ejections of the servers that are members.
-    pub(crate) fn ejections(&self) -> Vec<(u64, String, u64)> {
-        let inner = self.lock();
-        let members = inner.lines.iter().filter(|line| !line.gone);
-        members.map(|line| (line.endpoint.number, line.endpoint.name.clone(), line.standing.ejections)).collect()
-    }
-
     /// The servers that are members.
     pub(crate) fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         self.lock().endpoints()

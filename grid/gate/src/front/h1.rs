@@ -83,7 +83,7 @@ pub(crate) async fn serve(link: Link, visitor: Visitor) {
         let head = link.timer.within(limits.head_time, link.head(limits.head_bytes, Head::parse)).await;
         let head = match head {
             Ok(Ok(Some(head))) => head,
-            Ok(Ok(None) | Err(NoHead::Cut | NoHead::Broken(_))) => return,
+            Ok(Ok(None) | Err(NoHead::Cut | NoHead::Broken)) => return,
             Ok(Err(NoHead::TooLong)) => {
                 return refuse(&link, &visitor, 431, "The head of the request is too long.").await;
             }
