@@ -302,7 +302,8 @@ fn run(number: u64, hub: &Hub) -> io::Result<()> {
     let tasks = LocalSet::new();
     let mut plans = hub.plan.subscribe();
     let first = plans.borrow_and_update().clone();
-    let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // Keys of the standard library's hash are at random: ids differ between threads, and from those before a restart.
+    let id = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), number);
     let books = hub.books.get(number as usize).cloned().unwrap_or_default();
     let worker = Rc::new(Worker::new(id, first.running.clone(), hub.drain.subscribe(), books, hub.log.clone()));
     let here = worker.clone();
