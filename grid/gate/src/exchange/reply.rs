@@ -1,0 +1,155 @@
+//! A reply's way from a server to the client, beside a request's body that may still be on its way.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use pogson_dispatch::servers::Answer;
+
+use super::attempt::Attempt;
+use super::{Client, Errand, Failure, Outcome};
+use crate::back::server::{NoReply, Server};
+use crate::config::{Fields, RetryOn};
+use crate::desk::Ticket;
+use crate::field::Known;
+use crate::flow::{Sink, Source, Stopped, pump};
+use crate::forward;
+use crate::framing::Framing;
+use crate::head::Version;
+use crate::learned;
+use crate::reports;
+
+/// Replies of status 100 to 199 that a server may send before the one that counts.
+const INTERIM: usize = 16;
+
+impl Errand<'_> {
+    /// Sends a request's body and takes the reply, which may begin before that has gone.
+    pub(super) async fn both<S: Server, C: Client>(
+        &self,
+        server: &S,
+        sink: &mut impl Sink,
+        ticket: &mut Option<Ticket>,
+        source: &mut impl Source,
+        client: &mut C,
+        sent: &Cell<bool>,
+    ) -> (Attempt, bool) {
+        let timer = self.worker.clock.timer();
+        let idle = [self.times.body_idle, self.pool.times.response_idle];
+        let mut upload = pin!(pump(source, sink, &timer, idle, |length| self.story.took(length)));
+        let mut download = pin!(self.reply(server, ticket, client, (false, false), sent));
+        let mut uploads = true;
+        let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
+        poll_fn(|context| {
+            if uploads && let Poll::Ready(result) = upload.as_mut().poll(context) {
+                uploads = false;
+                match result {
+                    Ok(()) => sent.set(true),
+                    // The server may have replied before it closed.
+                    Err(Stopped::To) => {}
+                    Err(Stopped::NothingWent) => return over(Outcome::Failed(Failure::TimedOut)),
+                    Err(Stopped::NothingCame) => return over(Outcome::Failed(Failure::ClientTimedOut)),
+                    Err(Stopped::From(why)) if why.kind() == io::ErrorKind::FileTooLarge => {
+                        return over(Outcome::Failed(Failure::TooLarge));
+                    }
+                    Err(Stopped::From(why)) if why.kind() == io::ErrorKind::InvalidData => {
+                        return over(Outcome::Failed(Failure::BadBody));
+                    }
+                    Err(Stopped::From(_)) => return over(Outcome::Broken),
+                }
+            }
+            download.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Takes the reply from a server and sends it on; with it, whether the connection is of further use.
+    pub(super) async fn reply<S: Server, C: Client>(
+        &self,
+        server: &S,
+        ticket: &mut Option<Ticket>,
+        client: &mut C,
+        (upgrade, may_retry): (bool, bool),
+        sent: &Cell<bool>,
+    ) -> (Attempt, bool) {
+        let failed = |why| (Attempt::Done(Outcome::Failed(why)), false);
+        let mut interim = 0;
+        let reply = loop {
+            let head = server.timer().within(self.pool.times.response_head, server.head()).await;
+            match head {
+                // While the request still goes, its own limit counts.
+                Err(_) if !sent.get() => continue,
+                Err(_) => return failed(Failure::TimedOut),
+                Ok(Err(NoReply::Silent)) => return (Attempt::Silent, false),
+                Ok(Err(NoReply::Refused)) => return (Attempt::Refused, false),
+                Ok(Err(NoReply::Nonsense)) => return failed(Failure::Nonsense),
+                Ok(Ok(reply)) if reply.status() == 101 && upgrade => break reply,
+                Ok(Ok(reply)) if reply.status() < 200 => {
+                    interim += 1;
+                    if interim > INTERIM || reply.status() == 101 {
+                        return failed(Failure::Nonsense);
+                    }
+                    if reply.status() != 100 && self.head.version() >= Version::Http11 {
+                        client.interim(&reply);
+                        if poll_fn(|context| client.poll_flush(context)).await.is_err() {
+                            return (Attempt::Done(Outcome::Broken), false);
+                        }
+                    }
+                }
+                Ok(Ok(reply)) => break reply,
+            }
+        };
+        let Ok(framing) = server.framing(&reply, self.head.method() == "HEAD") else {
+            return failed(Failure::Nonsense);
+        };
+        if may_retry && matches!(reply.status(), 502..=504) && self.again(RetryOn::ServerError, 0) {
+            return (Attempt::Unable, false);
+        }
+        let mut answer = learned::answer(&reply);
+        if let Some(ticket) = ticket
+            && reply.all(Known::Report).next().is_some()
+        {
+            let (service_s, hit) = self.desk.said_in_reply(ticket.endpoint.number, &reply, reports::now_ms());
+            answer = Answer { service_s: answer.service_s.or(service_s), hit: answer.hit.or(hit) };
+        }
+        self.story.replies(reply.status(), answer.hit);
+        let changed;
+        let reply = if self.fields[1] == &Fields::default() {
+            &reply
+        } else {
+            changed = forward::with_fields(&reply, self.fields[1]);
+            &changed
+        };
+        // One that has no body by its status has no length either (RFC 9110, section 8.6).
+        let length = reply.all(Known::ContentLength).next().filter(|_| reply.status() != 204);
+        let Ok(mut body) = client.begin(reply, framing, length) else {
+            return (Attempt::Done(Outcome::Broken), false);
+        };
+        if reply.status() == 101 {
+            drop(body);
+            return (self.tunnel(server.link(), ticket, client, answer).await, false);
+        }
+        // It may go on for hours, and is no work.
+        if learned::is_event_stream(reply)
+            && let Some(ticket) = ticket.take()
+        {
+            ticket.answered(answer);
+        }
+        let timer = client.timer();
+        let mut source = server.body(framing);
+        let idle = [self.pool.times.response_idle, self.times.write_idle];
+        let gave = |length| self.story.gave(length);
+        if pump(&mut source, &mut body, timer, idle, gave).await.is_err() {
+            return (Attempt::Done(Outcome::Broken), false);
+        }
+        if let Some(ticket) = ticket.take() {
+            ticket.answered(answer);
+        }
+        let keeps = sent.get()
+            && reply.version() == Version::Http11
+            && framing != Framing::UntilClose
+            && !reply.connection_says("close");
+        (Attempt::Done(Outcome::Replied { status: reply.status(), taken: sent.get() }), keeps)
+    }
+}
