@@ -20,6 +20,8 @@ pub struct NotChunks(&'static str);
 enum State {
     /// In the digits of a size, so many of which have come.
     Size(u8),
+    /// In space after a size, where only extensions may follow.
+    Space,
     /// In extensions.
     Extension,
     /// The line feed after a size.
@@ -84,9 +86,16 @@ impl Chunks {
                     self.left = self.left * 16 + u64::from(digit);
                     State::Size(digits + 1)
                 }
-                (State::Size(1..), b'\r') | (State::Extension, b'\r') => State::SizeEnd,
-                (State::Size(1..), b';' | b' ' | b'\t') => State::Extension,
-                (State::Size(_), _) => return Err(NotChunks("a size is not hexadecimal digits")),
+                (State::Size(1..) | State::Space | State::Extension, b'\r') => State::SizeEnd,
+                (State::Size(1..) | State::Space, b';') => State::Extension,
+                (State::Size(1..) | State::Space, b' ' | b'\t') => {
+                    self.extensions += 1;
+                    if self.extensions > EXTENSIONS {
+                        return Err(NotChunks("the extensions are too long"));
+                    }
+                    State::Space
+                }
+                (State::Size(_) | State::Space, _) => return Err(NotChunks("a size is not hexadecimal digits")),
                 (State::Extension, byte) if byte < 32 && byte != b'\t' || byte == 127 => {
                     return Err(NotChunks("an extension has control characters"));
                 }
@@ -198,6 +207,13 @@ mod tests {
             "-1\r\n\r\n0\r\n\r\n",
             "0x4\r\nwiki\r\n0\r\n\r\n",
             " 4\r\nwiki\r\n0\r\n\r\n",
+            "4 2\r\nwiki\r\n0\r\n\r\n",
+            "4 a\r\nwiki\r\n0\r\n\r\n",
+            "+4\r\nwiki\r\n0\r\n\r\n",
+            "4_0\r\nwiki\r\n0\r\n\r\n",
+            "4\0\r\nwiki\r\n0\r\n\r\n",
+            "4;a\rb\r\nwiki\r\n0\r\n\r\n",
+            ";a\r\nwiki\r\n0\r\n\r\n",
             "4;\nwiki\r\n0\r\n\r\n",
             "1000000000000000\r\n",
             "0\r\n\n",
@@ -208,8 +224,11 @@ mod tests {
         ] {
             assert!(read(bad.as_bytes(), 3).is_err(), "{bad:?}");
         }
-        let long = format!("1;{}\r\n", "a".repeat(EXTENSIONS + 1));
-        assert!(read(long.as_bytes(), 1000).is_err());
+        for filling in ["a", ";", " "] {
+            let long = format!("1 ;{}\r\n", filling.repeat(EXTENSIONS + 1));
+            assert!(read(long.as_bytes(), 1000).is_err());
+        }
+        assert!(read(format!("1{}\r\n", " ".repeat(EXTENSIONS + 1)).as_bytes(), 1000).is_err());
         assert!(read(format!("0\r\nX: {}\r\n\r\n", "a".repeat(TRAILERS)).as_bytes(), 1000).is_err());
     }
 

@@ -7,7 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::uri::{Authority, Scheme, Uri};
 
 use crate::config::{Fields, ServerAddress};
-use crate::field::Known;
+use crate::field::{Known, known};
 use crate::framing::Framing;
 use crate::head::{Field, Head, Version};
 use crate::reply::{Reply, reason, says};
@@ -63,7 +63,8 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
     let named = named(head.all(Known::Connection));
     let mut before: Option<&[u8]> = None;
     let mut said = false;
-    for one in head.fields().filter(|one| goes_on(one, &named) && !replaced(way.fields, one.name)) {
+    let kept = |one: &Field<'_>| goes_on(one, &named) && !replaced(way.fields, one.name) && !poses(one.name);
+    for one in head.fields().filter(kept) {
         match one.known {
             Known::Host | Known::Expect | Known::RequestId | Known::Report => {}
             Known::Forwarded if !way.trusted => {}
@@ -98,8 +99,31 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
 
 /// Whether a route sets or removes a field.
 fn replaced(fields: &Fields, name: &str) -> bool {
-    let is = |other: &String| other.eq_ignore_ascii_case(name);
+    let is = |other: &String| is_name(other, name);
     fields.set.keys().any(is) || fields.remove.iter().any(is)
+}
+
+/// Whether servers may take one name for the other: many see `_` where `-` is (RFC 3875, section 4.1.18).
+fn is_name(one: &str, other: &str) -> bool {
+    let alike = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.bytes().map(alike).eq(other.bytes().map(alike))
+}
+
+/// Whether a field's name is not that of one which a gate writes or reads itself, and may be taken for it.
+fn poses(name: &str) -> bool {
+    name.contains('_') && !matches!(known(name.replace('_', "-").as_bytes()), Known::Other)
+}
+
+/// Whether a client asks for another protocol that may be passed on. HTTP/2 may not: its requests would pass the gate unseen, and no
+/// protocol of the next hop alone.
+pub(crate) fn upgrades(head: &Head) -> bool {
+    let of_hop = |name: &[u8]| {
+        let name = name.split(|&byte| byte == b'/').next().unwrap_or_default().trim_ascii();
+        name.is_empty() || [&b"h2c"[..], b"h2", b"http", b"tls"].iter().any(|hop| name.eq_ignore_ascii_case(hop))
+    };
+    let mut asked =
+        head.all(Known::Upgrade).flat_map(|list| list.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii).peekable();
+    says(head.all(Known::Connection), "upgrade") && asked.peek().is_some() && !asked.any(of_hop)
 }
 
 /// A reply with the fields that a route sets, and without those that it removes.
@@ -265,6 +289,34 @@ mod tests {
             "GET /x HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: http\r\nx-request-id: 1\r\nX-Set: 1\r\n\r\n"
         );
         assert!(sent(text, Framing::None, true, false).contains("x-forwarded-for: 10.0.0.1, 192.0.2.7\r\n"));
+    }
+
+    #[test]
+    fn no_field_passes_for_another_one() {
+        let text = "GET /x HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 10.0.0.1\r\nx-forwarded_proto: https\r\nContent_Length: 3\r\n\
+            Transfer_Encoding: chunked\r\nX_Set: 2\r\nx_gone: 3\r\nX_Other: 4\r\n\r\n";
+        assert_eq!(
+            sent(text, Framing::None, true, false),
+            "GET /x HTTP/1.1\r\nHost: a\r\nX_Other: 4\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: http\r\nx-request-id: 1\r\nX-Set: 1\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn connections_go_over_to_protocols_that_are_no_http() {
+        let asks = |fields: &str| upgrades(&head(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")));
+        assert!(asks("Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"));
+        assert!(asks("Connection: upgrade\r\nUpgrade: IRC/6.9, echo\r\n"));
+        for fields in ["Upgrade: websocket\r\n", "Connection: Upgrade\r\n", "Connection: Upgrade\r\nUpgrade: \r\n"] {
+            assert!(!asks(fields), "{fields}");
+        }
+        for hop in ["h2c", "H2C", "websocket, h2c", "HTTP/2.0", "TLS/1.0", "h2"] {
+            assert!(
+                !asks(&format!(
+                    "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nUpgrade: {hop}\r\n"
+                )),
+                "{hop}"
+            );
+        }
     }
 
     #[test]

@@ -70,6 +70,10 @@ pub fn of_reply(reply: &Reply, to_head: bool) -> Result<Framing, Unframed> {
     if chunked && length.is_some() {
         return Err(Unframed::Ambiguous("Content-Length beside Transfer-Encoding"));
     }
+    // Nobody who speaks 1.0 can mean it (RFC 9112, section 6.1).
+    if chunked && reply.version() == Version::Http10 {
+        return Err(Unframed::Ambiguous("Transfer-Encoding in HTTP/1.0"));
+    }
     if to_head || matches!(reply.status(), 100..=199 | 204 | 304) {
         return Ok(Framing::None);
     }
@@ -152,5 +156,7 @@ mod tests {
         assert_eq!(reply(204, "", false), Ok(Framing::None));
         assert_eq!(reply(200, "Transfer-Encoding: chunked\r\n", false), Ok(Framing::Chunked));
         assert!(reply(200, "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", false).is_err());
+        let old = Reply::parse(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert!(of_reply(&old.expect("a head").expect("whole").0, false).is_err());
     }
 }

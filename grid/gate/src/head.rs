@@ -196,6 +196,9 @@ impl Head {
         }) {
             // The absolute form: its host counts, not the field (RFC 9112, section 3.2.2).
             let length = rest.find(['/', '?']).unwrap_or(rest.len());
+            if length == 0 {
+                return Err(Refused::Malformed("its target names no host"));
+            }
             let skip = target.len() - rest.len();
             self.host = Span { at: self.target.at + skip as u32, len: length as u32 };
             let cut = (skip + length) as u32;
@@ -203,7 +206,7 @@ impl Head {
         } else if !(target.starts_with('/') || target == "*" && self.method() == "OPTIONS") {
             return Err(Refused::Malformed("its target is not a path"));
         }
-        if !self.part(self.host).iter().all(|&byte| is_host(byte)) {
+        if !is_host(self.part(self.host)) {
             return Err(Refused::Malformed("its Host is not a host"));
         }
         let length = self.target().find('?').unwrap_or(self.target.len as usize);
@@ -309,9 +312,34 @@ pub(crate) fn lone_line_feed(head: &[u8]) -> bool {
     false
 }
 
-/// Whether a byte may stand in a host with its port (RFC 3986, section 3.2.2); names of users may not.
-fn is_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte)
+/// Whether text is a host, with or without a port (RFC 3986, section 3.2.2), or nothing at all. Names of users are none, and what two
+/// servers could cut in different places is none.
+fn is_host(text: &[u8]) -> bool {
+    let (name, after) = match text.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(end) = rest.iter().position(|&byte| byte == b']') else { return false };
+            let is_address =
+                end > 0 && rest[..end].iter().all(|&byte| byte.is_ascii_alphanumeric() || b":.-_~%".contains(&byte));
+            if !is_address {
+                return false;
+            }
+            (None, &rest[end + 1..])
+        }
+        None => {
+            let end = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
+            (Some(&text[..end]), &text[end..])
+        }
+    };
+    let is_port = match after {
+        [] => true,
+        // A port may be left empty, and a name may not where there is one.
+        [b':', port @ ..] => port.len() <= 5 && port.iter().all(u8::is_ascii_digit) && name != Some(&b""[..]),
+        _ => false,
+    };
+    is_port
+        && name.is_none_or(|name| {
+            name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte))
+        })
 }
 
 #[cfg(test)]
@@ -356,6 +384,17 @@ mod tests {
             "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: :80\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a]b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: user@a\r\n\r\n",
+            "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http:// HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\n\r\n",
             "GET a HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -377,6 +416,9 @@ mod tests {
         }
         assert_eq!(head("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").target(), "*");
         assert_eq!(head("\r\nGET / HTTP/1.0\r\n\r\n").host(), "");
+        for host in ["", "a", "a.b.", "a:", "a:80", "127.0.0.1:65535", "[::1]", "[::1]:80", "a_b", "xn--bcher-kva"] {
+            assert_eq!(head(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).host(), host);
+        }
     }
 
     #[test]

@@ -160,10 +160,7 @@ impl Errand<'_> {
         client: &mut C,
         may_retry: bool,
     ) -> Attempt {
-        let upgrade = self.framing == Framing::None
-            && client.link().is_some()
-            && crate::reply::says(self.head.all(Known::Connection), "upgrade")
-            && self.head.all(Known::Upgrade).next().is_some();
+        let upgrade = self.framing == Framing::None && client.link().is_some() && forward::upgrades(self.head);
         link.write(|output| forward::request(output, self.head, self.framing, &self.way(), upgrade));
         if source.done() {
             if link.flush().await.is_err() {

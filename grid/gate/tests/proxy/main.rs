@@ -4,5 +4,7 @@
 mod attacks;
 mod bodies;
 mod faults;
+mod forms;
 mod limits;
+mod replies;
 mod world;
