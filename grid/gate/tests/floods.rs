@@ -25,6 +25,9 @@ const GROWTH: usize = 96 << 20;
 /// Time after which a test is stuck.
 const STUCK: Duration = Duration::from_secs(20);
 
+/// What all threads send from.
+static BIG: [u8; 4 << 20] = [b'x'; 4 << 20];
+
 /// A server that answers `/big` with 4 MB, reads nothing of a request for `/deaf`, and answers all else with two bytes.
 fn origin() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -41,10 +44,10 @@ fn origin() -> SocketAddr {
                         return;
                     }
                     while let Some(end) = input.windows(4).position(|four| four == b"\r\n\r\n") {
-                        let body = if input.starts_with(b"GET /big") { vec![b'x'; 4 << 20] } else { b"ok".to_vec() };
+                        let body: &[u8] = if input.starts_with(b"GET /big") { &BIG } else { b"ok" };
                         input.drain(..end + 4);
                         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-                        if stream.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+                        if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).is_err() {
                             return;
                         }
                     }

@@ -236,7 +236,7 @@ fn an_expression_that_is_none_is_said_with_its_place() {
 
 proptest::proptest! {
     #[test]
-    fn any_request_goes_somewhere_or_is_refused(target in "/[a-c/.%;2eEfF5C\\\\]{0,24}", host in "[a-c.:\\[\\]]{0,12}") {
+    fn any_request_goes_somewhere_or_is_refused(target in "/[a-c/.%;2eEfF5C\\\\]{0,24}", host in "[a-c.]{0,12}|\\[[a-c:]{1,6}\\]|[a-c.]{1,6}:[0-9]{0,4}") {
         let routes = routes("[[route]]\nprefix = \"/a\"\npool = \"b\"\nstrip_prefix = true\n[[route]]\npool = \"a\"\n");
         let head = head("GET", &host, &target);
         if let Ok(path) = routes.path(&head) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::world::{Client, fixed, gate};
 
 /// Heads and bodies that a lenient server reads in another way than a strict one. After each comes a request for `/smuggled`.
-const SMUGGLED: [&str; 130] = [
+const SMUGGLED: &[&str] = &[
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n",
@@ -123,13 +123,6 @@ const SMUGGLED: [&str; 130] = [
     "GET /\r\n\r\n",
     "GET\r\n\r\n",
     "GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /../b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /%2e%2e/b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /a/..%2fb HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /a/..\\b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /a/..;/b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nX(: z\r\n\r\n",
@@ -154,6 +147,19 @@ fn a_request_that_is_ambiguous_is_refused_and_nothing_follows_it() {
     while let Ok(got) = got.recv_timeout(Duration::from_millis(200)) {
         assert!(!got.line.contains("smuggled"), "{got:?}");
     }
+}
+
+#[test]
+fn a_path_that_servers_read_in_different_ways_is_refused() {
+    let (one, got) = fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let gate = gate(&[one], "");
+    let mut client = Client::of(&gate);
+    for path in
+        ["/a%00b", "/../b", "/%2e%2e/b", "/a/..%2fb", "/a/..\\b", "/a/..%5Cb", "/a/..;/b", "/a/.%2e;x/b", "/%zz", "/%"]
+    {
+        assert_eq!(client.ask(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).status, 400, "{path}");
+    }
+    assert!(got.try_recv().is_err());
 }
 
 #[test]
