@@ -9,6 +9,11 @@ use crate::chunk::{Chunks, Trailers};
 use crate::clock::Timer;
 use crate::framing::Framing;
 use crate::link::Link;
+use crate::pipe::Pipes;
+
+mod straight;
+
+use straight::Straight;
 
 /// Takes bytes of a body.
 pub(crate) type Emit<'a> = &'a mut dyn FnMut(&mut Context<'_>, &[u8]);
@@ -23,6 +28,15 @@ pub(crate) trait Source {
     fn poll_more(&mut self, context: &mut Context<'_>, emit: Emit<'_>) -> Poll<io::Result<()>>;
     /// The fields after it.
     fn trailers(&mut self) -> io::Result<Trailers>;
+    /// The link from which its bytes come as they are, with none of them taken from it yet, and how many are left: `None` if they end
+    /// with it.
+    fn plain(&self) -> Option<(&Link, Option<u64>)> {
+        None
+    }
+    /// So many bytes were taken from that link past this; 0: it has ended.
+    fn passed(&mut self, _length: u64) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Where a body goes.
@@ -33,6 +47,16 @@ pub(crate) trait Sink {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Nothing follows but these.
     fn end(&mut self, trailers: Trailers) -> io::Result<()>;
+    /// The link to which bytes go as they are.
+    fn plain(&self) -> Option<&Link> {
+        None
+    }
+    /// So many bytes are about to go to that link past this.
+    fn part_begins(&mut self, _length: usize) -> io::Result<()> {
+        Ok(())
+    }
+    /// They have gone.
+    fn part_ends(&mut self) {}
 }
 
 /// Why a body did not get through.
@@ -51,19 +75,22 @@ pub(crate) enum Stopped {
 /// Moves a body. At most one read of it is in memory: while that cannot go, nothing is read.
 ///
 /// - `idle`: how long nothing may come, and nothing may go.
+/// - `pipes`: where large bodies may go through pipes of the kernel.
 /// - `moved`: is told each number of bytes.
 pub(crate) async fn pump(
     source: &mut impl Source,
     sink: &mut impl Sink,
     timer: &Timer,
     idle: [Duration; 2],
+    pipes: Option<&Pipes>,
     mut moved: impl FnMut(usize),
 ) -> Result<(), Stopped> {
+    let mut straight = Straight::new(pipes);
     // Which of the limits runs.
     let (mut ended, mut waits) = (false, None);
     let result = poll_fn(|context| {
         loop {
-            if !ended && source.done() {
+            if !ended && straight.is_empty() && source.done() {
                 let trailers = source.trailers().map_err(Stopped::From)?;
                 sink.end(trailers).map_err(|_| Stopped::To)?;
                 ended = true;
@@ -71,7 +98,7 @@ pub(crate) async fn pump(
             // What is here already goes with the head in one piece.
             let mut progress = Poll::Ready(Ok(()));
             let mut side = 1;
-            if ended || !source.has_some() {
+            if ended || !straight.is_empty() || !source.has_some() {
                 progress = sink.poll_flush(context).map_err(|_| Stopped::To);
                 if ended && progress.is_ready() {
                     return progress;
@@ -79,17 +106,23 @@ pub(crate) async fn pump(
             }
             if let Poll::Ready(flushed) = progress {
                 flushed?;
-                side = 0;
-                let mut failed = Ok(());
-                progress = source
-                    .poll_more(context, &mut |context, data| {
-                        moved(data.len());
-                        if failed.is_ok() {
-                            failed = sink.put(context, data);
-                        }
-                    })
-                    .map_err(Stopped::From);
-                failed.map_err(|_| Stopped::To)?;
+                match straight.turn(context, source, sink, &mut moved) {
+                    Some(turn) => (side, progress) = turn,
+                    None => {
+                        side = 0;
+                        let mut failed = Ok(());
+                        progress = source
+                            .poll_more(context, &mut |context, data| {
+                                straight.saw(data.len());
+                                moved(data.len());
+                                if failed.is_ok() {
+                                    failed = sink.put(context, data);
+                                }
+                            })
+                            .map_err(Stopped::From);
+                        failed.map_err(|_| Stopped::To)?;
+                    }
+                }
             }
             match progress {
                 Poll::Ready(more) => {
@@ -146,6 +179,16 @@ impl<S: Source> Source for Limited<'_, S> {
 
     fn trailers(&mut self) -> io::Result<Trailers> {
         self.source.trailers()
+    }
+
+    fn plain(&self) -> Option<(&Link, Option<u64>)> {
+        // Of one whose length is known that was compared before.
+        self.source.plain().filter(|(_, left)| left.is_some_and(|left| left <= self.left))
+    }
+
+    fn passed(&mut self, length: u64) -> io::Result<()> {
+        self.left = self.left.saturating_sub(length);
+        self.source.passed(length)
     }
 }
 
@@ -227,6 +270,26 @@ impl Source for FromLink<'_> {
             _ => Ok(Trailers::new()),
         }
     }
+
+    fn plain(&self) -> Option<(&Link, Option<u64>)> {
+        let left = match self.rest {
+            Rest::Length(left) => Some(left),
+            Rest::UntilClose => None,
+            Rest::None | Rest::Chunks(_) => return None,
+        };
+        (!self.link.has_input()).then_some((self.link, left))
+    }
+
+    fn passed(&mut self, length: u64) -> io::Result<()> {
+        match &mut self.rest {
+            Rest::UntilClose if length == 0 => self.rest = Rest::None,
+            Rest::Length(_) if length == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Rest::Length(left) if *left <= length => self.rest = Rest::None,
+            Rest::Length(left) => *left -= length,
+            Rest::None | Rest::Chunks(_) | Rest::UntilClose => {}
+        }
+        Ok(())
+    }
 }
 
 /// A body that goes to a link.
@@ -274,6 +337,27 @@ impl Sink for ToLink<'_> {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.link.poll_flush(context)
+    }
+
+    fn plain(&self) -> Option<&Link> {
+        Some(self.link)
+    }
+
+    fn part_begins(&mut self, length: usize) -> io::Result<()> {
+        match &mut self.form {
+            Form::Chunks => self.link.write(|output| output.extend_from_slice(format!("{length:x}\r\n").as_bytes())),
+            Form::Length(left) => {
+                *left = left.checked_sub(length as u64).ok_or_else(|| bad("more bytes than were said"))?;
+            }
+            Form::Plain => {}
+        }
+        Ok(())
+    }
+
+    fn part_ends(&mut self) {
+        if matches!(self.form, Form::Chunks) {
+            self.link.write(|output| output.extend_from_slice(b"\r\n"));
+        }
     }
 
     fn end(&mut self, trailers: Trailers) -> io::Result<()> {

@@ -32,6 +32,7 @@ mod learned;
 mod link;
 mod listener;
 mod log;
+mod pipe;
 mod pool;
 pub mod reply;
 pub mod reports;

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use crate::clock::Timer;
 use crate::stream::{Begun, Stream};
@@ -125,6 +126,11 @@ impl Link {
         let mut into = ReadBuf::new(into);
         ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, &mut into))?;
         Poll::Ready(Ok(into.filled().len()))
+    }
+
+    /// What `with` does with its socket, if that is one of TCP whose bytes are those of the stream.
+    pub(crate) fn with_tcp<T>(&self, with: impl FnOnce(&TcpStream) -> T) -> Option<T> {
+        self.stream.borrow().tcp().map(with)
     }
 
     /// Whether bytes have come that nobody has taken.

@@ -23,6 +23,17 @@ pub(crate) struct Begun {
     pub(crate) stream: Stream,
 }
 
+impl Stream {
+    /// The socket, if it is one of TCP and what comes next is what it brings next.
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Begun(begun) if begun.first.is_empty() => begun.stream.tcp(),
+            Self::Begun(_) | Self::Unix(_) | Self::Wire(_) | Self::Tls(_) => None,
+        }
+    }
+}
+
 impl AsyncRead for Begun {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.first.is_empty() {

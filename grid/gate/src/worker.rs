@@ -12,6 +12,7 @@ use crate::back::Backs;
 use crate::books;
 use crate::clock::Clock;
 use crate::log::Log;
+use crate::pipe::Pipes;
 use crate::running::Running;
 
 /// Further tries that may be made in a row, after a time without any.
@@ -25,6 +26,7 @@ pub(crate) struct Worker {
     pub(crate) backs: Backs,
     pub(crate) books: books::Shared,
     pub(crate) log: Log,
+    pub(crate) pipes: Pipes,
     running: RefCell<Arc<Running>>,
     drain: watch::Receiver<bool>,
     /// Further tries that may be made now, by pool.
@@ -51,6 +53,7 @@ impl Worker {
             clock,
             books,
             log,
+            pipes: Pipes::new(running.config.splice),
             running: running.into(),
             drain,
             tries: RefCell::default(),
@@ -72,6 +75,7 @@ impl Worker {
     /// Another configuration is served from now on.
     pub(crate) fn goes_on_with(&self, running: Arc<Running>) {
         let number = running.number;
+        self.pipes.pay_from(running.config.splice);
         if self.running.replace(running).number != number {
             books::open(&self.books).turn_over();
         }

@@ -61,6 +61,13 @@ mod wait;
 pub use listener::{Incoming, Listener};
 pub use stream::Stream;
 
+/// Whether `pogson wire run` began this process, so that its library stands before all of the C library's calls. Bytes of sockets must
+/// then not be moved past it, by calls of the system itself.
+#[must_use]
+pub fn is_begun_by_run() -> bool {
+    preload::is_loaded()
+}
+
 /// Names the socket of the daemon to ask. Without this it is the one that POGSON_WIRE_SOCKET names, else
 /// `$XDG_RUNTIME_DIR/pogson/wire.sock`, else `/run/pogson/wire.sock`. To be called before the first connection; name only daemons
 /// whose user you trust, for they are passed the sockets.

@@ -51,7 +51,7 @@ use serde::Deserialize;
 
 use crate::context::Contexts;
 use crate::route::Routes;
-use quantity::de_bytes;
+use quantity::{de_bytes, de_bytes_or_off};
 
 /// All of `gate.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -63,6 +63,10 @@ pub struct Config {
     /// Bytes of a request's body, unless a route says else.
     #[serde(default = "a_gigabyte", deserialize_with = "de_bytes")]
     pub body_limit: u64,
+    /// Bytes from which on what is left of a body goes from socket to socket by the kernel, without a copy in the gate: of HTTP/1.1 over
+    /// TCP on both sides. `None`: never.
+    #[serde(default = "splice_from", deserialize_with = "de_bytes_or_off")]
+    pub splice: Option<u64>,
     /// Whether slashes in a row count as one.
     #[serde(default = "yes")]
     pub merge_slashes: bool,
@@ -97,6 +101,10 @@ pub struct Config {
 
 fn a_gigabyte() -> u64 {
     1 << 30
+}
+
+fn splice_from() -> Option<u64> {
+    Some(256 << 10)
 }
 
 fn yes() -> bool {

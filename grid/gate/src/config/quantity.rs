@@ -123,6 +123,32 @@ pub(super) fn de_some_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option
     de_bytes(from).map(Some)
 }
 
+/// Reads a size or `"off"`, which is none.
+pub(super) fn de_bytes_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    from.deserialize_any(BytesOrOffVisitor)
+}
+
+struct BytesOrOffVisitor;
+
+impl Visitor<'_> for BytesOrOffVisitor {
+    type Value = Option<u64>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a size, such as \"256KiB\", or \"off\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<u64>, E> {
+        if text == "off" {
+            return Ok(None);
+        }
+        bytes(text).map(Some).map_err(|why| E::custom(format!("{why}, or \"off\"")))
+    }
+
+    fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Option<u64>, E> {
+        BytesVisitor.visit_i64(bytes).map(Some)
+    }
+}
+
 struct ListVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {

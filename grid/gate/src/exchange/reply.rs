@@ -37,7 +37,8 @@ impl Errand<'_> {
     ) -> (Attempt, bool) {
         let timer = self.worker.clock.timer();
         let idle = [self.times.body_idle, self.pool.times.response_idle];
-        let mut upload = pin!(pump(source, sink, &timer, idle, |length| self.story.took(length)));
+        let pipes = Some(&self.worker.pipes);
+        let mut upload = pin!(pump(source, sink, &timer, idle, pipes, |length| self.story.took(length)));
         let mut download = pin!(self.reply(server, ticket, client, (false, false), sent));
         let mut uploads = true;
         let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
@@ -140,7 +141,7 @@ impl Errand<'_> {
         let mut source = server.body(framing);
         let idle = [self.pool.times.response_idle, self.times.write_idle];
         let gave = |length| self.story.gave(length);
-        if pump(&mut source, &mut body, timer, idle, gave).await.is_err() {
+        if pump(&mut source, &mut body, timer, idle, Some(&self.worker.pipes), gave).await.is_err() {
             return (Attempt::Done(Outcome::Broken), false);
         }
         if let Some(ticket) = ticket.take() {

@@ -32,8 +32,9 @@ impl Errand<'_> {
             let (mut back, mut forth) =
                 (FromLink::new(link, Framing::UntilClose), ToLink::new(client_link, Framing::UntilClose));
             let timer = self.worker.clock.timer();
-            let mut there = pin!(pump(&mut from, &mut to, &timer, idle, |length| self.story.took(length)));
-            let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, |length| self.story.gave(length)));
+            let mut there = pin!(pump(&mut from, &mut to, &timer, idle, None, |length| self.story.took(length)));
+            let mut here =
+                pin!(pump(&mut back, &mut forth, client.timer(), idle, None, |length| self.story.gave(length)));
             poll_fn(|context| {
                 // Either end closes both: WebSockets say good-bye before they do.
                 if there.as_mut().poll(context).is_ready() {

@@ -5,6 +5,7 @@ mod attacks;
 mod bodies;
 mod faults;
 mod forms;
+mod large;
 mod limits;
 mod replies;
 mod world;
