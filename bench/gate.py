@@ -1,9 +1,12 @@
 """The gate beside HAProxy and nginx, all in turn on this machine.
 
-usage: POGSON_BIN=target/release/pogson python3 bench/gate.py [plane] [portals] [--turns N] [--seconds N] [--json FILE]
+usage: POGSON_BIN=target/release/pogson python3 bench/gate.py [plane] [large] [wire] [portals] [--turns N] [--seconds N] [--json FILE]
 
 plane    small and large files from nginx through each front end, one thread each: answers a second, processor time of the front end
          for each, 99th percentile. Ratios are medians over the turns of the ratio within a turn.
+large    files of 64 kB to 256 MB: processor time of the front end for each megabyte, with bodies that go by the kernel (`splice`) and
+         copied ones, beside HAProxy with `option splice-response`.
+wire     small files from one nginx to the gate over TCP and over `pogson wire`: processor time of both together for each answer.
 portals  cut-outs of a mosaic of two degrees from four portals with one worker and a bounded cache each, a block that is not cached
          taking 36 ms more: hits, answers a second where as much is asked as comes, percentiles at 70 % of what the slowest reaches.
          Each front end once by the address and once by the storage block, so that the gain of the key and that of the policy are apart.
@@ -94,8 +97,8 @@ def processor_s(one):
     ) / 1e9
 
 
-def nginx(stage, name, port, server, more=""):
-    text = f"""worker_processes 1; daemon off; pid {stage.folder}/{name}.pid; error_log {stage.folder}/{name}.err;
+def nginx(stage, name, port, server, more="", under=()):
+    text = f"""user root; worker_processes 1; daemon off; pid {stage.folder}/{name}.pid; error_log {stage.folder}/{name}.err;
 events {{ worker_connections 8192; }}
 http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 300;
   client_body_temp_path {stage.folder}/{name}-b; proxy_temp_path {stage.folder}/{name}-p; fastcgi_temp_path {stage.folder}/{name}-f;
@@ -103,7 +106,7 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
   {more}
   server {{ listen 127.0.0.1:{port} backlog=4096; {server} }} }}
 """
-    return stage.start(name, port, "nginx", "-e", f"{stage.folder}/{name}.err", "-c", stage.write(f"{name}.conf", text))
+    return stage.start(name, port, *under, "nginx", "-e", f"{stage.folder}/{name}.err", "-c", stage.write(f"{name}.conf", text))
 
 
 def nginx_front(stage, name, port, backs, key):
@@ -118,6 +121,7 @@ def haproxy_front(stage, name, port, backs, balance, more=""):
     text = f"""global
   nbthread 1
   maxconn 8192
+  maxpipes 512
 defaults
   mode http
   timeout connect 5s
@@ -137,22 +141,27 @@ backend backs
     return stage.start(name, port, "haproxy", "-f", stage.write(f"{name}.cfg", text))
 
 
-def gate_front(stage, name, port, backs, more="", pool=""):
-    servers = "\n".join(f'[[pool.server]]\naddress = "http://127.0.0.1:{back}"' for back in backs)
+def gate_front(stage, name, port, backs, more="", pool="", scheme="http"):
+    servers = "\n".join(f'[[pool.server]]\naddress = "{scheme}://127.0.0.1:{back}"' for back in backs)
     text = f'workers = 1\n{more}\n[[listen]]\naddress = "127.0.0.1:{port}"\n[[pool]]\n{pool}\n{servers}\n'
     return stage.start(name, port, POGSON, "gate", "serve", "--config", stage.write(f"{name}.toml", text))
 
 
-def wrk(port, path, seconds):
+def wrk(port, path, seconds, connections=64):
     out = subprocess.run(
-        ["wrk", "-t1", "-c64", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}/{path}"], capture_output=True, text=True, check=True
+        ["wrk", "-t1", f"-c{connections}", "--timeout", "60s", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}/{path}"], capture_output=True, text=True, check=True
     ).stdout
     if bad := re.search(r"Non-2xx.*|Socket errors.*", out):
         print(f"  {port}/{path}: {bad[0]}", file=sys.stderr)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
+    read = re.search(r"requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read", out)
+    spent_s = float(read[1]) * {"ms": 1e-3, "s": 1, "m": 60}[read[2]]
+    count = float(read[3]) * 1024 ** " KMGT".index(read[4] or " ")
     return {
         "answers": int(re.search(r"(\d+) requests in", out)[1]),
         "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]),
+        "bytes": count,
+        "bytes_s": count / spent_s,
         "p99_ms": float(p99[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]],
     }
 
@@ -202,6 +211,89 @@ def plane(turns, seconds):
         (f"{path}: p99 by nginx's", ratio(path, "p99_ms", "nginx hash"), "<=", 1.1) for path in found
     ]
     report(wanted)
+    return found
+
+
+def large(turns, seconds, sizes=("64k", "1M", "16M", "256M")):
+    """Processor time of the front end for a megabyte, by size of the files and front end."""
+    found = {}
+    with Stage() as stage:
+        www = stage.folder / "www"
+        www.mkdir()
+        piece = random.Random(2).randbytes(1 << 16)
+        counts = {size: int(size[:-1]) << (10 if size.endswith("k") else 20) for size in sizes}
+        for size, count in counts.items():
+            with (www / size).open("wb") as file:
+                for _ in range(count >> 16):
+                    file.write(piece)
+        back = free_port()
+        nginx(stage, "back", back, f"root {www};")
+        fronts = {}
+        for name, make in {
+            "HAProxy splice": lambda name, port: haproxy_front(stage, name, port, [back], "roundrobin", "option splice-response"),
+            "gate copied": lambda name, port: gate_front(stage, name, port, [back], 'splice = "off"'),
+            "gate": lambda name, port: gate_front(stage, name, port, [back]),
+        }.items():
+            port = free_port()
+            fronts[name] = (port, make(name.replace(" ", "-"), port))
+        for turn in range(turns):
+            for size, count in counts.items():
+                for name, (port, program) in fronts.items():
+                    before = processor_s(program)
+                    one = wrk(port, size, seconds, 64 if count < 1 << 20 else 4)
+                    # What a measure ends in the middle of is little of small files, and is known of none.
+                    one["processor_us_mb"] = (processor_s(program) - before) / max(one["bytes"], 1) * 1e12
+                    found.setdefault(size, {}).setdefault(name, []).append(one)
+    for size, fronts in found.items():
+        for name, ones in fronts.items():
+            middle = statistics.median(one["processor_us_mb"] for one in ones)
+            print(f"{size:5} {name:16} {middle:8.1f} us of processor for a megabyte  {statistics.median(one['bytes_s'] for one in ones) / 1e6:8.0f} MB/s")
+    return found
+
+
+def wire(turns, seconds):
+    """Processor time of the gate and its server together for an answer, over TCP and over shared memory."""
+    found = {}
+    with Stage() as stage:
+        www = stage.folder / "www"
+        www.mkdir()
+        dice = random.Random(3)
+        for name, size in (("1k", 1 << 10), ("64k", 64 << 10)):
+            (www / name).write_bytes(dice.randbytes(size))
+        rings = stage.folder / "wire.sock"
+        daemon = subprocess.Popen([POGSON, "wire", "serve", "--socket", rings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stage.started.append(daemon)
+        while not rings.exists():
+            time.sleep(0.05)
+        os.environ["POGSON_WIRE_SOCKET"] = str(rings)
+        ways = {}
+        for name, scheme, under in (("tcp", "http", ()), ("wire", "wire", (POGSON, "wire", "run", "--socket", rings, "--"))):
+            back, front = free_port(), free_port()
+            server = nginx(stage, f"back-{name}", back, f"root {www};", under=under)
+            ways[name] = (front, gate_front(stage, f"gate-{name}", front, [back], scheme=scheme), server)
+        for turn in range(turns):
+            for path in ("1k", "64k"):
+                for name, (port, *programs) in ways.items():
+                    # Connections leave TCP once they have carried some.
+                    wrk(port, path, 1)
+                    before = [processor_s(one) for one in programs]
+                    one = wrk(port, path, seconds)
+                    spent = [(processor_s(program) - was) / one["answers"] * 1e6 for program, was in zip(programs, before)]
+                    one["gate_us"], one["server_us"] = spent
+                    one["processor_us"] = sum(spent)
+                    found.setdefault(path, {}).setdefault(name, []).append(one)
+        stats = json.loads(subprocess.run([POGSON, "wire", "stats", "--json", "--socket", rings], check=True, capture_output=True, text=True).stdout)
+        if not stats["upgraded"]:
+            sys.exit(f"nothing went by shared memory: {stats}")
+    for path, ways in found.items():
+        for name, ones in ways.items():
+            mean = {key: statistics.median(one[key] for one in ones) for key in ("rate", "gate_us", "server_us", "processor_us")}
+            print(f"{path:4} {name:5} {mean['rate']:8.0f} /s  gate {mean['gate_us']:6.1f}  server {mean['server_us']:6.1f}  both {mean['processor_us']:6.1f} us")
+    report([
+        (f"{path}: processor time over TCP by that over the wire",
+         statistics.median(tcp["processor_us"] / ring["processor_us"] for tcp, ring in zip(ways["tcp"], ways["wire"])), ">=", 1.3)
+        for path, ways in found.items()
+    ])
     return found
 
 
@@ -307,9 +399,9 @@ def portals(seconds, workers=4):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["plane", "portals"])
+    parser.add_argument("parts", nargs="*", default=["plane", "large", "wire", "portals"])
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=0, help="of each measure (3 for plane, 25 for portals)")
+    parser.add_argument("--seconds", type=int, default=0, help="of each measure (25 for portals, 3 for the others)")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
     for program in ("haproxy", "nginx", "wrk"):
@@ -318,6 +410,10 @@ def main():
     found = {}
     if "plane" in args.parts:
         found["plane"] = plane(args.turns, args.seconds or 3)
+    if "large" in args.parts:
+        found["large"] = large(args.turns, args.seconds or 3)
+    if "wire" in args.parts:
+        found["wire"] = wire(args.turns, args.seconds or 3)
     if "portals" in args.parts:
         found["portals"] = portals(args.seconds or 25)
     if args.json:
