@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::classify::TokenRefused;
 use crate::context::{Context, Contexts};
 use crate::desk::{Choice, Refusal};
+use crate::story::Hedged;
 
 /// Upper bounds of the classes of times, seconds; the last class has none.
 pub(crate) const BOUNDS_S: [f64; 15] =
@@ -59,6 +60,8 @@ pub(crate) struct Row {
     pub(crate) unexpected_misses: u64,
     /// Further tries.
     pub(crate) retries: u64,
+    /// Those that a second server was asked for, and those to which it replied.
+    pub(crate) hedges: [u64; 2],
     /// Bytes of bodies from clients and to clients.
     pub(crate) bytes: [u64; 2],
     /// By level and by [`REFUSALS`].
@@ -83,6 +86,7 @@ impl Row {
         add(&mut self.by_status, &other.by_status);
         add(&mut self.choices, &other.choices);
         add(&mut self.bytes, &other.bytes);
+        add(&mut self.hedges, &other.hedges);
         for (to, from) in self.refused.iter_mut().zip(&other.refused) {
             add(to, from);
         }
@@ -156,6 +160,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) hit: Option<bool>,
     pub(crate) expected_hit: bool,
     pub(crate) tries: u64,
+    pub(crate) hedged: Option<Hedged>,
     pub(crate) bytes: [u64; 2],
     pub(crate) refused: Option<(usize, Refusal)>,
     pub(crate) token: Option<TokenRefused>,
@@ -193,6 +198,9 @@ impl Books {
         }
         row.retries += entry.tries.saturating_sub(1);
         add(&mut row.bytes, &entry.bytes);
+        if let Some(hedged) = entry.hedged {
+            add(&mut row.hedges, &[1, u64::from(hedged == Hedged::Won)]);
+        }
         if let Some((level, why)) = entry.refused {
             row.refused[level.min(2)][why as usize] += 1;
         }

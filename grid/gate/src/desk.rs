@@ -176,6 +176,28 @@ impl Desk {
         Asked::Waits(Place { desk: self.clone(), number, call: called })
     }
 
+    /// A request that a server is slow to answer asks for another one: one that has room, and only if nobody waits for any.
+    ///
+    /// - `first`: the number of the server that has it.
+    pub(crate) fn ask_beside(self: &Arc<Self>, request: Request, first: u64, now: Instant) -> Option<Ticket> {
+        let now_s = self.seconds(now);
+        let mut inner = self.lock();
+        if inner.lines.iter().any(|line| !line.waiting.is_empty()) {
+            return None;
+        }
+        let out = |line: &Line| line.endpoint.number == first || !line.has_room();
+        let out: Vec<usize> = (0..inner.lines.len()).filter(|&at| out(&inner.lines[at])).collect();
+        let sent = inner.dispatcher.dispatch(request, &out, now_s)?;
+        if out.contains(&sent.server) {
+            inner.dispatcher.withdrawn(&sent, now_s);
+            return None;
+        }
+        let line = &mut inner.lines[sent.server];
+        line.running += 1;
+        let (endpoint, desk) = (line.endpoint.clone(), self.clone());
+        Some(Ticket { desk, endpoint, sent, since: now, waited_s: 0.0, choice: Choice::Hedged, over: false })
+    }
+
     /// A request is over; whoever waits for the server may go.
     ///
     /// - `answer`: what came, and in how many seconds.
@@ -465,5 +487,39 @@ mod tests {
         desk.hold(first.endpoint.number, Held::Down);
         let ticket = called(&mut place).expect("called").expect("a ticket");
         assert_ne!(ticket.endpoint.number, first.endpoint.number);
+    }
+
+    #[test]
+    fn a_second_server_is_asked_only_where_there_is_room_and_nobody_waits() {
+        let desk = desk(2, 1, 8);
+        let now = Instant::now();
+        let first = goes(desk.ask(request(1), ASKER, &[], now));
+        let number = first.endpoint.number;
+        let beside = desk.ask_beside(request(1), number, now).expect("there is room");
+        assert_eq!((beside.endpoint.number, beside.choice), (3 - number, Choice::Hedged));
+        assert!(desk.ask_beside(request(1), number, now).is_none(), "there is no room any more");
+        drop(beside);
+        desk.hold(3 - number, Held::Down);
+        assert!(desk.ask_beside(request(1), number, now).is_none(), "nobody else is up");
+        let place = waits(desk.ask(request(1), ASKER, &[], now));
+        desk.hold(3 - number, Held::Up);
+        let inner = desk.lock();
+        assert_eq!(inner.dispatcher.servers().all.iter().map(|server| server.active).sum::<u32>(), 2);
+        drop((inner, place, first));
+        let inner = desk.lock();
+        assert_eq!(inner.dispatcher.servers().all.iter().map(|server| server.active).sum::<u32>(), 0);
+    }
+
+    #[test]
+    fn no_second_server_is_asked_while_others_wait_for_room() {
+        let desk = desk(3, 1, 8);
+        let now = Instant::now();
+        let first = goes(desk.ask(request(1), ASKER, &[], now));
+        let number = first.endpoint.number;
+        // It waits where its context is, though others have nothing to do.
+        let place = waits(desk.ask(request(1), ASKER, &[], now));
+        assert!(desk.ask_beside(request(1), number, now).is_none());
+        drop(place);
+        assert!(desk.ask_beside(request(1), number, now).is_some());
     }
 }

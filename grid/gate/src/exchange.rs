@@ -1,9 +1,10 @@
 //! From a request to its reply: the server that it goes to, the way there and back, and what is done when that fails.
 //!
-//! An [`Errand`] is tried at one server after the other until one replies: `attempt` is the way to one of them, `reply` the way back,
-//! `tunnel` what follows where both ends change to another protocol.
+//! An [`Errand`] is tried at one server after the other until one replies: `attempt` is the way to one of them, `hedged` that to two,
+//! `reply` the way back, `tunnel` what follows where both ends change to another protocol.
 
 mod attempt;
+mod hedged;
 mod reply;
 mod tunnel;
 
@@ -53,6 +54,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) desk: &'a Arc<Desk>,
     pub(crate) times: &'a Times,
     pub(crate) pool: &'a Pool,
+    /// The pool's place in the configuration.
+    pub(crate) place: usize,
     pub(crate) head: &'a Head,
     pub(crate) framing: Framing,
     pub(crate) request: Request,
@@ -123,17 +126,23 @@ impl Errand<'_> {
                 Err(why) => return Outcome::Failed(Failure::Refused(why)),
             };
             self.story.goes(&ticket);
-            let endpoint = ticket.endpoint.clone();
+            let mut endpoint = ticket.endpoint.clone();
             let may = Repeat {
                 // Nothing of a body has been taken.
                 whole: source.done() || self.framing == Framing::None,
                 idempotent,
                 further: tried.len() < self.pool.retries.attempts as usize,
             };
-            let attempt = match endpoint.protocol {
-                Protocol::Http1 => self.by_link(&endpoint, ticket, source, client, may).await,
+            let attempt = match (self.hedges_after(tried.len()), endpoint.protocol) {
+                (Some(after), _) => {
+                    let hedged = Box::pin(self.hedged(ticket, after, client, may, &mut tried));
+                    let (attempt, replied) = hedged.await;
+                    endpoint = replied;
+                    attempt
+                }
+                (None, Protocol::Http1) => self.by_link(&endpoint, ticket, source, client, may).await,
                 // What this way needs lies apart, so that requests of the other one do not carry it.
-                Protocol::H2 => Box::pin(self.by_frames(&endpoint, ticket, source, client, may)).await,
+                (None, Protocol::H2) => Box::pin(self.by_frames(&endpoint, ticket, source, client, may)).await,
             };
             if attempt.blames_server() {
                 self.fails(&endpoint);

@@ -27,6 +27,7 @@ mod frames;
 pub mod framing;
 mod front;
 pub mod head;
+mod hedge;
 mod keeper;
 mod learned;
 mod link;

@@ -10,6 +10,25 @@ use crate::context::Context;
 use crate::desk::{Choice, Refusal, Ticket};
 use crate::pool::Endpoint;
 
+/// What became of asking a second server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hedged {
+    /// It replied.
+    Won,
+    /// The first one did, or nobody.
+    Lost,
+}
+
+impl Hedged {
+    /// In a word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Won => "won",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// A request's story.
 pub(crate) struct Story {
     pub(crate) began: Instant,
@@ -27,6 +46,8 @@ pub(crate) struct Story {
     /// In the gate, seconds, in all tries.
     pub(crate) waited_s: Cell<f64>,
     pub(crate) tries: Cell<u64>,
+    /// If a second server was asked beside the first.
+    pub(crate) hedged: Cell<Option<Hedged>>,
     /// When the head of the reply came.
     pub(crate) first: Cell<Option<Instant>>,
     /// 0: none.
@@ -54,6 +75,7 @@ impl Story {
             hit: Cell::default(),
             waited_s: Cell::default(),
             tries: Cell::default(),
+            hedged: Cell::default(),
             first: Cell::default(),
             status: Cell::default(),
             is_cut: Cell::default(),
@@ -67,6 +89,11 @@ impl Story {
     pub(crate) fn goes(&self, ticket: &Ticket) {
         self.tries.set(self.tries.get() + 1);
         self.waited_s.set(self.waited_s.get() + ticket.waited_s);
+        self.goes_by(ticket);
+    }
+
+    /// The server of this ticket has it.
+    pub(crate) fn goes_by(&self, ticket: &Ticket) {
         self.choice.set(Some(ticket.choice));
         self.expected_hit.set(ticket.expected_hit());
         self.server.replace(Some(ticket.endpoint.clone()));

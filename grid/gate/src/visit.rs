@@ -21,7 +21,7 @@ use crate::log::{self, Line};
 use crate::reply::{Reply, reason};
 use crate::route::{Found, Target};
 use crate::running::Running;
-use crate::story::Story;
+use crate::story::{Hedged, Story};
 use crate::worker::Worker;
 
 /// Time in which a client has to take what it is told last, before its connection goes.
@@ -139,6 +139,7 @@ impl Visitor {
                 first_ms: None,
                 whole_ms: 0.0,
                 tries: 0,
+                hedge: None,
                 is_cut: false,
                 id: &id,
             };
@@ -226,11 +227,15 @@ impl<'a> Visit<'a> {
         route.write_target(self.head, &path, &mut target);
         let config = &running.config.pool[pool];
         visitor.worker.earns(pool, config.retries.budget);
+        if let Some(hedge) = &config.hedge {
+            visitor.worker.hedges.earns(pool, hedge.budget);
+        }
         let errand = Errand {
             worker: &visitor.worker,
             desk: &running.desks[pool],
             times: &running.config.times,
             pool: config,
+            place: pool,
             head: self.head,
             framing: self.framing,
             request: context.request,
@@ -321,6 +326,7 @@ impl Visit<'_> {
             hit: story.hit.get(),
             expected_hit: story.expected_hit.get(),
             tries: story.tries.get(),
+            hedged: story.hedged.get(),
             bytes: [story.bytes[0].get(), story.bytes[1].get()],
             refused: refused.map(|why| (story.level.get(), why)),
             token: story.token.get(),
@@ -366,6 +372,7 @@ impl Visit<'_> {
             first_ms: first.map(milliseconds),
             whole_ms: milliseconds(whole),
             tries: entry.tries,
+            hedge: entry.hedged.map(Hedged::word),
             is_cut: entry.is_cut,
             id: &self.id,
         };

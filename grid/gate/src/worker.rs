@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::back::Backs;
 use crate::books;
 use crate::clock::Clock;
+use crate::hedge::Hedges;
 use crate::log::Log;
 use crate::pipe::Pipes;
 use crate::running::Running;
@@ -31,6 +32,7 @@ pub(crate) struct Worker {
     drain: watch::Receiver<bool>,
     /// Further tries that may be made now, by pool.
     tries: RefCell<Vec<f64>>,
+    pub(crate) hedges: Hedges,
     /// Connections of clients.
     visits: Cell<usize>,
     /// What ids of requests begin with, and how many there were.
@@ -57,6 +59,7 @@ impl Worker {
             running: running.into(),
             drain,
             tries: RefCell::default(),
+            hedges: Hedges::default(),
             visits: Cell::new(0),
             id: (id, Cell::new(0)),
         }
@@ -78,6 +81,7 @@ impl Worker {
         self.pipes.pay_from(running.config.splice);
         if self.running.replace(running).number != number {
             books::open(&self.books).turn_over();
+            self.hedges.turn_over();
         }
     }
 

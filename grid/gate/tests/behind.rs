@@ -97,18 +97,24 @@ const NOT_END: u8 = 4;
 struct Frames(TcpStream);
 
 impl Frames {
+    /// Kind, flags, stream and rest of the next frame; `None` when the connection ends.
+    fn next(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).ok()?;
+        let [a, b, c, kind, flags, d, e, f, g] = head;
+        let mut rest = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        self.0.read_exact(&mut rest).ok()?;
+        if (kind, flags) == (4, 0) {
+            self.send(&frame(4, 1, 0, &[]));
+        }
+        Some((kind, flags, u32::from_be_bytes([d, e, f, g]), rest))
+    }
+
     /// The stream of the next request; `None` when the connection ends.
     fn request(&mut self) -> Option<u32> {
         loop {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).ok()?;
-            let [a, b, c, kind, flags, d, e, f, g] = head;
-            let mut rest = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-            self.0.read_exact(&mut rest).ok()?;
-            match (kind, flags) {
-                (4, 0) => self.send(&frame(4, 1, 0, &[])),
-                (1, _) => return Some(u32::from_be_bytes([d, e, f, g])),
-                _ => {}
+            if let (1, _, stream, _) = self.next()? {
+                return Some(stream);
             }
         }
     }
@@ -324,4 +330,32 @@ fn a_server_that_does_not_speak_http2_or_says_nothing_is_found_out() {
         }
     });
     assert!(text(&gate_of(&[endless], ""), "GET", "/a").starts_with("HTTP/1.1 502 "));
+}
+
+#[test]
+fn a_read_that_stalls_is_taken_back_when_another_server_has_answered() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let count = Count::default();
+    let one = || {
+        let (tell, count) = (tell.clone(), count.clone());
+        frames(move |mut frames, _| {
+            while let Some((kind, _, stream, rest)) = frames.next() {
+                match kind {
+                    1 if count.fetch_add(1, Ordering::SeqCst) == 0 => drop(tell.send((stream, Vec::new()))),
+                    1 => frames.send(&frame(1, 5, stream, &[0x88])),
+                    3 => drop(tell.send((stream, rest))),
+                    _ => {}
+                }
+            }
+        })
+    };
+    let gate = gate_of(&[one(), one()], "hedge = { after = \"20ms\", budget = 100.0 }");
+    assert!(text(&gate, "GET", "/").starts_with("HTTP/1.1 200"));
+    let (stream, _) = told.recv_timeout(STUCK).expect("a request");
+    let cancel = 8_u32.to_be_bytes().to_vec();
+    assert_eq!(told.recv_timeout(STUCK).expect("a reset"), (stream, cancel));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    for _ in 0..4 {
+        assert!(text(&gate, "GET", "/").starts_with("HTTP/1.1 200"), "both connections serve on");
+    }
 }

@@ -107,6 +107,10 @@ fn rows(to: &mut Text, sum: &Sum) {
     each("misses_total", "Replies that were not in a server's cache, where it says so.", |row| row.misses);
     each("unexpected_misses_total", "Misses where a hit was expected.", |row| row.unexpected_misses);
     each("retries_total", "Further tries after a server failed.", |row| row.retries);
+    each("hedges_total", "Requests that a second server was asked for as well, by the one that replied.", |row| {
+        row.hedges[0]
+    });
+    each("hedges_won_total", "Those to which the second server replied.", |row| row.hedges[1]);
     each("cut_total", "Replies that were cut short, by server or client.", |row| row.cut);
     each("received_bytes_total", "Bytes of the bodies of requests.", |row| row.bytes[0]);
     each("sent_bytes_total", "Bytes of the bodies of replies.", |row| row.bytes[1]);

@@ -49,11 +49,14 @@ pub(crate) enum Choice {
     Only,
     /// That server had nothing to do while it waited for another.
     TakenOver,
+    /// The server that it went to first was slow, and this one answered before it.
+    Hedged,
 }
 
 impl Choice {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [Self::Cached, Self::Home, Self::Least, Self::Only, Self::TakenOver];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Cached, Self::Home, Self::Least, Self::Only, Self::TakenOver, Self::Hedged];
 
     /// In a word.
     pub(crate) fn word(self) -> &'static str {
@@ -63,6 +66,7 @@ impl Choice {
             Self::Least => "least-load",
             Self::Only => "only-one",
             Self::TakenOver => "taken-over",
+            Self::Hedged => "hedged",
         }
     }
 }

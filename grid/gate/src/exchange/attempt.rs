@@ -70,17 +70,73 @@ impl Errand<'_> {
     ) -> Attempt {
         let mut ticket = Some(ticket);
         let twice = may.whole && may.idempotent;
-        // A connection that was kept may be closed by its server in the moment in which it is used.
-        if twice && let Some(link) = self.worker.backs.idle(endpoint) {
-            let attempt = self.attempt(link, endpoint, &mut ticket, source, client, may.further).await;
-            if !matches!(attempt, Attempt::Silent) {
-                return attempt;
-            }
+        if source.done() {
+            let upgrade = client.link().is_some() && self.wants_upgrade();
+            let (link, head) = match self.asks_by_link(endpoint, twice, upgrade).await {
+                Ok(asked) => asked,
+                Err(attempt) => return attempt,
+            };
+            return self.passes_on(link, endpoint, head, &mut ticket, client, (upgrade, twice && may.further)).await;
         }
         let Ok(link) = self.worker.backs.connect(endpoint, self.pool.times.connect).await else {
             return Attempt::NoWay;
         };
-        self.attempt(link, endpoint, &mut ticket, source, client, twice && may.further).await
+        link.write(|output| forward::request(output, self.head, self.framing, &self.way(), false));
+        if !self.goes_on(client).await {
+            return Attempt::Done(Outcome::Broken);
+        }
+        let sent = Cell::new(false);
+        let mut sink = ToLink::new(&link, self.framing);
+        let (attempt, keeps) = self.both(&link, &mut sink, &mut ticket, source, client, &sent).await;
+        self.put_back(endpoint, link, keeps);
+        attempt
+    }
+
+    /// Sends a request without a body, and waits for the first head that says something.
+    ///
+    /// - `twice`: it may be sent again.
+    ///
+    /// # Errors
+    /// What came instead.
+    pub(super) async fn asks_by_link(
+        &self,
+        endpoint: &Endpoint,
+        twice: bool,
+        upgrade: bool,
+    ) -> Result<(Link, Reply), Attempt> {
+        // A connection that was kept may be closed by its server in the moment in which it is used.
+        if twice && let Some(link) = self.worker.backs.idle(endpoint) {
+            match self.begins_to_answer(&link, upgrade).await {
+                Err(Attempt::Silent) => {}
+                Err(attempt) => return Err(attempt),
+                Ok(head) => return Ok((link, head)),
+            }
+        }
+        let link = self.worker.backs.connect(endpoint, self.pool.times.connect).await.map_err(|_| Attempt::NoWay)?;
+        let head = self.begins_to_answer(&link, upgrade).await?;
+        Ok((link, head))
+    }
+
+    async fn begins_to_answer(&self, link: &Link, upgrade: bool) -> Result<Reply, Attempt> {
+        link.write(|output| forward::request(output, self.head, self.framing, &self.way(), upgrade));
+        link.flush().await.map_err(|_| Attempt::Silent)?;
+        self.first_head(link).await
+    }
+
+    /// Passes on the reply that began with `head`, and keeps the connection if it is of further use.
+    pub(super) async fn passes_on<C: Client>(
+        &self,
+        link: Link,
+        endpoint: &Endpoint,
+        head: Reply,
+        ticket: &mut Option<Ticket>,
+        client: &mut C,
+        (upgrade, may_retry): (bool, bool),
+    ) -> Attempt {
+        let sent = Cell::new(true);
+        let (attempt, keeps) = self.reply(&link, Some(head), ticket, client, (upgrade, may_retry), &sent).await;
+        self.put_back(endpoint, link, keeps);
+        attempt
     }
 
     /// Sends the request to a server that speaks HTTP/2.
@@ -93,91 +149,99 @@ impl Errand<'_> {
         may: Repeat,
     ) -> Attempt {
         let mut ticket = Some(ticket);
-        let mut left = OLD_CONNECTIONS;
-        loop {
-            let Ok(seat) = self.worker.backs.seat(endpoint, self.pool.times.connect).await else {
-                return Attempt::NoWay;
+        let twice = may.whole && may.idempotent;
+        if self.framing == Framing::None {
+            let (exchange, head) = match self.asks_by_frames(endpoint, twice).await {
+                Ok(asked) => asked,
+                Err(attempt) => return attempt,
             };
+            return self.passes_frames_on(&exchange, head, &mut ticket, client, twice && may.further).await;
+        }
+        let (exchange, mut sink) = match self.begins(endpoint, &mut { OLD_CONNECTIONS }).await {
+            Ok((exchange, sink, _)) => (exchange, sink),
+            Err(attempt) => return attempt,
+        };
+        if !self.goes_on(client).await {
+            return Attempt::Done(Outcome::Broken);
+        }
+        let (attempt, _) = self.both(&exchange, &mut sink, &mut ticket, source, client, &Cell::new(false)).await;
+        self.distrusts(&exchange, &attempt);
+        match attempt {
+            // A body that is half gone cannot be sent again.
+            Attempt::Refused => Attempt::Silent,
+            attempt => attempt,
+        }
+    }
+
+    /// Sends the head of a request; with where its body goes, whether others used the connection before.
+    ///
+    /// - `left`: connections that may turn out to be closing.
+    ///
+    /// # Errors
+    /// What came instead.
+    async fn begins(&self, endpoint: &Endpoint, left: &mut u32) -> Result<(Exchange, ToFrames, bool), Attempt> {
+        loop {
+            let seat = self.worker.backs.seat(endpoint, self.pool.times.connect).await.map_err(|_| Attempt::NoWay)?;
             let is_old = seat.is_old;
             let Some(head) = forward::request_in_frames(self.head, self.framing, &self.way(), &endpoint.address) else {
-                return Attempt::Done(Outcome::Failed(Failure::Unsendable));
+                return Err(Attempt::Done(Outcome::Failed(Failure::Unsendable)));
             };
-            let timer = self.worker.clock.timer();
-            let (attempt, whole) = match seat.send(head, self.framing, timer).await {
-                Ok((exchange, sink)) => {
-                    let further = may.whole && may.idempotent && may.further;
-                    (self.exchange(&exchange, sink, &mut ticket, source, client, further).await, may.whole)
-                }
-                Err(_) => (Attempt::Refused, true),
+            match seat.send(head, self.framing, self.worker.clock.timer()).await {
+                Ok((exchange, sink)) => return Ok((exchange, sink, is_old)),
+                Err(_) if is_old && *left > 0 => *left -= 1,
+                Err(_) => return Err(Attempt::Refused),
+            }
+        }
+    }
+
+    /// Sends a request without a body, and waits for the first head that says something.
+    ///
+    /// - `twice`: it may be sent again.
+    ///
+    /// # Errors
+    /// What came instead.
+    pub(super) async fn asks_by_frames(&self, endpoint: &Endpoint, twice: bool) -> Result<(Exchange, Reply), Attempt> {
+        let mut left = OLD_CONNECTIONS;
+        loop {
+            let (exchange, _, is_old) = self.begins(endpoint, &mut left).await?;
+            let attempt = match self.first_head(&exchange).await {
+                Ok(head) => return Ok((exchange, head)),
+                Err(attempt) => attempt,
             };
-            let attempt = match attempt {
-                // A body that is half gone cannot be sent again.
-                Attempt::Refused if !whole => Attempt::Silent,
-                attempt => attempt,
-            };
+            self.distrusts(&exchange, &attempt);
             // Servers close connections after some number of requests; one that crosses that goes by another connection.
-            let crossed = matches!(attempt, Attempt::Refused)
-                || matches!(attempt, Attempt::Silent) && may.whole && may.idempotent;
+            let crossed = matches!(attempt, Attempt::Refused) || matches!(attempt, Attempt::Silent) && twice;
             if !(is_old && crossed && left > 0) {
-                return attempt;
+                return Err(attempt);
             }
             left -= 1;
         }
     }
 
-    /// Sends the body of a request whose head has gone, and takes the reply.
-    async fn exchange<C: Client>(
+    /// Passes on the reply that began with `head`.
+    pub(super) async fn passes_frames_on<C: Client>(
         &self,
         exchange: &Exchange,
-        mut sink: ToFrames,
+        head: Reply,
         ticket: &mut Option<Ticket>,
-        source: &mut impl Source,
         client: &mut C,
         may_retry: bool,
     ) -> Attempt {
-        let (attempt, _) = if self.framing == Framing::None {
-            self.reply(exchange, ticket, client, (false, may_retry), &Cell::new(true)).await
-        } else {
-            if !self.goes_on(client).await {
-                return Attempt::Done(Outcome::Broken);
-            }
-            self.both(exchange, &mut sink, ticket, source, client, &Cell::new(false)).await
-        };
-        if matches!(attempt, Attempt::Done(Outcome::Failed(Failure::TimedOut))) {
-            // The connection may be one that leads nowhere any more.
-            exchange.distrust();
-        }
+        let (attempt, _) = self.reply(exchange, Some(head), ticket, client, (false, may_retry), &Cell::new(true)).await;
+        self.distrusts(exchange, &attempt);
         attempt
     }
 
-    /// Sends the request by a connection, and its reply to the client.
-    async fn attempt<C: Client>(
-        &self,
-        link: Link,
-        endpoint: &Endpoint,
-        ticket: &mut Option<Ticket>,
-        source: &mut impl Source,
-        client: &mut C,
-        may_retry: bool,
-    ) -> Attempt {
-        let upgrade = self.framing == Framing::None && client.link().is_some() && forward::upgrades(self.head);
-        link.write(|output| forward::request(output, self.head, self.framing, &self.way(), upgrade));
-        if source.done() {
-            if link.flush().await.is_err() {
-                return Attempt::Silent;
-            }
-            let (attempt, keeps) = self.reply(&link, ticket, client, (upgrade, may_retry), &Cell::new(true)).await;
-            self.put_back(endpoint, link, keeps);
-            return attempt;
+    /// A connection on which nothing came in time may be one that leads nowhere any more.
+    fn distrusts(&self, exchange: &Exchange, attempt: &Attempt) {
+        if matches!(attempt, Attempt::Done(Outcome::Failed(Failure::TimedOut))) {
+            exchange.distrust();
         }
-        if !self.goes_on(client).await {
-            return Attempt::Done(Outcome::Broken);
-        }
-        let sent = Cell::new(false);
-        let mut sink = ToLink::new(&link, self.framing);
-        let (attempt, keeps) = self.both(&link, &mut sink, ticket, source, client, &sent).await;
-        self.put_back(endpoint, link, keeps);
-        attempt
+    }
+
+    /// Whether the client wants to go on with another protocol.
+    pub(super) fn wants_upgrade(&self) -> bool {
+        self.framing == Framing::None && forward::upgrades(self.head)
     }
 
     fn way(&self) -> Way<'_> {

@@ -19,6 +19,7 @@ use crate::forward;
 use crate::framing::Framing;
 use crate::head::Version;
 use crate::learned;
+use crate::reply::Reply;
 use crate::reports;
 
 /// Replies of status 100 to 199 that a server may send before the one that counts.
@@ -39,7 +40,7 @@ impl Errand<'_> {
         let idle = [self.times.body_idle, self.pool.times.response_idle];
         let pipes = Some(&self.worker.pipes);
         let mut upload = pin!(pump(source, sink, &timer, idle, pipes, |length| self.story.took(length)));
-        let mut download = pin!(self.reply(server, ticket, client, (false, false), sent));
+        let mut download = pin!(self.reply(server, None, ticket, client, (false, false), sent));
         let mut uploads = true;
         let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
         poll_fn(|context| {
@@ -65,10 +66,40 @@ impl Errand<'_> {
         .await
     }
 
+    /// The first head of a reply that says something: not that the request goes on.
+    pub(super) async fn first_head<S: Server>(&self, server: &S) -> Result<Reply, Attempt> {
+        for _ in 0..INTERIM {
+            let head = self.next_head(server, &Cell::new(true)).await?;
+            if head.status() != 100 {
+                return Ok(head);
+            }
+        }
+        Err(Attempt::Done(Outcome::Failed(Failure::Nonsense)))
+    }
+
+    /// The next head of a reply.
+    async fn next_head<S: Server>(&self, server: &S, sent: &Cell<bool>) -> Result<Reply, Attempt> {
+        let failed = |why| Err(Attempt::Done(Outcome::Failed(why)));
+        loop {
+            match server.timer().within(self.pool.times.response_head, server.head()).await {
+                // While the request still goes, its own limit counts.
+                Err(_) if !sent.get() => {}
+                Err(_) => return failed(Failure::TimedOut),
+                Ok(Err(NoReply::Silent)) => return Err(Attempt::Silent),
+                Ok(Err(NoReply::Refused)) => return Err(Attempt::Refused),
+                Ok(Err(NoReply::Nonsense)) => return failed(Failure::Nonsense),
+                Ok(Ok(reply)) => return Ok(reply),
+            }
+        }
+    }
+
     /// Takes the reply from a server and sends it on; with it, whether the connection is of further use.
+    ///
+    /// - `begun`: its first head, if that has come.
     pub(super) async fn reply<S: Server, C: Client>(
         &self,
         server: &S,
+        mut begun: Option<Reply>,
         ticket: &mut Option<Ticket>,
         client: &mut C,
         (upgrade, may_retry): (bool, bool),
@@ -77,16 +108,14 @@ impl Errand<'_> {
         let failed = |why| (Attempt::Done(Outcome::Failed(why)), false);
         let mut interim = 0;
         let reply = loop {
-            let head = server.timer().within(self.pool.times.response_head, server.head()).await;
+            let head = match begun.take() {
+                Some(head) => Ok(head),
+                None => self.next_head(server, sent).await,
+            };
             match head {
-                // While the request still goes, its own limit counts.
-                Err(_) if !sent.get() => continue,
-                Err(_) => return failed(Failure::TimedOut),
-                Ok(Err(NoReply::Silent)) => return (Attempt::Silent, false),
-                Ok(Err(NoReply::Refused)) => return (Attempt::Refused, false),
-                Ok(Err(NoReply::Nonsense)) => return failed(Failure::Nonsense),
-                Ok(Ok(reply)) if reply.status() == 101 && upgrade => break reply,
-                Ok(Ok(reply)) if reply.status() < 200 => {
+                Err(attempt) => return (attempt, false),
+                Ok(reply) if reply.status() == 101 && upgrade => break reply,
+                Ok(reply) if reply.status() < 200 => {
                     interim += 1;
                     if interim > INTERIM || reply.status() == 101 {
                         return failed(Failure::Nonsense);
@@ -98,7 +127,7 @@ impl Errand<'_> {
                         }
                     }
                 }
-                Ok(Ok(reply)) => break reply,
+                Ok(reply) => break reply,
             }
         };
         let Ok(framing) = server.framing(&reply, self.head.method() == "HEAD") else {

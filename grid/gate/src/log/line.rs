@@ -38,6 +38,9 @@ pub(crate) struct Line<'a> {
     pub(crate) first_ms: Option<f64>,
     pub(crate) whole_ms: f64,
     pub(crate) tries: u64,
+    /// Whether the second of two servers won, where two were asked at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hedge: Option<&'static str>,
     pub(crate) is_cut: bool,
     pub(crate) id: &'a str,
 }

@@ -5,6 +5,7 @@ mod attacks;
 mod bodies;
 mod faults;
 mod forms;
+mod hedges;
 mod large;
 mod limits;
 mod replies;
