@@ -1,6 +1,8 @@
-"""The gate as it runs: two real nginx behind it, curl and wrk in front."""
+"""The gate as it runs: two real nginx behind it, curl, wrk and a reader of Prometheus' own in front."""
 
 import contextlib
+import hmac
+import json
 import os
 import re
 import signal
@@ -38,6 +40,16 @@ def curl(*args):
 
 def status(url, *args):
     return int(curl("-o", os.devnull, "-w", "%{http_code}", *args, url))
+
+
+def wrk(url, seconds, connections=16):
+    """Requests that were answered, of which none failed."""
+    run = subprocess.run(
+        [program("wrk"), "-t2", f"-c{connections}", f"-d{seconds}s", url], capture_output=True, text=True, timeout=seconds + 60
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Socket errors" not in run.stdout and "Non-2xx" not in run.stdout, run.stdout
+    return int(re.search(r"(\d+) requests in", run.stdout)[1])
 
 
 class Nginx:
@@ -216,3 +228,95 @@ def test_processes_take_over_from_each_other_under_load_and_no_request_fails(wor
     assert requests > 100
     assert status(world.url) == 200
     world.end(old)
+
+
+def test_figures_are_read_by_prometheus_own_reader_and_equal_what_was_sent(world):
+    parser = pytest.importorskip("prometheus_client.parser")
+    world.write()
+    gate = world.start()
+    requests = wrk(f"{world.url}/x", 2)
+    for _ in range(5):
+        assert status(f"{world.url}/big.bin", "--http2-prior-knowledge") == 200
+
+    def figures():
+        families = parser.text_string_to_metric_families(curl(f"{world.admin}/metrics"))
+        return {family.name: family for family in families}
+
+    def total(name, **labels):
+        samples = figures()[f"pogson_gate_{name}"].samples
+        named = [s for s in samples if s.name in (f"pogson_gate_{name}", f"pogson_gate_{name}_total")]
+        return sum(s.value for s in named if labels.items() <= s.labels.items())
+
+    # wrk leaves what is under way at its end; the gate may have counted those.
+    assert requests + 5 <= total("requests", code="2xx") <= requests + 5 + 16
+    assert total("requests", code="5xx") == 0
+    assert total("requests", server="one") == pytest.approx(total("requests", server="two"), rel=0.02)
+    times = figures()["pogson_gate_request_seconds"]
+    assert times.type == "histogram"
+    buckets = [s.value for s in times.samples if s.name.endswith("_bucket") and s.labels["pool"] == "main"]
+    assert buckets == sorted(buckets)
+    count = [s.value for s in times.samples if s.name.endswith("_count") and s.labels["pool"] == "main"]
+    assert count == [buckets[-1]]
+    top = world.pogson.json("gate", "top", "--socket", world.socket)
+    assert top == {**world.pogson.json("gate", "top", "--url", world.admin), **{key: top[key] for key in ("uptime_s", "history")}}
+    assert top["requests"] == total("requests")
+    assert sum(server["requests"] for server in top["pools"][0]["servers"]) == top["requests"]
+    said = world.pogson("gate", "top", "--socket", world.socket).stdout
+    assert "one" in said and "round-robin" in said
+    assert "<title>" in curl(world.admin)
+    world.end(gate)
+
+
+def test_the_log_has_a_line_for_each_request_across_rotations_of_its_file(world):
+    world.write()
+    gate = world.start()
+    requests = 0
+    for turn in range(3):
+        requests += wrk(f"{world.url}/x", 1)
+        os.rename(world.log, world.folder / f"access.log.{turn}")
+        gate.send_signal(signal.SIGUSR1)
+        until(world.log.exists, "the log is not opened anew")
+    world.end(gate)
+    lines = [json.loads(line) for path in world.folder.glob("access.log*") for line in path.read_text().splitlines()]
+    answered = [line for line in lines if line["status"] == 200 and not line["is_cut"]]
+    assert requests <= len(answered) <= requests + 3 * 16
+    assert len({line["id"] for line in lines}) == len(lines)
+    assert {line["server"] for line in answered} == {"one", "two"}
+    assert all(line["whole_ms"] >= line["first_ms"] >= 0 and line["bytes"] == 3 for line in answered)
+
+
+def test_tokens_of_the_command_are_believed_and_forged_ones_are_counted(world):
+    world.write()
+    world.start()
+    made = world.pogson.json("gate", "token", "--key", world.folder / "token.key", "--level", "high", "--member", "ada", "--for", "1h")
+    assert status(world.url, "-H", f"Pogson-Priority: {made['token']}") == 200
+    assert status(world.url, "-H", f"Pogson-Priority: {made['token'][:-4]}AAAA") == 200
+    state = json.loads(curl(f"{world.admin}/state"))
+    classes = {one["name"]: one["requests"] for one in state["pools"][0]["classes"]}
+    assert classes == {"token": 1, "other": 1}
+    assert sum(count for _, count in state["tokens_refused"]) == 1
+
+
+def push(world, name, report, sequence, key=KEY):
+    """A report, signed as the documentation says, without any code of ours."""
+    body = json.dumps(report)
+    mark = f"v=1; name={name}; boot=00000000000000aa; sequence={sequence}; time={int(time.time() * 1000)}"
+    signature = hmac.new(key, f"{mark}\n{body}".encode(), "sha256").hexdigest()
+    return status(f"{world.admin}/reports", "-H", f"pogson-report: {mark}; signature={signature}", "-d", body)
+
+
+def test_reports_of_another_program_are_taken_and_forged_ones_are_not(world):
+    world.write()
+    world.path.write_text(world.path.read_text().replace("round-robin", "least-work"))
+    world.start()
+    report = {"cpu_utilization": 0.9, "named_metrics": {"queue_length": 9, "queue_seconds": 30.0}}
+    assert push(world, "one", report, 1, key=b"some other key of that length") == 401
+    assert push(world, "three", report, 1) == 401
+    # What a forger says of a server keeps nobody from it.
+    assert "one" in {curl(f"{world.url}/{at}") for at in range(8)}
+    for sequence in range(1, 5):
+        assert push(world, "one", report, sequence) == 204
+    assert push(world, "one", report, 4) == 409
+    assert {curl(f"{world.url}/{at}") for at in range(8)} == {"two"}
+    one = json.loads(curl(f"{world.admin}/state"))["pools"][0]["servers"][0]
+    assert one["report"]["queue"] == 9 and one["report"]["cpu"] == 0.9 and one["work_s"] > 5
