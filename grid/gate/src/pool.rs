@@ -35,6 +35,8 @@ impl Endpoint {
             ServerAddress::Wire(host, port) => {
                 let stream = wire::tokio::Stream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
+                // While one waits, others have work.
+                stream.set_eager(false);
                 Ok(Stream::Wire(Box::new(stream)))
             }
             ServerAddress::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),

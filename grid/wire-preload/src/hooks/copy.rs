@@ -2,6 +2,7 @@
 
 use super::answer;
 use crate::{caller, gather::Gather, kernel, next::next, receive, send};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use libc::{c_int, c_uint, loff_t, off_t, size_t, ssize_t};
 
 /// Bytes moved at once.
@@ -24,8 +25,16 @@ mod real {
 /// Memory for a call's bytes between a file and a ring.
 struct Between(*mut u8);
 
+/// One that the last call has left for the next: to map it anew costs more than to copy a small file. A thread that comes meanwhile
+/// maps its own.
+static KEPT: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+
 impl Between {
     fn new() -> Result<Self, i32> {
+        let kept = KEPT.swap(core::ptr::null_mut(), Ordering::Acquire);
+        if !kept.is_null() {
+            return Ok(Self(kept));
+        }
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         kernel::map(PIECE, libc::PROT_READ | libc::PROT_WRITE, flags, -1).map(Self).ok_or(libc::ENOMEM)
     }
@@ -33,8 +42,11 @@ impl Between {
 
 impl Drop for Between {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new` and used by nobody else.
-        unsafe { kernel::unmap(self.0, PIECE) };
+        let none = core::ptr::null_mut();
+        if KEPT.compare_exchange(none, self.0, Ordering::Release, Ordering::Relaxed).is_err() {
+            // SAFETY: mapped by `new` and used by nobody else.
+            unsafe { kernel::unmap(self.0, PIECE) };
+        }
     }
 }
 

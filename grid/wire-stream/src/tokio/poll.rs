@@ -5,6 +5,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
@@ -24,6 +25,8 @@ pub(super) struct Polled {
     io: AsyncFd<Socket>,
     runtime: Handle,
     looks: Mutex<Looks>,
+    /// Whether tasks look before they sleep.
+    pub(super) is_eager: AtomicBool,
 }
 
 pub(super) struct Socket(pub(super) Arc<Connection>);
@@ -50,7 +53,7 @@ impl Polled {
         let socket = Socket(Connection::new(socket));
         // SAFETY: the connection keeps its socket, the same one, as long as it lives.
         let io = unsafe { AsyncFd::register(socket) }?;
-        Ok(Self { io, runtime: Handle::current(), looks: Mutex::default() })
+        Ok(Self { io, runtime: Handle::current(), looks: Mutex::default(), is_eager: AtomicBool::new(true) })
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -99,7 +102,7 @@ impl Polled {
                     Now::LookAgain => continue,
                     Now::Nothing => {}
                 }
-                if lock(&self.looks).go_on(connection) {
+                if self.is_eager.load(Ordering::Relaxed) && lock(&self.looks).go_on(connection) {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -74,6 +75,12 @@ impl Stream {
     /// The system refuses.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.polled.connection().socket.local_addr()
+    }
+
+    /// Whether a task that waits for bytes looks for a while before it sleeps, as is so at first. That makes answers of one connection
+    /// fast, and costs processor time that a program with many connections has better use for.
+    pub fn set_eager(&self, eager: bool) {
+        self.polled.is_eager.store(eager, Ordering::Relaxed);
     }
 
     /// Whether TCP sends small pieces at once. Memory always does.
