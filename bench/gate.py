@@ -267,7 +267,7 @@ def wire(turns, seconds):
             time.sleep(0.05)
         os.environ["POGSON_WIRE_SOCKET"] = str(rings)
         ways = {}
-        for name, scheme, under in (("tcp", "http", ()), ("wire", "wire", (POGSON, "wire", "run", "--socket", rings, "--"))):
+        for name, scheme, under in (("tcp", "http", ()), ("wire", "wire", ("env", "POGSON_WIRE_SPIN_US=0", POGSON, "wire", "run", "--socket", rings, "--"))):
             back, front = free_port(), free_port()
             server = nginx(stage, f"back-{name}", back, f"root {www};", under=under)
             ways[name] = (front, gate_front(stage, f"gate-{name}", front, [back], scheme=scheme), server)
