@@ -210,6 +210,8 @@ impl Dispatcher {
     pub fn leave(&mut self, at: usize, now_s: f64) {
         self.tell(|| Event::Leave { at_s: now_s, place: at });
         self.servers.leave(at);
+        // What it said last would bind classes to nobody.
+        self.policy.report(at, &Report::default());
     }
 
     /// A server takes requests, or does not; see [`Servers::set_up`].

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use self::shared::{Connections, Seat};
 use crate::clock::Clock;
+use crate::config::PoolTimes;
 use crate::link::Link;
 use crate::pool::Endpoint;
 
 /// Connections of one thread that wait for requests.
 pub(crate) struct Backs {
     clock: Rc<Clock>,
-    /// By server, the one used last at the end.
+    /// By server, the one used last at the end; with the time until which it stays.
     idle: RefCell<HashMap<u64, Vec<(Link, Instant)>>>,
     /// Those of HTTP/2, which requests share.
     shared: Connections,
@@ -34,32 +35,33 @@ impl Backs {
     pub(crate) fn idle(&self, endpoint: &Endpoint) -> Option<Link> {
         let mut idle = self.idle.borrow_mut();
         let of_server = idle.get_mut(&endpoint.number)?;
-        while let Some((link, _)) = of_server.pop() {
-            if !link.is_stale(&mut Context::from_waker(Waker::noop())) {
+        let now = Instant::now();
+        while let Some((link, until)) = of_server.pop() {
+            if now < until && !link.is_stale(&mut Context::from_waker(Waker::noop())) {
                 return Some(link);
             }
         }
         None
     }
 
-    /// Keeps a connection for the next request.
-    pub(crate) fn keep(&self, endpoint: &Endpoint, link: Link, now: Instant) {
-        self.idle.borrow_mut().entry(endpoint.number).or_default().push((link, now));
+    /// Keeps a connection for the next request, unless there is none for a time of `unused`.
+    pub(crate) fn keep(&self, endpoint: &Endpoint, link: Link, unused: Duration) {
+        self.idle.borrow_mut().entry(endpoint.number).or_default().push((link, Instant::now() + unused));
     }
 
-    /// Closes what nobody has used for a time.
-    pub(crate) fn sweep(&self, unused: Duration) {
+    /// Closes what nobody has used for its time.
+    pub(crate) fn sweep(&self) {
         let now = Instant::now();
         self.idle.borrow_mut().retain(|_, links| {
-            links.retain(|(_, since)| now.saturating_duration_since(*since) < unused);
+            links.retain(|(_, until)| now < *until);
             !links.is_empty()
         });
-        self.shared.sweep(unused);
+        self.shared.sweep();
     }
 
-    /// A place on a connection of HTTP/2 to a server that speaks it.
-    pub(crate) async fn seat(&self, endpoint: &Endpoint, time: Duration) -> io::Result<Seat> {
-        self.shared.enter(endpoint, &self.clock, time).await
+    /// A place on a connection of HTTP/2 to a server that speaks it; times for a new one and for one that nobody uses are `times`.
+    pub(crate) async fn seat(&self, endpoint: &Endpoint, times: &PoolTimes) -> io::Result<Seat> {
+        self.shared.enter(endpoint, &self.clock, times).await
     }
 
     /// A new connection.

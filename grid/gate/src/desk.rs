@@ -6,7 +6,10 @@
 
 mod asked;
 mod hearing;
+mod recording;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -14,16 +17,18 @@ use std::time::Instant;
 use pogson_dispatch::Request;
 use pogson_dispatch::dispatcher::{Dispatcher, FirstCosts, Setup};
 use pogson_dispatch::limit::Limit;
+use pogson_dispatch::paper::connections;
 use pogson_dispatch::servers::{Answer, Sent};
 use pogson_dispatch::waiting::{Entered, Entry, LEVELS, Waiting};
 use tokio::sync::oneshot;
 
 use crate::back::tls::Trust;
-use crate::config::{self, Room};
+use crate::config::{self, Admission, Room};
 use crate::pool::{Endpoint, Limits};
 pub(crate) use asked::{Asker, Choice, Refusal};
 use hearing::Hearing;
 pub(crate) use hearing::{RESULTS, SaidState, place_of};
+use recording::Recorder;
 pub(crate) use standing::Held;
 use standing::Standing;
 
@@ -48,6 +53,8 @@ pub(crate) struct Desk {
     inner: Mutex<Inner>,
     /// Taken before `inner`, where both are.
     hearing: Mutex<Hearing>,
+    /// Writes what the dispatcher is told.
+    recorder: Option<Recorder>,
 }
 
 struct Inner {
@@ -55,6 +62,8 @@ struct Inner {
     trust: Arc<Trust>,
     /// By their places at the dispatcher.
     lines: Vec<Line>,
+    /// T_low and T_high of the paper, by which the pool as a whole is limited.
+    most: Option<(u32, u32)>,
     next: u64,
 }
 
@@ -67,11 +76,22 @@ struct Line {
     learned: Limit,
     /// Requests at the server.
     running: u32,
+    queue: Option<Queue>,
     waiting: Waiting<Waits>,
     waiting_s: f64,
     standing: Standing,
     /// It has left; its place is another's when its last request is over.
     gone: bool,
+}
+
+/// The queue of a server that says how many fit.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    limit: u32,
+    /// Its length without what this desk has sent there.
+    others: i64,
+    /// When that is too old, seconds.
+    until_s: f64,
 }
 
 struct Waits {
@@ -103,10 +123,18 @@ pub(crate) struct Place {
 }
 
 impl Desk {
-    /// A pool with its servers; `None` if its policy is not known.
+    /// A pool with its servers.
     ///
     /// - `number`: of the first server.
-    pub(crate) fn new(pool: &config::Pool, trust: Arc<Trust>, number: u64, seed: u64) -> Option<Self> {
+    ///
+    /// # Errors
+    /// A policy that is not known, and a trace that cannot be written: the key of the pool, and why.
+    pub(crate) fn new(
+        pool: &config::Pool,
+        trust: Arc<Trust>,
+        number: u64,
+        seed: u64,
+    ) -> Result<Self, (&'static str, String)> {
         let slow_start_s = pool.server.iter().map(|server| server.slow_start.as_secs_f64()).fold(0.0, f64::max);
         let setup = Setup {
             policy: pool.policy.clone(),
@@ -116,13 +144,22 @@ impl Desk {
             learns_rooms: pool.server.iter().all(|server| server.cache == Room::Learned),
             slow_start_s,
         };
-        let dispatcher = Dispatcher::new(&setup)?;
-        let mut inner = Inner { dispatcher, trust: trust.clone(), lines: Vec::new(), next: 0 };
+        let dispatcher = Dispatcher::new(&setup);
+        let mut dispatcher = dispatcher.ok_or_else(|| ("policy", format!("\"{}\" is no policy", pool.policy)))?;
+        let recorder = pool.trace.as_ref().map(|path| {
+            let recorder = recording::begin(path, &setup);
+            recorder.map_err(|why| ("trace", format!("{}: {why}; name a file that can be written", path.display())))
+        });
+        let recorder = recorder.transpose()?;
+        if let Some(recorder) = &recorder {
+            dispatcher.listen(recorder.listener());
+        }
+        let mut inner = Inner { dispatcher, trust: trust.clone(), lines: Vec::new(), most: most(pool), next: 0 };
         for (at, server) in pool.server.iter().enumerate() {
             inner.join(pool, server, number + at as u64, 0.0);
         }
         let hearing = Mutex::new(Hearing::new(pool));
-        Some(Self { began: Instant::now(), trust, inner: Mutex::new(inner), hearing })
+        Ok(Self { began: Instant::now(), trust, inner: Mutex::new(inner), hearing, recorder })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -145,8 +182,7 @@ impl Desk {
         let mut inner = self.lock();
         let places = if not.is_empty() { 0 } else { inner.lines.len() };
         let tried: Vec<usize> = (0..places).filter(|&at| not.contains(&inner.lines[at].endpoint.number)).collect();
-        let sent = inner.dispatcher.dispatch(request, &tried, now_s);
-        let Some(sent) = sent else { return Asked::Refused(Refusal::NoServer) };
+        let Some(sent) = inner.send(request, &tried, now_s) else { return Asked::Refused(Refusal::NoServer) };
         let server = sent.server;
         let choice = match &sent {
             _ if inner.dispatcher.servers().up().nth(1).is_none() => Choice::Only,
@@ -154,8 +190,9 @@ impl Desk {
             sent if sent.at_home() => Choice::Home,
             _ => Choice::Least,
         };
+        let has_room = inner.has_room(server, now_s);
         let line = &mut inner.lines[server];
-        if line.waiting.is_empty() && line.has_room() {
+        if line.waiting.is_empty() && has_room {
             line.running += 1;
             let endpoint = line.endpoint.clone();
             let desk = self.clone();
@@ -216,8 +253,12 @@ impl Desk {
         }
         line.running = line.running.saturating_sub(1);
         let mut calls = Vec::new();
-        while let Some(waits) = inner.next_for(sent.server, now_s) {
-            calls.push(waits);
+        // Where the pool as a whole is limited, whoever waits for another server may go now.
+        let others = if inner.most.is_some() { 0..inner.lines.len() } else { 0..0 };
+        for server in std::iter::once(sent.server).chain(others) {
+            while let Some(waits) = inner.next_for(server, now_s) {
+                calls.push(waits);
+            }
         }
         drop(guard);
         call(calls, now);
@@ -266,6 +307,14 @@ impl Desk {
     }
 }
 
+/// What limits a pool as a whole.
+fn most(pool: &config::Pool) -> Option<(u32, u32)> {
+    match pool.admission {
+        Admission::Fixed { t_high, t_low } => Some((t_low, t_high)),
+        Admission::Learned | Admission::Off => None,
+    }
+}
+
 /// Gives tickets to those who waited.
 fn call(calls: Vec<(Waits, Arc<Endpoint>)>, now: Instant) {
     for (waits, endpoint) in calls {
@@ -278,6 +327,30 @@ fn call(calls: Vec<(Waits, Arc<Endpoint>)>, now: Instant) {
 }
 
 impl Inner {
+    /// Chooses a server for a request. Where all say that their queues are full it is to wait here, for the one with least to do.
+    fn send(&mut self, request: Request, tried: &[usize], now_s: f64) -> Option<Sent> {
+        if let Some(sent) = self.dispatcher.dispatch(request, tried, now_s) {
+            return Some(sent);
+        }
+        let up = self.dispatcher.servers().up().filter(|(at, _)| !tried.contains(at));
+        let least = up.min_by(|(_, a), (_, b)| (a.all_work_s() * a.slowness).total_cmp(&(b.all_work_s() * b.slowness)));
+        let at = least?.0;
+        Some(self.dispatcher.send_to(at, request, now_s))
+    }
+
+    /// Whether one more request may go to the server at this place now.
+    fn has_room(&self, at: usize, now_s: f64) -> bool {
+        let line = &self.lines[at];
+        line.has_room()
+            && !line.is_full(now_s)
+            && self.most.is_none_or(|(t_low, t_high)| {
+                let running: u64 = self.lines.iter().map(|line| u64::from(line.running)).sum();
+                let up = self.lines.iter().filter(|line| line.is_up()).count();
+                // Even a T_low of 1 lets one go.
+                running < (connections(up, t_low, t_high) as u64).max(1)
+            })
+    }
+
     /// Lets a request wait for the server that it was sent to; returns who goes instead, and why.
     fn wait(&mut self, entry: Entry<Waits>, now_s: f64) -> Option<(Waits, Refusal)> {
         let line = &mut self.lines[entry.item.sent.server];
@@ -294,7 +367,7 @@ impl Inner {
 
     /// Who goes to a server that has room: of those that wait for it, else of those that wait for the one with most to do.
     fn next_for(&mut self, server: usize, now_s: f64) -> Option<(Waits, Arc<Endpoint>)> {
-        if !self.dispatcher.servers().all[server].up || !self.lines[server].has_room() {
+        if !self.dispatcher.servers().all[server].up || !self.has_room(server, now_s) {
             return None;
         }
         let from = if self.lines[server].waiting.is_empty() { self.overloaded(server)? } else { server };
@@ -322,9 +395,20 @@ impl Inner {
 }
 
 impl Line {
+    /// Whether it is a member that takes requests.
+    fn is_up(&self) -> bool {
+        !self.gone && self.standing.is_up()
+    }
+
     /// Requests that may be there at once now.
     fn limit(&self) -> u32 {
         if self.limits.learns { self.limits.most.min(self.learned.requests()) } else { self.limits.most }
+    }
+
+    /// Whether its own queue, by its last report and what has gone there since, takes no more.
+    fn is_full(&self, now_s: f64) -> bool {
+        let queue = self.queue.filter(|queue| now_s <= queue.until_s);
+        queue.is_some_and(|queue| i64::from(self.running) + queue.others >= i64::from(queue.limit))
     }
 
     fn has_room(&self) -> bool {
@@ -363,163 +447,5 @@ impl Drop for Place {
                 self.desk.leave(self.number);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    const ASKER: Asker = Asker { level: 1, member: 1, weight: 1.0 };
-
-    fn desk(servers: usize, most: u32, room: usize) -> Arc<Desk> {
-        let one = format!("[[pool.server]]\naddress = \"http://127.0.0.1:1\"\nmax_active = {most}\n");
-        let text = format!(
-            "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\npolicy = \"rendezvous\"\nqueue = {{ limit = {room} }}\nadmission = \"off\"\n{}",
-            (0..servers).map(|at| one.replace(":1\"", &format!(":{}\"", at + 1))).collect::<String>()
-        );
-        let config = config::Config::parse(&text).expect("a configuration");
-        let trust = Arc::new(Trust::new(&config.pool[0]).expect("nothing to read"));
-        Arc::new(Desk::new(&config.pool[0], trust, 1, 1).expect("a policy"))
-    }
-
-    fn request(context: u64) -> Request {
-        Request { context, product: 0 }
-    }
-
-    fn goes(asked: Asked) -> Ticket {
-        match asked {
-            Asked::Goes(ticket) => ticket,
-            Asked::Waits(_) => panic!("it waits"),
-            Asked::Refused(why) => panic!("{why:?}"),
-        }
-    }
-
-    fn waits(asked: Asked) -> Place {
-        match asked {
-            Asked::Waits(place) => place,
-            Asked::Goes(_) => panic!("it goes"),
-            Asked::Refused(why) => panic!("{why:?}"),
-        }
-    }
-
-    fn called(place: &mut Place) -> Option<Result<Ticket, Refusal>> {
-        match pin!(&mut place.call).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(called) => Some(called.expect("the desk lives")),
-            Poll::Pending => None,
-        }
-    }
-
-    #[test]
-    fn one_goes_at_a_time_and_the_next_is_called_when_it_is_over() {
-        let desk = desk(1, 1, 8);
-        let now = Instant::now();
-        let first = goes(desk.ask(request(1), ASKER, &[], now));
-        let mut second = waits(desk.ask(request(2), ASKER, &[], now));
-        let mut third = waits(desk.ask(request(3), ASKER, &[], now));
-        assert!(called(&mut second).is_none());
-        first.answered(Answer::default());
-        let second = called(&mut second).expect("called").expect("a ticket");
-        assert!(called(&mut third).is_none());
-        // Its client goes without an answer.
-        drop(second);
-        assert!(called(&mut third).expect("called").is_ok());
-    }
-
-    #[test]
-    fn a_higher_level_takes_the_place_of_a_lower_one_and_goes_first() {
-        let desk = desk(1, 1, 2);
-        let now = Instant::now();
-        let first = goes(desk.ask(request(1), ASKER, &[], now));
-        let mut medium = waits(desk.ask(request(2), ASKER, &[], now));
-        let mut low = waits(desk.ask(request(3), Asker { level: 2, ..ASKER }, &[], now));
-        let high = Asker { level: 0, ..ASKER };
-        let mut place = waits(desk.ask(request(4), high, &[], now));
-        assert!(matches!(called(&mut low), Some(Err(Refusal::Replaced))));
-        assert!(matches!(desk.ask(request(5), Asker { level: 2, ..ASKER }, &[], now), Asked::Refused(Refusal::Full)));
-        first.answered(Answer::default());
-        let high = called(&mut place).expect("called").expect("a ticket");
-        assert!(called(&mut medium).is_none());
-        high.answered(Answer::default());
-        assert!(called(&mut medium).expect("called").is_ok());
-    }
-
-    #[test]
-    fn who_leaves_gives_the_place_up() {
-        let desk = desk(1, 1, 1);
-        let now = Instant::now();
-        let first = goes(desk.ask(request(1), ASKER, &[], now));
-        drop(waits(desk.ask(request(2), ASKER, &[], now)));
-        let mut third = waits(desk.ask(request(3), ASKER, &[], now));
-        first.answered(Answer::default());
-        // A ticket that was given and not taken goes to the next.
-        assert!(called(&mut third).expect("called").is_ok());
-        let mut inner = desk.lock();
-        assert_eq!(inner.dispatcher.servers().all[0].active, 0, "third's ticket is gone");
-        assert!(inner.next_for(0, 0.0).is_none());
-    }
-
-    #[test]
-    fn what_waits_for_a_server_that_goes_down_goes_to_another() {
-        let desk = desk(2, 1, 8);
-        let now = Instant::now();
-        let first = goes(desk.ask(request(1), ASKER, &[], now));
-        let other = goes(desk.ask(request(1), ASKER, &[first.endpoint.number], now));
-        assert_ne!(first.endpoint.number, other.endpoint.number, "one that was tried is not tried again");
-        let mut place = waits(desk.ask(request(1), ASKER, &[], now));
-        desk.hold(first.endpoint.number, Held::Down);
-        assert!(called(&mut place).is_none());
-        other.answered(Answer::default());
-        assert_ne!(called(&mut place).expect("called").expect("a ticket").endpoint.number, first.endpoint.number);
-        let number = 3 - first.endpoint.number;
-        desk.hold(number, Held::Down);
-        assert!(matches!(desk.ask(request(1), ASKER, &[], now), Asked::Refused(Refusal::NoServer)));
-    }
-
-    #[test]
-    fn what_waits_for_a_server_that_goes_down_goes_at_once_where_another_has_room() {
-        let desk = desk(2, 1, 8);
-        let first = goes(desk.ask(request(1), ASKER, &[], Instant::now()));
-        let mut place = waits(desk.ask(request(1), ASKER, &[], Instant::now()));
-        desk.hold(first.endpoint.number, Held::Down);
-        let ticket = called(&mut place).expect("called").expect("a ticket");
-        assert_ne!(ticket.endpoint.number, first.endpoint.number);
-    }
-
-    #[test]
-    fn a_second_server_is_asked_only_where_there_is_room_and_nobody_waits() {
-        let desk = desk(2, 1, 8);
-        let now = Instant::now();
-        let first = goes(desk.ask(request(1), ASKER, &[], now));
-        let number = first.endpoint.number;
-        let beside = desk.ask_beside(request(1), number, now).expect("there is room");
-        assert_eq!((beside.endpoint.number, beside.choice), (3 - number, Choice::Hedged));
-        assert!(desk.ask_beside(request(1), number, now).is_none(), "there is no room any more");
-        drop(beside);
-        desk.hold(3 - number, Held::Down);
-        assert!(desk.ask_beside(request(1), number, now).is_none(), "nobody else is up");
-        let place = waits(desk.ask(request(1), ASKER, &[], now));
-        desk.hold(3 - number, Held::Up);
-        let inner = desk.lock();
-        assert_eq!(inner.dispatcher.servers().all.iter().map(|server| server.active).sum::<u32>(), 2);
-        drop((inner, place, first));
-        let inner = desk.lock();
-        assert_eq!(inner.dispatcher.servers().all.iter().map(|server| server.active).sum::<u32>(), 0);
-    }
-
-    #[test]
-    fn no_second_server_is_asked_while_others_wait_for_room() {
-        let desk = desk(3, 1, 8);
-        let now = Instant::now();
-        let first = goes(desk.ask(request(1), ASKER, &[], now));
-        let number = first.endpoint.number;
-        // It waits where its context is, though others have nothing to do.
-        let place = waits(desk.ask(request(1), ASKER, &[], now));
-        assert!(desk.ask_beside(request(1), number, now).is_none());
-        drop(place);
-        assert!(desk.ask_beside(request(1), number, now).is_some());
     }
 }

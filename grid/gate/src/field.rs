@@ -31,13 +31,13 @@ pub enum Known {
     CacheStatus,
     /// `X-Cache`, `X-Cache-Status`, `X-Proxy-Cache`: what servers said before RFC 9211.
     XCache,
-    /// `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Port`, `X-Real-IP`.
+    /// `Forwarded`, `X-Real-IP`, and all that begins with `X-Forwarded-`.
     Forwarded,
     /// `X-Request-Id`.
     RequestId,
     /// `Cookie`.
     Cookie,
-    /// `Endpoint-Load-Metrics`, `Pogson-Report`: what a server says of its load.
+    /// `Endpoint-Load-Metrics`, `Pogson-Report`, `Pogson-Class`: what a server says of its load, and by what it counts that.
     Report,
 }
 
@@ -59,6 +59,7 @@ pub fn known(name: &[u8]) -> Known {
         10 if name[0] | 32 == b'c' => (Known::Connection, &["connection"]),
         10 => (Known::Hop, &["keep-alive"]),
         12 if name[0] | 32 == b'c' => (Known::CacheStatus, &["cache-status"]),
+        12 if name[0] | 32 == b'p' => (Known::Report, &["pogson-class"]),
         12 => (Known::RequestId, &["x-request-id"]),
         13 if name[0] | 32 == b's' => (Known::ServerTiming, &["server-timing"]),
         13 if name[0] | 32 == b'p' => (Known::Report, &["pogson-report"]),
@@ -72,9 +73,18 @@ pub fn known(name: &[u8]) -> Known {
         17 if name[0] | 32 == b't' => (Known::TransferEncoding, &["transfer-encoding"]),
         17 => (Known::Forwarded, &["x-forwarded-proto"]),
         21 => (Known::Report, &["endpoint-load-metrics"]),
-        _ => return Known::Other,
+        _ => (Known::Other, &[]),
     };
-    if names.iter().any(|&other| is(other)) { found } else { Known::Other }
+    match names.iter().any(|&other| is(other)) {
+        true => found,
+        false if is_forwarded(name) => Known::Forwarded,
+        false => Known::Other,
+    }
+}
+
+/// Whether a name begins as those do by which proxies tell of the way.
+fn is_forwarded(name: &[u8]) -> bool {
+    name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
 }
 
 #[cfg(test)]
@@ -88,7 +98,15 @@ mod tests {
         assert_eq!(known(b"host"), Known::Host);
         assert_eq!(known(b"hose"), Known::Other);
         assert_eq!(known(b""), Known::Other);
-        for name in ["X-Forwarded-For", "x-forwarded-port", "Forwarded", "X-Real-IP", "X-Forwarded-Proto"] {
+        for name in [
+            "X-Forwarded-For",
+            "x-forwarded-port",
+            "Forwarded",
+            "X-Real-IP",
+            "X-Forwarded-Proto",
+            "x-forwarded-ssl",
+            "X_Forwarded_For",
+        ] {
             assert_eq!(known(name.as_bytes()), Known::Forwarded, "{name}");
         }
     }

@@ -12,6 +12,9 @@ use crate::framing::Framing;
 use crate::head::{Field, Head, Version};
 use crate::reply::{Reply, reason, says};
 
+/// Name of the field that tells a server the class of a request's context.
+const CLASS_FIELD: &str = "pogson-class";
+
 /// What a gate tells a server of a request's way.
 pub(crate) struct Way<'a> {
     pub(crate) peer: Option<IpAddr>,
@@ -22,6 +25,8 @@ pub(crate) struct Way<'a> {
     pub(crate) id: &'a str,
     /// Path and query that are sent.
     pub(crate) target: &'a [u8],
+    /// Class of its context, where the policy counts what waits by class.
+    pub(crate) class: Option<usize>,
     /// Fields that are set or removed.
     pub(crate) fields: &'a Fields,
 }
@@ -62,7 +67,7 @@ fn field(to: &mut Vec<u8>, name: &str, value: &[u8]) {
 pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&str, &[u8])) {
     let named = named(head.all(Known::Connection));
     let mut before: Option<&[u8]> = None;
-    let mut said = false;
+    let (mut said, mut forwarded) = (false, false);
     let kept = |one: &Field<'_>| goes_on(one, &named) && !replaced(way.fields, one.name) && !poses(one.name);
     for one in head.fields().filter(kept) {
         match one.known {
@@ -71,11 +76,17 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
             Known::Forwarded if one.name.eq_ignore_ascii_case("x-forwarded-for") => before = Some(one.value),
             Known::Forwarded => {
                 said |= one.name.eq_ignore_ascii_case("x-forwarded-proto");
+                forwarded |= one.name.eq_ignore_ascii_case("forwarded");
                 put(one.name, one.value);
             }
             _ => put(one.name, one.value),
         }
     }
+    let mut own = |name: &str, value: &[u8]| {
+        if !replaced(way.fields, name) {
+            put(name, value);
+        }
+    };
     if let Some(peer) = way.peer {
         let mut room = [0; 48];
         let mut text = &mut room[..];
@@ -84,17 +95,38 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
         let left = text.len();
         let text = &room[..48 - left];
         match before {
-            Some(before) => put("x-forwarded-for", &[before, b", ", text].concat()),
-            None => put("x-forwarded-for", text),
+            Some(before) => own("x-forwarded-for", &[before, b", ", text].concat()),
+            None => own("x-forwarded-for", text),
         }
     } else if let Some(before) = before {
-        put("x-forwarded-for", before);
+        own("x-forwarded-for", before);
     }
     if !said {
-        put("x-forwarded-proto", way.scheme.as_bytes());
+        own("x-forwarded-proto", way.scheme.as_bytes());
     }
-    put("x-request-id", way.id.as_bytes());
-    way.fields.set.iter().for_each(|(name, value)| put(name, value.as_bytes()));
+    own("x-request-id", way.id.as_bytes());
+    if let Some(class) = way.class {
+        own(CLASS_FIELD, class.to_string().as_bytes());
+    }
+    if let Some(peer) = way.peer.filter(|_| forwarded) {
+        own("forwarded", hop(peer, way.scheme).as_bytes());
+    }
+    let set = way.fields.set.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+    set.for_each(|(name, value)| put(name, value.as_bytes()));
+}
+
+/// What a proxy says of the hop before it (RFC 7239).
+fn hop(peer: IpAddr, scheme: &str) -> String {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => format!("for={address};proto={scheme}"),
+        IpAddr::V6(address) => format!("for=\"[{address}]\";proto={scheme}"),
+    }
+}
+
+/// The name of the host that a server is asked for: the client's, or the one that a route sets.
+fn host<'a>(head: &'a Head, way: &Way<'a>) -> &'a str {
+    let set = way.fields.set.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+    set.map_or(head.host(), |(_, value)| value)
 }
 
 /// Whether a route sets or removes a field.
@@ -139,7 +171,7 @@ pub(crate) fn request(to: &mut Vec<u8>, head: &Head, framing: Framing, way: &Way
     to.push(b' ');
     to.extend_from_slice(way.target);
     to.extend_from_slice(b" HTTP/1.1\r\n");
-    field(to, "Host", head.host().as_bytes());
+    field(to, "Host", host(head, way).as_bytes());
     request_fields(head, way, |name, value| field(to, name, value));
     match framing {
         // Servers want to be told that what usually has a body has none (RFC 9110, section 8.6).
@@ -169,7 +201,7 @@ pub(crate) fn request_in_frames(
     way: &Way<'_>,
     server: &ServerAddress,
 ) -> Option<http::Request<()>> {
-    let authority = match head.host() {
+    let authority = match host(head, way) {
         "" => Authority::from_maybe_shared(server.authority()),
         host => Authority::try_from(host),
     };
@@ -274,7 +306,7 @@ mod tests {
     fn sent(text: &str, framing: Framing, trusted: bool, upgrade: bool) -> String {
         let fields = Fields { set: [("X-Set".to_owned(), "1".to_owned())].into(), remove: vec!["x-gone".to_owned()] };
         let peer = Some(IpAddr::from([192, 0, 2, 7]));
-        let way = Way { peer, trusted, scheme: "http", id: "1", target: b"/x", fields: &fields };
+        let way = Way { peer, trusted, scheme: "http", id: "1", target: b"/x", class: None, fields: &fields };
         let mut to = Vec::new();
         request(&mut to, &head(text), framing, &way, upgrade);
         String::from_utf8(to).expect("text")

@@ -44,6 +44,8 @@ pub(crate) fn run(hub: &Arc<Hub>, orders: Option<UnixListener>) -> io::Result<()
             hub.watch.looks(hub);
             tokio::time::sleep(LOOK).await;
         }
+        // The last lines of traces; that one was not written is said already.
+        hub.plan().running.pools().for_each(|(_, desk)| drop(desk.write_trace()));
         Ok(())
     })
 }
@@ -65,6 +67,9 @@ fn look_after(hub: &Hub, backs: &Rc<Backs>, due: &mut HashMap<u64, Instant>) {
         let health = &pool.health;
         desk.forgive(&health.passive, now);
         desk.hush(reports::now_ms());
+        if let Err(why) = desk.write_trace() {
+            eprintln!("gate: the trace of the pool {} is not written any more: {why}", pool.name);
+        }
         let Some(path) = &health.path else { continue };
         for endpoint in desk.endpoints() {
             seen.push(endpoint.number);

@@ -83,9 +83,8 @@ impl Running {
                 continue;
             }
             let number = SERVERS.fetch_add(pool.server.len() as u64, Ordering::Relaxed);
-            let desk = Desk::new(pool, Arc::new(trust), number, seed).ok_or_else(|| {
-                let place = vec!["pool".into(), at.into(), "policy".into()];
-                vec![Problem { place, sentence: format!("\"{}\" is no policy", pool.policy) }]
+            let desk = Desk::new(pool, Arc::new(trust), number, seed).map_err(|(key, sentence)| {
+                vec![Problem { place: vec!["pool".into(), at.into(), key.into()], sentence }]
             })?;
             desks.push(Arc::new(desk));
         }
@@ -100,7 +99,8 @@ impl Running {
     fn desk(&self, pool: &Pool, trust: &Trust) -> Option<Arc<Desk>> {
         let same = |old: &Pool| {
             let (rules, old_rules) = (&pool.queue, &old.queue);
-            (&old.name, &old.policy, &old.settings) == (&pool.name, &pool.policy, &pool.settings)
+            (&old.name, &old.policy, &old.settings, &old.trace)
+                == (&pool.name, &pool.policy, &pool.settings, &pool.trace)
                 && (rules.limit, rules.shares, rules.ages) == (old_rules.limit, old_rules.shares, old_rules.ages)
         };
         let at = self.config.pool.iter().position(same)?;

@@ -313,7 +313,7 @@ fn run(number: u64, hub: &Hub) -> io::Result<()> {
         spawn_local(async move {
             loop {
                 tokio::time::sleep(SWEEP).await;
-                sweeper.backs.sweep(Duration::from_secs(60));
+                sweeper.backs.sweep();
             }
         });
         let mut open = Vec::new();

@@ -45,6 +45,12 @@ pub fn hits(reports: &[Report], class: usize) -> Vec<f64> {
     reports.iter().map(|report| if sum > 0.0 { part(report) / sum } else { 0.0 }).collect()
 }
 
+/// Class of a context, of so many that contexts are spread over: from 0.
+#[must_use]
+pub fn class_of(context: u64, classes: usize) -> usize {
+    (context % classes.max(1) as u64) as usize
+}
+
 /// The policy.
 pub struct Context {
     classes: usize,
@@ -65,7 +71,7 @@ impl Context {
     /// Class of a context.
     #[must_use]
     pub fn class(&self, context: u64) -> usize {
-        (context % self.classes as u64) as usize
+        class_of(context, self.classes)
     }
 
     /// The table as it is.

@@ -9,7 +9,7 @@ mod priced;
 mod rendezvous;
 
 pub use bounded::BoundedLoad;
-pub use context::{BindTable, Context, hits};
+pub use context::{BindTable, Context, class_of, hits};
 pub use lard::{Lard, LardSets};
 pub use plain::{LeastWork, PeakEwma, RoundRobin, TwoRandom, Weighted};
 pub use prefix::PrefixLoad;

@@ -84,12 +84,14 @@ impl Policy for TwoRandom {
     }
 }
 
-/// The least of requests under way times a mean of latencies that rises at once and falls slowly (Finagle's, Linkerd's).
+/// The least of requests under way times a mean of latencies that rises at once and falls slowly, with or without further answers
+/// (Finagle's, Linkerd's).
 pub struct PeakEwma;
 
 impl Policy for PeakEwma {
     fn choose(&mut self, _request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
-        let cost = |server: &Server| server.latency_s.max(1e-6) * (f64::from(server.active) + 1.0) / server.weight;
+        let cost =
+            |server: &Server| server.latency_at_s(now_s).max(1e-6) * (f64::from(server.active) + 1.0) / server.weight;
         least(servers.open(now_s).map(|(at, server)| (at, cost(server))))
     }
 }
@@ -109,6 +111,28 @@ mod tests {
         let turns: Vec<_> = (0..7).map(|_| policy.choose(REQUEST, &servers, 0.0).unwrap()).collect();
         // nginx's example for weights 5, 1, 1.
         assert_eq!(turns, [0, 0, 1, 0, 2, 0, 0]);
+    }
+
+    #[test]
+    fn one_that_was_slow_once_is_tried_again_after_a_while() {
+        let mut servers = Servers::new(&[1; 2], Costs::known(&[(1.0, 2.0)]));
+        for (at, took_s) in [(0, 10.0), (1, 0.01)] {
+            let sent = servers.send(at, REQUEST, 0.0);
+            servers.answered(&sent, crate::servers::Answer::default(), took_s);
+        }
+        assert_eq!(PeakEwma.choose(REQUEST, &servers, 10.0), Some(1));
+        // The other answers each tenth of a second; ten halvings lie between 10 s and 10 ms.
+        let mut first = None;
+        for turn in 100..400 {
+            let now_s = f64::from(turn) * 0.1;
+            let at = PeakEwma.choose(REQUEST, &servers, now_s).unwrap();
+            let sent = servers.send(at, REQUEST, now_s);
+            servers.answered(&sent, crate::servers::Answer::default(), now_s + 0.01);
+            if at == 0 {
+                first = first.or(Some(now_s));
+            }
+        }
+        assert!(first.is_some_and(|at_s| (25.0..35.0).contains(&at_s)), "{first:?}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Server {
     pub hidden_s: f64,
     /// Time that its answers take, by what was expected of a server like the others.
     pub slowness: f64,
-    /// Peak-sensitive mean of the time from request to answer, seconds.
+    /// Peak-sensitive mean of the time from request to answer at the last answer, seconds.
     pub latency_s: f64,
     latency_at_s: f64,
     /// Requests of this dispatcher that it may hold at once; more are not sent.
@@ -142,6 +142,12 @@ impl Server {
     #[must_use]
     pub fn all_work_s(&self) -> f64 {
         self.work_s + self.hidden_s
+    }
+
+    /// [`Server::latency_s`] as it counts at `now_s`: half of it each two seconds, so that one that was slow is tried again.
+    #[must_use]
+    pub fn latency_at_s(&self, now_s: f64) -> f64 {
+        self.latency_s * libm::pow(0.5, (now_s - self.latency_at_s).max(0.0) / LATENCY_HALF_LIFE_S)
     }
 
     /// Whether it holds as many requests as it can, as far as is known at `now_s`.

@@ -33,6 +33,22 @@ impl<W: Write + Send + 'static> Recorder<W> {
         }
     }
 
+    /// Writes what is buffered, while the dispatcher goes on.
+    ///
+    /// # Errors
+    /// The first failure of `to`, once.
+    pub fn flush(&self) -> io::Result<()> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (to, done) = &mut *shared;
+        match done {
+            Ok(()) => {
+                *done = to.flush();
+                done.as_ref().copied().map_err(|why| io::Error::new(why.kind(), why.to_string()))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Writes what is still buffered.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use tokio::task::spawn_local;
 
 use super::server::{NoReply, REPLY_HEAD, Server};
 use crate::clock::{Clock, Timer};
+use crate::config::PoolTimes;
 use crate::frames::{self, FromFrames, ToFrames};
 use crate::framing::{self, Framing, Unframed};
 use crate::head::Version;
@@ -40,6 +41,8 @@ struct Shared {
 struct Use {
     open: Cell<usize>,
     last: Cell<Instant>,
+    /// Time for which it stays without a request.
+    unused: Duration,
     /// It gets no more requests.
     leaves: Cell<bool>,
 }
@@ -100,7 +103,7 @@ impl Connections {
     }
 
     /// A place on a connection that is open, or on a new one.
-    pub(crate) async fn enter(&self, endpoint: &Endpoint, clock: &Rc<Clock>, time: Duration) -> io::Result<Seat> {
+    pub(crate) async fn enter(&self, endpoint: &Endpoint, clock: &Rc<Clock>, times: &PoolTimes) -> io::Result<Seat> {
         if let Some(seat) = self.seat(endpoint) {
             return Ok(seat);
         }
@@ -109,14 +112,14 @@ impl Connections {
             let _one = lock.lock().await;
             match self.seat(endpoint) {
                 Some(seat) => Ok(seat),
-                None => self.open(endpoint).await,
+                None => self.open(endpoint, times.keep_alive).await,
             }
         };
-        let seat = clock.timer().within(time, opens).await;
+        let seat = clock.timer().within(times.connect, opens).await;
         seat.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
-    async fn open(&self, endpoint: &Endpoint) -> io::Result<Seat> {
+    async fn open(&self, endpoint: &Endpoint, unused: Duration) -> io::Result<Seat> {
         let stream = endpoint.open().await?;
         let mut builder = Builder::new();
         builder
@@ -127,7 +130,8 @@ impl Connections {
             .max_send_buffer_size(frames::SEND_BUFFER)
             .max_header_list_size(REPLY_HEAD as u32);
         let (requests, connection) = builder.handshake(stream).await.map_err(frames::broken)?;
-        let of = Rc::new(Use { open: Cell::new(0), last: Cell::new(Instant::now()), leaves: Cell::new(false) });
+        let (open, last, leaves) = (Cell::new(0), Cell::new(Instant::now()), Cell::new(false));
+        let of = Rc::new(Use { open, last, unused, leaves });
         let ends = of.clone();
         spawn_local(async move {
             // What went wrong is told to each of its requests.
@@ -139,13 +143,13 @@ impl Connections {
         Ok(seat)
     }
 
-    /// Closes what nobody has used for a time.
-    pub(crate) fn sweep(&self, unused: Duration) {
+    /// Closes what nobody has used for its time.
+    pub(crate) fn sweep(&self) {
         let now = Instant::now();
         let mut of_servers = self.of_servers.borrow_mut();
         of_servers.retain(|_, all| {
             all.retain(|Shared { of, .. }| {
-                !of.leaves.get() && (of.open.get() > 0 || now.saturating_duration_since(of.last.get()) < unused)
+                !of.leaves.get() && (of.open.get() > 0 || now.saturating_duration_since(of.last.get()) < of.unused)
             });
             !all.is_empty()
         });

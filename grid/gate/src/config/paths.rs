@@ -36,6 +36,9 @@ pub(super) fn settle(config: &mut Config, folder: &Path) -> Vec<Problem> {
         if let Some(path) = &mut pool.reports.key_file {
             must(path, vec!["pool".into(), i.into(), "reports".into(), "key_file".into()]);
         }
+        if let Some(path) = &mut pool.trace {
+            *path = folder.join(&*path);
+        }
         if let Some(path) = &mut pool.tls.ca {
             must(path, vec!["pool".into(), i.into(), "tls".into(), "ca".into()]);
         }

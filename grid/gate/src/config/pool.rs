@@ -35,6 +35,8 @@ pub struct Pool {
     /// Mean size of what answers a context, by which rooms in bytes are counted.
     #[serde(default = "a_megabyte", deserialize_with = "de_bytes")]
     pub block: u64,
+    /// File to which all is written that decisions come from.
+    pub trace: Option<PathBuf>,
     /// How back ends are looked after.
     #[serde(default)]
     pub health: Health,

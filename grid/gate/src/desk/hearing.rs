@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pogson_dispatch::policy::Report as Known;
 use pogson_report::{Boot, Key, Limits, Mark, Name, Report, Verdict};
 
-use super::{Desk, Inner};
+use super::{Desk, Inner, Queue};
 use crate::config::{self, Room};
 use crate::field;
 use crate::reply::Reply;
@@ -198,9 +198,15 @@ impl Desk {
             return;
         }
         let now_s = self.seconds(Instant::now());
+        let until_s = now_s + hearing.stale_after_ms as f64 / 1000.0;
         let mut inner = self.lock();
         for (number, news) in news {
-            inner.is_told(number, &news, now_s);
+            inner.is_told(number, &news, now_s, until_s);
+        }
+        let waits = inner.lines.iter().any(|line| !line.waiting.is_empty());
+        drop(inner);
+        if waits {
+            self.call_up();
         }
     }
 
@@ -226,8 +232,10 @@ impl Desk {
         let mut inner = self.lock();
         for number in silent {
             let news = News { known: Some(Known::default()), room: None, anew: false };
-            inner.is_told(number, &news, now_s);
+            inner.is_told(number, &news, now_s, now_s);
         }
+        drop(inner);
+        self.call_up();
     }
 
     /// How the reports of each server are, by its number; how many of what became of reports; how many never came.
@@ -252,7 +260,8 @@ impl Desk {
 }
 
 impl Inner {
-    fn is_told(&mut self, number: u64, news: &News, now_s: f64) {
+    /// - `until_s`: when it is too old.
+    fn is_told(&mut self, number: u64, news: &News, now_s: f64, until_s: f64) {
         let Some(at) = self.place(number) else { return };
         if news.anew {
             self.dispatcher.began_anew(at, now_s);
@@ -261,6 +270,8 @@ impl Inner {
             self.dispatcher.set_room(at, room, now_s);
         }
         if let Some(known) = &news.known {
+            let others = i64::from(known.queue) - i64::from(self.lines[at].running);
+            self.lines[at].queue = known.limit.map(|limit| Queue { limit, others, until_s });
             self.dispatcher.reported(at, known, now_s);
         }
     }

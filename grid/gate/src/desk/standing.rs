@@ -7,7 +7,7 @@ use pogson_dispatch::limit::Limit;
 use pogson_dispatch::waiting::{Entry, Waiting};
 use tokio::sync::oneshot;
 
-use super::{Desk, FIRST_LIMIT, Inner, Line, Refusal, Ticket, Waits};
+use super::{Desk, FIRST_LIMIT, Inner, Line, Refusal, Ticket, Waits, most};
 use crate::config::{self, Admission, Health, Passive, Room};
 use crate::pool::{Endpoint, Limits};
 use crate::served::ServerState;
@@ -61,7 +61,7 @@ impl Standing {
         }
     }
 
-    fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.held == Held::Up && self.weight > 0.0 && self.well && self.ejected_until.is_none()
     }
 
@@ -122,6 +122,7 @@ impl Desk {
             let Endpoint { name, address, protocol, .. } = &*line.endpoint;
             (name, address, protocol) == (&server.name, &server.address, &server.protocol)
         };
+        self.lock().most = most(pool);
         let there = self.lock().endpoints();
         for endpoint in &there {
             let stays = self.with(endpoint.number, |line| pool.server.iter().any(|server| same(line, server)));
@@ -146,6 +147,10 @@ impl Desk {
             let number = inner.lines[at].endpoint.number;
             drop(inner);
             self.weigh(number, server.weight);
+            if pool.health.path.is_none() {
+                // Nobody asks any more: what checks said last would stand for ever.
+                self.change(number, |standing| (standing.well, standing.against) = (true, 0));
+            }
         }
         self.call_up();
     }
@@ -191,10 +196,12 @@ impl Desk {
         let members = inner.lines.iter().filter(|line| !line.gone);
         let (all, out) = members
             .fold((0_u32, 0_u32), |(all, out), line| (all + 1, out + u32::from(line.standing.ejected_until.is_some())));
+        // The last one that takes requests is better than none, whatever becomes of them there.
+        let is_last = !inner.lines.iter().enumerate().any(|(other, line)| other != at && line.is_up());
         let standing = &mut inner.lines[at].standing;
         standing.failures = standing.failures.saturating_add(1);
         let many = rules.failures > 0 && standing.failures >= rules.failures && standing.ejected_until.is_none();
-        if !many || f64::from(out + 1) * 100.0 > rules.max_ejected * f64::from(all) {
+        if !many || is_last || f64::from(out + 1) * 100.0 > rules.max_ejected * f64::from(all) {
             return;
         }
         let time = rules.ejection * (1 << standing.again.min(DOUBLINGS));
@@ -206,15 +213,16 @@ impl Desk {
         });
     }
 
-    /// Lets servers come back whose ejections are over. Those that did well for long since are as if they had never failed.
+    /// Lets servers come back whose ejections are over, or all where no other is up. Those that did well for long since are as if they had never failed.
     pub(crate) fn forgive(self: &Arc<Self>, rules: &Passive, now: Instant) {
         let numbers: Vec<u64> = {
             let mut inner = self.lock();
             let mut back = Vec::new();
+            let none_is_up = !inner.lines.iter().any(Line::is_up);
             for line in inner.lines.iter_mut().filter(|line| !line.gone) {
                 let standing = &mut line.standing;
                 match standing.ejected_until {
-                    Some(until) if until <= now => {
+                    Some(until) if until <= now || none_is_up => {
                         standing.last_back = Some(now);
                         back.push(line.endpoint.number);
                     }
@@ -315,6 +323,7 @@ impl Inner {
             learns_room: server.cache == Room::Learned,
             learned: Limit::new(FIRST_LIMIT),
             running: 0,
+            queue: None,
             waiting: Waiting::new(pool.queue.rules()),
             waiting_s: 0.0,
             standing: Standing::new(server.weight),
@@ -336,7 +345,7 @@ impl Inner {
         while !up && let Some(entry) = self.lines[at].waiting.next(now_s) {
             self.lines[at].waiting_s -= entry.work_s;
             self.dispatcher.withdrawn(&entry.item.sent, now_s);
-            let Some(sent) = self.dispatcher.dispatch(entry.item.sent.request, &[], now_s) else {
+            let Some(sent) = self.send(entry.item.sent.request, &[], now_s) else {
                 refused.push((entry.item.call, Refusal::NoServer));
                 continue;
             };

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::time::Instant;
+
+use pogson_dispatch::policy::class_of;
 
 use super::{Client, Errand, Failure, Outcome};
 use crate::back::shared::Exchange;
@@ -181,7 +182,7 @@ impl Errand<'_> {
     /// What came instead.
     async fn begins(&self, endpoint: &Endpoint, left: &mut u32) -> Result<(Exchange, ToFrames, bool), Attempt> {
         loop {
-            let seat = self.worker.backs.seat(endpoint, self.pool.times.connect).await.map_err(|_| Attempt::NoWay)?;
+            let seat = self.worker.backs.seat(endpoint, &self.pool.times).await.map_err(|_| Attempt::NoWay)?;
             let is_old = seat.is_old;
             let Some(head) = forward::request_in_frames(self.head, self.framing, &self.way(), &endpoint.address) else {
                 return Err(Attempt::Done(Outcome::Failed(Failure::Unsendable)));
@@ -251,6 +252,7 @@ impl Errand<'_> {
             scheme: self.scheme,
             id: self.id,
             target: self.target,
+            class: (self.pool.policy == "context").then(|| class_of(self.request.context, self.pool.settings.classes)),
             fields: self.fields[0],
         }
     }
@@ -266,7 +268,7 @@ impl Errand<'_> {
 
     fn put_back(&self, endpoint: &Endpoint, link: Link, keeps: bool) {
         if keeps && !link.has_input() {
-            self.worker.backs.keep(endpoint, link, Instant::now());
+            self.worker.backs.keep(endpoint, link, self.pool.times.keep_alive);
         }
     }
 }

@@ -142,9 +142,11 @@ pub(crate) async fn serve(link: Link, visitor: Visitor) {
 
 /// Writes a reply of the gate's own.
 fn own(link: &Link, (reply, body): &(Reply, String), version: Version, keep: bool, to_head: bool) {
+    let is_bare = matches!(reply.status(), 204 | 304);
+    let framing = if is_bare { Framing::None } else { Framing::Length(body.len() as u64) };
     link.write(|output| {
-        forward::reply(output, reply, version, Framing::Length(body.len() as u64), keep, None);
-        if !to_head {
+        forward::reply(output, reply, version, framing, keep, None);
+        if !to_head && !is_bare {
             output.extend_from_slice(body.as_bytes());
         }
     });

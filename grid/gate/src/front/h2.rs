@@ -281,9 +281,11 @@ async fn one(visitor: Rc<Visitor>, request: Request<RecvStream>, respond: SendRe
 /// Sends a reply of the gate's own.
 async fn own(client: &mut OnStream, (reply, text): (Reply, String), to_head: bool, visitor: &Visitor) {
     let length = text.len().to_string();
-    let framing = if to_head { Framing::None } else { Framing::Length(text.len() as u64) };
-    let Ok(mut body) = client.begin(&reply, framing, Some(length.as_bytes())) else { return };
-    if to_head {
+    let has_length = !matches!(reply.status(), 204 | 304);
+    let has_body = has_length && !to_head;
+    let framing = if has_body { Framing::Length(text.len() as u64) } else { Framing::None };
+    let Ok(mut body) = client.begin(&reply, framing, has_length.then_some(length.as_bytes())) else { return };
+    if !has_body {
         return;
     }
     let put = poll_fn(|context| Poll::Ready(body.put(context, text.as_bytes()).and_then(|()| body.end(Vec::new()))));

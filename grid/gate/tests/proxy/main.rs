@@ -4,9 +4,11 @@
 mod attacks;
 mod bodies;
 mod faults;
+mod fields;
 mod forms;
 mod hedges;
 mod large;
 mod limits;
 mod replies;
+mod traces;
 mod world;

@@ -92,8 +92,8 @@ pub(crate) fn fixed(reply: &'static str) -> (SocketAddr, Receiver<Got>) {
 pub(crate) fn gate(servers: &[SocketAddr], more: &str) -> Gate {
     let listed: String = servers.iter().map(|one| format!("[[pool.server]]\naddress = \"http://{one}\"\n")).collect();
     let (top, pool) = more.split_once("---").unwrap_or(("", more));
-    let text =
-        format!("workers = 1\n{top}\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\nname = \"p\"\n{pool}\n{listed}");
+    let listen = if top.contains("[[listen]]") { "" } else { "[[listen]]\naddress = \"127.0.0.1:0\"\n" };
+    let text = format!("workers = 1\n{top}\n{listen}[[pool]]\nname = \"p\"\n{pool}\n{listed}");
     let config = Config::parse(&text).unwrap_or_else(|why| panic!("{why}"));
     Gate::start(config).expect("a gate")
 }
