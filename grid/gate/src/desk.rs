@@ -222,8 +222,8 @@ impl Desk {
         if inner.lines.iter().any(|line| !line.waiting.is_empty()) {
             return None;
         }
-        let out = |line: &Line| line.endpoint.number == first || !line.has_room();
-        let out: Vec<usize> = (0..inner.lines.len()).filter(|&at| out(&inner.lines[at])).collect();
+        let out = |at: &usize| inner.lines[*at].endpoint.number == first || !inner.has_room(*at, now_s);
+        let out: Vec<usize> = (0..inner.lines.len()).filter(out).collect();
         let sent = inner.dispatcher.dispatch(request, &out, now_s)?;
         if out.contains(&sent.server) {
             inner.dispatcher.withdrawn(&sent, now_s);
@@ -418,10 +418,12 @@ impl Line {
 
 impl Ticket {
     /// The answer has come whole.
-    pub(crate) fn answered(mut self, answer: Answer) {
+    pub(crate) fn answered(mut self, mut answer: Answer) {
         self.over = true;
         let now = Instant::now();
         let took_s = now.saturating_duration_since(self.since).as_secs_f64();
+        // No server can have worked for longer than it was waited for, whatever it says.
+        answer.service_s = answer.service_s.map(|service_s| service_s.min(took_s));
         self.desk.over(&self.sent, Some((answer, took_s)), now);
     }
 

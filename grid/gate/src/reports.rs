@@ -239,6 +239,9 @@ pub(crate) fn now_ms() -> u64 {
     since.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Most work that a server is believed to have, seconds: sums of larger numbers would drown what all others have.
+const MOST_WORK_S: f64 = 86_400.0;
+
 /// A report as policies have it, with `classes` classes; `None` where it does not say how much there is to do.
 ///
 /// Where it does not say the time that its queue takes, that is guessed from the number of requests and what they cost.
@@ -258,6 +261,7 @@ pub fn for_policy(report: &Report, classes: usize) -> Option<Known> {
             *count = count.saturating_add(small(of_class.queued));
         }
     }
+    let total_s = total_s.min(MOST_WORK_S);
     Some(Known { queue: small(queued.unwrap_or(0)), classes: counts, total_s, limit: report.queue_limit.map(small) })
 }
 

@@ -9,9 +9,12 @@ use tokio::sync::oneshot;
 
 use super::{Desk, FIRST_LIMIT, Inner, Line, Refusal, Ticket, Waits, most};
 use crate::config::{self, Admission, Health, Passive, Room};
+use crate::context::ContextHash;
 use crate::pool::{Endpoint, Limits};
 use crate::served::ServerState;
 
+/// Kind of thing that a server's identity is a hash of.
+const SERVER: u64 = 0x5365_7276_6572;
 /// Times that an ejection doubles.
 const DOUBLINGS: u32 = 4;
 
@@ -309,7 +312,9 @@ impl Inner {
 
     /// A server joins.
     pub(super) fn join(&mut self, pool: &config::Pool, server: &config::Server, number: u64, now_s: f64) {
-        let at = self.dispatcher.join(number, server.cache.contexts(pool.block), server.weight, now_s);
+        // By its name: gates side by side, and this one after a restart, give each context the same order of servers.
+        let id = ContextHash::new(SERVER).text(server.name.as_bytes()).end();
+        let at = self.dispatcher.join(id, server.cache.contexts(pool.block), server.weight, now_s);
         let endpoint = Endpoint {
             number,
             name: server.name.clone(),

@@ -217,3 +217,37 @@ fn no_second_server_is_asked_while_others_wait_for_room() {
     drop(place);
     assert!(desk.ask_beside(request(1), number, now).is_some());
 }
+
+#[test]
+fn what_a_server_says_of_its_work_cannot_exceed_what_is_possible() {
+    let desk = desk(2, 100, 8);
+    let text = b"HTTP/1.1 200 OK\r\nendpoint-load-metrics: TEXT named_metrics.queue_seconds=1e308\r\n\r\n";
+    let (reply, _) = Reply::parse(text).expect("a head").expect("whole");
+    desk.said_in_reply(1, &reply, crate::reports::now_ms());
+    let ticket = goes(desk.ask(request(1), ASKER, &[], Instant::now()));
+    ticket.answered(Answer { hit: Some(false), service_s: Some(1e300) });
+    let inner = desk.lock();
+    let servers = inner.dispatcher.servers();
+    assert!(servers.all[0].hidden_s <= 86_400.0, "{}", servers.all[0].hidden_s);
+    assert!(servers.costs.miss_s(0) < 60.0, "{}", servers.costs.miss_s(0));
+}
+
+#[test]
+fn gates_side_by_side_send_a_context_to_the_same_server_however_they_came_to_know_it() {
+    let server =
+        |name: &str, port: u16| format!("[[pool.server]]\nname = \"{name}\"\naddress = \"http://127.0.0.1:{port}\"\n");
+    let desk = |servers: &[(&str, u16)], first: u64| {
+        let servers: String = servers.iter().map(|(name, port)| server(name, *port)).collect();
+        let text = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n{servers}");
+        let config = config::Config::parse(&text).expect("a configuration");
+        let trust = Arc::new(Trust::new(&config.pool[0]).expect("nothing to read"));
+        Arc::new(Desk::new(&config.pool[0], trust, first, 1).expect("a policy"))
+    };
+    let one = desk(&[("a", 1), ("b", 2), ("c", 3)], 1);
+    let other = desk(&[("c", 3), ("a", 1), ("b", 2)], 70);
+    for context in 0..200 {
+        let name =
+            |desk: &Arc<Desk>| goes(desk.ask(request(context << 32), ASKER, &[], Instant::now())).endpoint.name.clone();
+        assert_eq!(name(&one), name(&other), "context {context}");
+    }
+}
