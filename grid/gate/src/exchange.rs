@@ -21,9 +21,10 @@ use pogson_dispatch::Request;
 use self::attempt::{Attempt, Repeat};
 use crate::config::{Fields, Pool, Protocol, RetryOn, Times};
 use crate::desk::{Asked, Asker, Desk, Refusal, Ticket};
-use crate::flow::{Sink, Source};
+use crate::field::Known;
+use crate::flow::{Sink, Source, Stopped};
 use crate::framing::Framing;
-use crate::head::Head;
+use crate::head::{Head, Version};
 use crate::link::Link;
 use crate::pool::Endpoint;
 use crate::reply::Reply;
@@ -69,6 +70,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) target: &'a [u8],
     /// Fields that the route sets or removes, of requests and of replies.
     pub(crate) fields: [&'a Fields; 2],
+    /// Whether the client was told to send its body.
+    pub(crate) is_told: bool,
     /// Whether a further try may be made now; counts it.
     pub(crate) may_retry: &'a dyn Fn() -> bool,
 }
@@ -113,6 +116,29 @@ pub(crate) enum Failure {
     Unsendable,
 }
 
+impl Outcome {
+    /// What becomes of a request whose body did not get through; `None` if the server took no more of it, and may have replied.
+    pub(crate) fn of_stopped(why: &Stopped) -> Option<Self> {
+        Some(match why {
+            Stopped::To => return None,
+            Stopped::NothingWent => Self::Failed(Failure::TimedOut),
+            Stopped::NothingCame => Self::Failed(Failure::ClientTimedOut),
+            Stopped::From(why) if why.kind() == io::ErrorKind::FileTooLarge => Self::Failed(Failure::TooLarge),
+            Stopped::From(why) if why.kind() == io::ErrorKind::InvalidData => Self::Failed(Failure::BadBody),
+            Stopped::From(_) => Self::Broken,
+        })
+    }
+}
+
+/// Tells a client that waits for that to send its body; whether it is still there.
+pub(crate) async fn goes_on(head: &Head, client: &mut impl Client) -> bool {
+    if crate::reply::says(head.all(Known::Expect), "100-continue") && head.version() >= Version::Http11 {
+        client.interim(&Reply::of_parts(Version::Http11, 100, std::iter::empty()));
+        return poll_fn(|context| client.poll_flush(context)).await.is_ok();
+    }
+    true
+}
+
 impl Errand<'_> {
     /// Carries it out.
     pub(crate) async fn run<C: Client>(&self, source: &mut impl Source, client: &mut C) -> Outcome {
@@ -129,7 +155,7 @@ impl Errand<'_> {
             let mut endpoint = ticket.endpoint.clone();
             let may = Repeat {
                 // Nothing of a body has been taken.
-                whole: source.done() || self.framing == Framing::None,
+                whole: self.framing == Framing::None,
                 idempotent,
                 further: tried.len() < self.pool.retries.attempts as usize,
             };

@@ -10,6 +10,7 @@
 //! seen of it.
 
 mod admin;
+mod ahead;
 mod back;
 mod books;
 pub mod chunk;

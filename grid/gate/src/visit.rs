@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::ahead::Ahead;
 use crate::books::{self, Whose};
 use crate::classify;
 use crate::context::Asked;
 use crate::desk::{Asker, Refusal};
-use crate::exchange::{Client, Errand, Failure, Outcome};
+use crate::exchange::{Client, Errand, Failure, Outcome, goes_on};
 use crate::flow::{Limited, Source};
 use crate::framing::Framing;
 use crate::head::{Head, Version};
@@ -221,7 +222,24 @@ impl<'a> Visit<'a> {
         story.class.set(Some(class.index));
         story.level.set(class.level as usize);
         story.token.set(class.refused);
-        let context = running.contexts.of(&Asked::new(self.head, &path));
+        let mut asked = Asked::new(self.head, &path);
+        let mut source = Ahead::new(source);
+        let wanted = if self.framing == Framing::None { None } else { running.contexts.body_bytes(&asked) };
+        if let Some(bytes) = wanted {
+            let most = bytes as usize;
+            if !goes_on(self.head, client).await {
+                return Outcome::Broken;
+            }
+            let timer = visitor.worker.clock.timer();
+            let enough = |begun: &[u8]| running.contexts.settled(&Asked { body: Some(begun), whole: false, ..asked });
+            let read = Box::pin(source.read(most, &timer, running.config.times.body_idle, enough));
+            if let Err(why) = read.await {
+                return Outcome::of_stopped(&why).unwrap_or(Outcome::Broken);
+            }
+            let (begun, whole) = source.begun(most);
+            asked = Asked { body: Some(begun), whole, ..asked };
+        }
+        let context = running.contexts.of(&asked);
         let context = story.context.get_or_init(|| context);
         let mut target = Vec::with_capacity(self.head.target().len() + 1);
         route.write_target(self.head, &path, &mut target);
@@ -247,12 +265,13 @@ impl<'a> Visit<'a> {
             story,
             target: &target,
             fields: [&route.request, &route.response],
+            is_told: wanted.is_some(),
             may_retry: &|| visitor.worker.spends(pool),
         };
         if self.framing == Framing::None {
-            return errand.run(source, client).await;
+            return errand.run(&mut source, client).await;
         }
-        errand.run(&mut Limited { source, left: route.body_limit }, client).await
+        errand.run(&mut Limited { source: &mut source, left: route.body_limit }, client).await
     }
 
     fn reply(&self, status: u16, text: &str) -> Outcome {

@@ -121,7 +121,7 @@ pub enum Kind {
     Cookie,
     /// A parameter of the query.
     Query,
-    /// A member of a body of JSON, or a parameter of a form.
+    /// A member of a body of JSON or what a pointer leads to in it, or a parameter of a form.
     Body,
     /// Rules that the gate brings: `name = "portal"`.
     Builtin,

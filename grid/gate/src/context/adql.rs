@@ -67,9 +67,14 @@ fn named(text: &str) -> &str {
     &text[..text.find(|letter: char| !is_word(letter) && letter != '"').unwrap_or(text.len())]
 }
 
-/// The middle of `('ICRS', lon, lat, radius)`; the frame may be left out.
+/// The middle of `('ICRS', lon, lat, radius)` or `(POINT('ICRS', lon, lat), radius)`; the frame may be left out.
 fn circle(text: &str) -> Option<SkyPlace> {
-    let inner = text.trim_start().strip_prefix('(')?;
+    let mut inner = text.trim_start().strip_prefix('(')?.trim_start();
+    if let Some((word, after)) = inner.split_at_checked(5)
+        && word.eq_ignore_ascii_case("point")
+    {
+        inner = after.trim_start().strip_prefix('(')?.trim_start();
+    }
     let inner = &inner[..inner.find(')')?];
     let mut parts = inner.split(',').map(str::trim).filter(|part| !part.starts_with('\''));
     SkyPlace::of_two(parts.next()?, parts.next()?)
@@ -85,6 +90,8 @@ mod tests {
         let found = about(query);
         assert_eq!(found.table, "gaia.source");
         assert_eq!(found.place, SkyPlace::of_two("275.2", "-16.17"));
+        let newer = "SELECT * FROM t WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE( Point (275.2, -16.17), 0.1))";
+        assert_eq!(about(newer).place, found.place);
         assert_eq!(about("select x from \"a b\" where y > 3").place, None);
     }
 

@@ -19,6 +19,10 @@ impl ContextRule for Several {
             Some(found)
         })
     }
+
+    fn body_bytes(&self, asked: &Asked<'_>) -> Option<u64> {
+        self.0.iter().filter_map(|rule| rule.body_bytes(asked)).max()
+    }
 }
 
 /// What a portal serves: data sets may have slashes in their names, a cut-out's band is part of it.

@@ -33,15 +33,17 @@ pub struct Asked<'a> {
     pub head: &'a Head,
     /// Its path, as rules compare it.
     pub path: &'a [u8],
-    /// Its body, if it is at hand as a whole.
+    /// The beginning of its body, if that is at hand.
     pub body: Option<&'a [u8]>,
+    /// Whether nothing follows it.
+    pub whole: bool,
 }
 
 impl<'a> Asked<'a> {
     /// A request without a body at hand.
     #[must_use]
     pub fn new(head: &'a Head, path: &'a NormalPath<'_>) -> Self {
-        Self { head, path: &path.matched, body: None }
+        Self { head, path: &path.matched, body: None, whole: true }
     }
 }
 
@@ -87,6 +89,11 @@ pub trait ContextRule: Send + Sync {
     /// Bytes of the body that it wants to see, at most, if it wants to.
     fn body_bytes(&self, _asked: &Asked<'_>) -> Option<u64> {
         None
+    }
+
+    /// Whether what it finds in the beginning of the body stays the same, whatever follows.
+    fn settles(&self, _asked: &Asked<'_>) -> bool {
+        false
     }
 }
 
@@ -146,10 +153,25 @@ impl Contexts {
         &self.products
     }
 
-    /// Bytes of the body that have to be at hand for its context to be found: where the body is no longer, it is worth waiting for.
+    /// Bytes of the body that are worth waiting for, at most; `None` if its context is found without them.
     #[must_use]
     pub fn body_bytes(&self, asked: &Asked<'_>) -> Option<u64> {
-        self.rules.iter().filter_map(|(rule, _)| rule.body_bytes(asked)).max()
+        let mut most = None;
+        for (rule, _) in &self.rules {
+            match rule.body_bytes(asked) {
+                Some(bytes) => most = most.max(Some(bytes)),
+                None if rule.context(asked).is_some() => break,
+                None => {}
+            }
+        }
+        most
+    }
+
+    /// Whether no more of the body has to be at hand.
+    #[must_use]
+    pub fn settled(&self, asked: &Asked<'_>) -> bool {
+        let first = self.rules.iter().find(|(rule, _)| rule.body_bytes(asked).is_some());
+        first.is_none_or(|(rule, _)| rule.settles(asked))
     }
 
     /// The context of a request.

@@ -27,12 +27,6 @@ impl<'a> Pair<'a> {
     pub(super) fn value(self) -> Cow<'a, str> {
         decode(self.value)
     }
-
-    /// Whether it is one of `names`, whatever its case.
-    pub(super) fn is_one_of(self, names: &[String]) -> bool {
-        let name = self.name();
-        names.iter().any(|one| one.eq_ignore_ascii_case(&name))
-    }
 }
 
 /// Escapes and plus signs taken back; bytes that are no text become U+FFFD.

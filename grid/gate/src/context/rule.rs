@@ -159,25 +159,25 @@ impl Rule {
         let config = &self.config;
         let mut found = Found::default();
         let mut also = vec![None; config.also.len()];
-        let form = asked.body.filter(|_| body::form(asked.head) == Some(body::Form::Urlencoded));
-        let form = form.and_then(|body| std::str::from_utf8(body).ok()).unwrap_or_default();
-        for pair in pairs(asked.head.query().unwrap_or_default()).chain(pairs(form.trim())) {
-            if pair.is_one_of(&config.ra) {
-                found.lon = Some(pair.value().into_owned());
-            } else if pair.is_one_of(&config.dec) {
-                found.lat = Some(pair.value().into_owned());
-            } else if pair.is_one_of(&config.position) {
-                found.place = SkyPlace::of_shape(&pair.name(), &pair.value());
-            } else if pair.is_one_of(&config.dataset_parameter) {
-                found.dataset = Some(pair.value().into_owned());
-            } else if config.kind == Kind::Cone && pair.name().eq_ignore_ascii_case("query") {
-                let query = pair.value();
-                let about = adql::about(&query);
+        let form = asked.body.and_then(|body| Some(body::fields(&body::form(asked.head)?, body, asked.whole)));
+        let asks = pairs(asked.head.query().unwrap_or_default()).map(|pair| (pair.name(), pair.value()));
+        for (name, value) in asks.chain(form.unwrap_or_default()) {
+            let is_one_of = |names: &[String]| names.iter().any(|one| one.eq_ignore_ascii_case(&name));
+            if is_one_of(&config.ra) {
+                found.lon = Some(value.into_owned());
+            } else if is_one_of(&config.dec) {
+                found.lat = Some(value.into_owned());
+            } else if is_one_of(&config.position) {
+                found.place = SkyPlace::of_shape(&name, &value);
+            } else if is_one_of(&config.dataset_parameter) {
+                found.dataset = Some(value.into_owned());
+            } else if config.kind == Kind::Cone && name.eq_ignore_ascii_case("query") {
+                let about = adql::about(&value);
                 found.table = Some(about.table.to_ascii_lowercase());
                 found.shape = Some(about.shape);
                 found.place = about.place;
-            } else if let Some(at) = config.also.iter().position(|one| one.eq_ignore_ascii_case(&pair.name())) {
-                also[at] = Some(pair.value().into_owned());
+            } else if let Some(at) = config.also.iter().position(|one| one.eq_ignore_ascii_case(&name)) {
+                also[at] = Some(value.into_owned());
             }
         }
         let mut dataset = match (&found.dataset, &found.table) {
@@ -224,7 +224,7 @@ impl ContextRule for Rule {
                 pairs.find(|pair| pair.name() == name).map(|pair| dataset.named(pair.value().as_bytes()))
             }
             Kind::Body => {
-                let value = body::value(body::form(asked.head)?, asked.body?, name)?;
+                let value = body::value(&body::form(asked.head)?, asked.body?, asked.whole, name)?;
                 Some(dataset.named(value.as_bytes()))
             }
             // These stand for rules that are put in their place.
@@ -233,12 +233,20 @@ impl ContextRule for Rule {
     }
 
     fn body_bytes(&self, asked: &Asked<'_>) -> Option<u64> {
-        let wants = match self.config.kind {
-            Kind::Body => body::form(asked.head).is_some(),
-            Kind::Cone => body::form(asked.head) == Some(body::Form::Urlencoded),
-            _ => false,
+        let most = self.config.body_bytes;
+        let form = match self.config.kind {
+            Kind::Body => body::form(asked.head)?,
+            Kind::Cone | Kind::Cutout => body::form(asked.head).filter(|form| *form != body::Form::Json)?,
+            _ => return None,
         };
-        (wants && self.parts(asked).is_some()).then_some(self.config.body_bytes)
+        // A part of JSON says nothing.
+        let said = asked.head.get("content-length").and_then(number);
+        let is_too_long = form == body::Form::Json && said.is_some_and(|length| length > most);
+        (!is_too_long && self.parts(asked).is_some()).then_some(most)
+    }
+
+    fn settles(&self, asked: &Asked<'_>) -> bool {
+        self.config.kind == Kind::Body && self.context(asked).is_some()
     }
 }
 

@@ -98,6 +98,30 @@ fn cone_searches_are_of_table_and_cell_or_of_their_shape() {
 }
 
 #[test]
+fn equivalent_spellings_by_get_and_post_share_a_context() {
+    let contexts = contexts(
+        "[[context]]\nkind = \"cutout\"\npath = \"/sia\"\nalso = [\"band\"]\n[[context]]\nkind = \"cone\"\npath = \"/tap/sync\"\n",
+    );
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let parts = [("content-type", "multipart/form-data; boundary=x")];
+    let part =
+        |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let asked = of(&contexts, "/sia?POS=CIRCLE+275.2+-16.17+0.01&BAND=K", &[], None);
+    assert!(matches!(asked.place, Place::Cell { .. }));
+    let posted = of(&contexts, "/sia", &form, Some(b"BAND=K&POS=CIRCLE%20275.20%20-16.17%200.3"));
+    assert_eq!(posted, asked);
+    let several = part("POS", "CIRCLE 275.2 -16.17 0.01") + &part("band", "K") + "--x--\r\n";
+    assert_eq!(of(&contexts, "/sia", &parts, Some(several.as_bytes())), asked);
+    let query = "SELECT * FROM gaia WHERE 1=CONTAINS(POINT(ra,dec),CIRCLE(275.2,-16.17,1))";
+    let asked = of(&contexts, &format!("/tap/sync?LANG=ADQL&QUERY={}", query.replace(' ', "+")), &[], None);
+    assert!(matches!(asked.place, Place::Cell { .. }));
+    let posted = format!("QUERY={}&LANG=ADQL", query.replace(' ', "%20").replace('=', "%3D"));
+    assert_eq!(of(&contexts, "/tap/sync", &form, Some(posted.as_bytes())), asked);
+    let several = part("LANG", "ADQL") + &part("QUERY", query) + "--x--";
+    assert_eq!(of(&contexts, "/tap/sync", &parts, Some(several.as_bytes())), asked);
+}
+
+#[test]
 fn other_sites_have_rules_by_path_field_cookie_parameter_and_body() {
     let contexts = contexts(
         r#"

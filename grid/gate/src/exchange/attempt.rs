@@ -1,19 +1,16 @@
 //! A request's way to one server, by HTTP/1.1 or 2.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 
 use pogson_dispatch::policy::class_of;
 
-use super::{Client, Errand, Failure, Outcome};
+use super::{Client, Errand, Failure, Outcome, goes_on};
 use crate::back::shared::Exchange;
 use crate::desk::Ticket;
-use crate::field::Known;
 use crate::flow::{Source, ToLink};
 use crate::forward::{self, Way};
 use crate::frames::ToFrames;
 use crate::framing::Framing;
-use crate::head::Version;
 use crate::link::Link;
 use crate::pool::Endpoint;
 use crate::reply::Reply;
@@ -71,7 +68,7 @@ impl Errand<'_> {
     ) -> Attempt {
         let mut ticket = Some(ticket);
         let twice = may.whole && may.idempotent;
-        if source.done() {
+        if self.framing == Framing::None {
             let upgrade = client.link().is_some() && self.wants_upgrade();
             let (link, head) = match self.asks_by_link(endpoint, twice, upgrade).await {
                 Ok(asked) => asked,
@@ -83,7 +80,7 @@ impl Errand<'_> {
             return Attempt::NoWay;
         };
         link.write(|output| forward::request(output, self.head, self.framing, &self.way(), false));
-        if !self.goes_on(client).await {
+        if !self.is_told && !goes_on(self.head, client).await {
             return Attempt::Done(Outcome::Broken);
         }
         let sent = Cell::new(false);
@@ -162,7 +159,7 @@ impl Errand<'_> {
             Ok((exchange, sink, _)) => (exchange, sink),
             Err(attempt) => return attempt,
         };
-        if !self.goes_on(client).await {
+        if !self.is_told && !goes_on(self.head, client).await {
             return Attempt::Done(Outcome::Broken);
         }
         let (attempt, _) = self.both(&exchange, &mut sink, &mut ticket, source, client, &Cell::new(false)).await;
@@ -255,15 +252,6 @@ impl Errand<'_> {
             class: (self.pool.policy == "context").then(|| class_of(self.request.context, self.pool.settings.classes)),
             fields: self.fields[0],
         }
-    }
-
-    /// Tells a client that waits for that to send its body; whether it is still there.
-    async fn goes_on(&self, client: &mut impl Client) -> bool {
-        if crate::reply::says(self.head.all(Known::Expect), "100-continue") && self.head.version() >= Version::Http11 {
-            client.interim(&Reply::of_parts(Version::Http11, 100, std::iter::empty()));
-            return poll_fn(|context| client.poll_flush(context)).await.is_ok();
-        }
-        true
     }
 
     fn put_back(&self, endpoint: &Endpoint, link: Link, keeps: bool) {

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -14,7 +13,7 @@ use crate::back::server::{NoReply, Server};
 use crate::config::{Fields, RetryOn};
 use crate::desk::Ticket;
 use crate::field::Known;
-use crate::flow::{Sink, Source, Stopped, pump};
+use crate::flow::{Sink, Source, pump};
 use crate::forward;
 use crate::framing::Framing;
 use crate::head::Version;
@@ -42,23 +41,17 @@ impl Errand<'_> {
         let mut upload = pin!(pump(source, sink, &timer, idle, pipes, |length| self.story.took(length)));
         let mut download = pin!(self.reply(server, None, ticket, client, (false, false), sent));
         let mut uploads = true;
-        let over = |outcome| Poll::Ready((Attempt::Done(outcome), false));
         poll_fn(|context| {
             if uploads && let Poll::Ready(result) = upload.as_mut().poll(context) {
                 uploads = false;
                 match result {
                     Ok(()) => sent.set(true),
                     // The server may have replied before it closed.
-                    Err(Stopped::To) => {}
-                    Err(Stopped::NothingWent) => return over(Outcome::Failed(Failure::TimedOut)),
-                    Err(Stopped::NothingCame) => return over(Outcome::Failed(Failure::ClientTimedOut)),
-                    Err(Stopped::From(why)) if why.kind() == io::ErrorKind::FileTooLarge => {
-                        return over(Outcome::Failed(Failure::TooLarge));
+                    Err(why) => {
+                        if let Some(outcome) = Outcome::of_stopped(&why) {
+                            return Poll::Ready((Attempt::Done(outcome), false));
+                        }
                     }
-                    Err(Stopped::From(why)) if why.kind() == io::ErrorKind::InvalidData => {
-                        return over(Outcome::Failed(Failure::BadBody));
-                    }
-                    Err(Stopped::From(_)) => return over(Outcome::Broken),
                 }
             }
             download.as_mut().poll(context)

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod bodies;
+mod contexts;
 mod faults;
 mod fields;
 mod forms;
