@@ -5,7 +5,7 @@
 use crate::Request;
 use crate::costs::Costs;
 use crate::policy::{Policy, Report, Settings, by_name};
-use crate::servers::{Answer, Sent, Servers};
+use crate::servers::{Answer, REPORT_COUNTS_S, Sent, Servers};
 use crate::trace::Event;
 
 /// Seconds between looks for servers that have ceased to report.
@@ -35,6 +35,8 @@ pub struct Setup {
     pub learns_rooms: bool,
     /// Seconds of slow start; see [`Servers::slow_start_s`].
     pub slow_start_s: f64,
+    /// Seconds for which a report counts; see [`Servers::reports_count_s`].
+    pub reports_count_s: f64,
 }
 
 impl Default for Setup {
@@ -46,6 +48,7 @@ impl Default for Setup {
             costs: FirstCosts::Guessed(0.005, 0.02),
             learns_rooms: true,
             slow_start_s: 0.0,
+            reports_count_s: REPORT_COUNTS_S,
         }
     }
 }
@@ -86,6 +89,7 @@ impl Dispatcher {
         let mut servers = Servers::new(&[], costs);
         servers.learns_rooms = setup.learns_rooms;
         servers.slow_start_s = setup.slow_start_s;
+        servers.reports_count_s = setup.reports_count_s;
         let policy = by_name(&setup.policy, &setup.settings, setup.seed)?;
         Some(Self { servers, policy, listener: None, count: 0, forgot_s: 0.0 })
     }

@@ -153,6 +153,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             costs,
             learns_rooms,
             slow_start_s,
+            reports_count_s: bound,
         },
     )
 }

@@ -143,6 +143,7 @@ impl Desk {
             costs: FirstCosts::Guessed(0.005, 0.02),
             learns_rooms: pool.server.iter().all(|server| server.cache == Room::Learned),
             slow_start_s,
+            reports_count_s: pool.reports.stale_after.as_secs_f64(),
         };
         let dispatcher = Dispatcher::new(&setup);
         let mut dispatcher = dispatcher.ok_or_else(|| ("policy", format!("\"{}\" is no policy", pool.policy)))?;

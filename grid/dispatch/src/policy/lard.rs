@@ -1,7 +1,10 @@
 //! Locality-aware request distribution (Pai et al. 1998, ASPLOS VIII, Figures 2 and 3). Load is the number of requests under way.
 
+use super::lately::Lately;
 use super::{Policy, Request, Servers, least};
-use std::collections::HashMap;
+
+/// Half the contexts that a table has at most.
+const HALF: usize = 1 << 19;
 
 /// A server's place, and which of those that had it after each other.
 type Place = (usize, u32);
@@ -30,26 +33,27 @@ fn is_too_busy(servers: &Servers, at: usize, t_low: u32, t_high: u32) -> bool {
 pub struct Lard {
     t_low: u32,
     t_high: u32,
-    server: HashMap<u64, Place>,
+    server: Lately<Option<Place>>,
 }
 
 impl Lard {
     /// - `t_low`, `t_high`: requests under way below which a server has room, and above which it has too many.
     #[must_use]
     pub fn new(t_low: u32, t_high: u32) -> Self {
-        Self { t_low, t_high, server: HashMap::new() }
+        Self { t_low, t_high, server: Lately::new(HALF) }
     }
 }
 
 impl Policy for Lard {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let context = request.context;
-        let bound = self.server.get(&context).copied().filter(|&place| holds(servers, place, context, now_s));
+        let place = self.server.of(context, || None);
+        let bound = place.filter(|&place| holds(servers, place, context, now_s));
         let at = match bound {
             Some((at, _)) if !is_too_busy(servers, at, self.t_low, self.t_high) => at,
             _ => least_loaded(context, servers, now_s)?,
         };
-        self.server.insert(context, (at, servers.turn(at)));
+        *place = Some((at, servers.turn(at)));
         Some(at)
     }
 
@@ -63,7 +67,7 @@ pub struct LardSets {
     t_low: u32,
     t_high: u32,
     shrinks_after_s: f64,
-    sets: HashMap<u64, (Vec<Place>, f64)>,
+    sets: Lately<(Vec<Place>, f64)>,
 }
 
 impl LardSets {
@@ -71,14 +75,14 @@ impl LardSets {
     /// - `shrinks_after_s`: seconds after the set's last change; K of the paper, 20.
     #[must_use]
     pub fn new(t_low: u32, t_high: u32, shrinks_after_s: f64) -> Self {
-        Self { t_low, t_high, shrinks_after_s, sets: HashMap::new() }
+        Self { t_low, t_high, shrinks_after_s, sets: Lately::new(HALF) }
     }
 }
 
 impl Policy for LardSets {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let context = request.context;
-        let (set, changed_s) = self.sets.entry(context).or_insert_with(|| (Vec::new(), now_s));
+        let (set, changed_s) = self.sets.of(context, || (Vec::new(), now_s));
         set.retain(|&(at, turn)| servers.turn(at) == turn && servers.all[at].up);
         let open = set.iter().filter(|place| holds(servers, **place, context, now_s));
         let by_load = |a: &usize, b: &usize| load(servers, *a).total_cmp(&load(servers, *b));

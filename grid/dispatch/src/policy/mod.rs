@@ -3,6 +3,7 @@
 mod bounded;
 mod context;
 mod lard;
+mod lately;
 mod plain;
 mod prefix;
 mod priced;

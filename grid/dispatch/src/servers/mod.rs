@@ -18,8 +18,8 @@ const HIDDEN_GAIN: f64 = 0.3;
 /// Time in which a slow answer is half forgotten by [`Server::latency_s`], seconds.
 const LATENCY_HALF_LIFE_S: f64 = 2.0;
 
-/// Seconds for which a report counts, if no other comes.
-const REPORT_COUNTS_S: f64 = 5.0;
+/// Seconds for which a report counts, if nobody says otherwise.
+pub(crate) const REPORT_COUNTS_S: f64 = 5.0;
 
 /// A server, as it is known.
 #[derive(Clone, Debug)]
@@ -59,12 +59,12 @@ struct Queue {
     limit: u32,
     /// Length without this dispatcher's requests: those of others, less those that are worked on.
     others: i64,
-    /// When that was, seconds.
-    at_s: f64,
+    /// Until when that counts, seconds.
+    until_s: f64,
 }
 
 /// Nothing is known of it.
-const NO_QUEUE: Queue = Queue { limit: u32::MAX, others: 0, at_s: f64::NEG_INFINITY };
+const NO_QUEUE: Queue = Queue { limit: u32::MAX, others: 0, until_s: f64::NEG_INFINITY };
 
 /// A request under way: give it back to [`Servers::answered`].
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +133,8 @@ pub struct Servers {
     pub learns_rooms: bool,
     /// Seconds in which the share of a server that joins or comes back rises to its own; 0 for at once.
     pub slow_start_s: f64,
+    /// Seconds for which a report counts, if no other comes.
+    pub reports_count_s: f64,
     /// When the last of them has risen.
     rising_until_s: f64,
 }
@@ -157,7 +159,7 @@ impl Server {
         self.active >= self.holds
             || (queue.limit < u32::MAX
                 && i64::from(self.active) + queue.others >= i64::from(queue.limit)
-                && now_s <= queue.at_s + REPORT_COUNTS_S)
+                && now_s <= queue.until_s)
     }
 
     fn is_over(&mut self, sent: &Sent) {
@@ -196,6 +198,7 @@ impl Servers {
             costs,
             learns_rooms: false,
             slow_start_s: 0.0,
+            reports_count_s: REPORT_COUNTS_S,
             rising_until_s: f64::NEG_INFINITY,
         }
     }
@@ -255,15 +258,16 @@ impl Servers {
 
     /// Notes that `server` says that its queue has so many requests, of at most so many, at `now_s`.
     pub fn reported_queue(&mut self, server: usize, queue: u32, limit: Option<u32>, now_s: f64) {
+        let until_s = now_s + self.reports_count_s;
         let server = &mut self.all[server];
         let others = i64::from(queue) - i64::from(server.active);
-        server.queue = Queue { limit: limit.unwrap_or(u32::MAX), others, at_s: now_s };
+        server.queue = Queue { limit: limit.unwrap_or(u32::MAX), others, until_s };
     }
 
     /// Forgets the work of others on servers that have not reported for a while: it is done by now, or nobody knows.
     pub fn forget(&mut self, now_s: f64) {
         for server in &mut self.all {
-            if now_s > server.queue.at_s + REPORT_COUNTS_S {
+            if now_s > server.queue.until_s {
                 server.hidden_s = 0.0;
             }
         }
@@ -330,6 +334,18 @@ mod tests {
         assert_eq!((servers.all[0].active, servers.all[0].work_s), (1, 1.0));
         servers.answered(&second, Answer::default(), 2.0);
         assert_eq!((servers.all[0].active, servers.all[0].work_s), (0, 0.0));
+    }
+
+    #[test]
+    fn a_report_counts_for_as_long_as_it_is_said_to() {
+        let mut servers = Servers::new(&[10], Costs::known(&[(1.0, 10.0)]));
+        servers.reports_count_s = 30.0;
+        servers.reported(0, 10.0);
+        servers.reported_queue(0, 4, Some(4), 100.0);
+        servers.forget(129.0);
+        assert!(servers.all[0].hidden_s > 0.0 && servers.all[0].is_full(129.0));
+        servers.forget(131.0);
+        assert!(servers.all[0].hidden_s == 0.0 && !servers.all[0].is_full(131.0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub use scenario::{Admission, Arrivals, Incident, NAMES, Scenario};
 
 use crate::dispatcher::{Dispatcher, FirstCosts, Setup};
 use crate::policy::Settings;
+use crate::servers::REPORT_COUNTS_S;
 use crate::trace::Event;
 
 /// Contexts that a cache is guessed to hold, where that is learned.
@@ -29,6 +30,7 @@ impl Scenario {
             costs: if self.knows { FirstCosts::Known(self.products.clone()) } else { FIRST_COSTS },
             learns_rooms: !self.knows,
             slow_start_s: self.slow_start_s,
+            reports_count_s: REPORT_COUNTS_S,
         }
     }
 }
