@@ -37,6 +37,12 @@ impl Cell {
         Cell::of_face(order, face, column, row)
     }
 
+    /// The same by longitude and by sine and cosine of the latitude, all finite.
+    pub(crate) fn in_direction(order: u8, lon_deg: f64, latitude: (f64, f64)) -> Cell {
+        let (face, column, row) = place::of_direction(order, lon_deg, latitude);
+        Cell::of_face(order, face, column, row)
+    }
+
     /// The cell at a column and row of a base face, each below 2 to the power of `order`.
     fn of_face(order: u8, face: u8, column: u32, row: u32) -> Cell {
         Cell { order, index: (u64::from(face) << (2 * u32::from(order))) | interleave(column, row) }

@@ -1,4 +1,4 @@
-//! Cells of HEALPix in the NESTED order: which cell a place lies in, and where a cell lies.
+//! Cells of HEALPix in the NESTED order: which cell a place or most of an image lies in, and where a cell lies.
 //!
 //! ```
 //! use pogson_healpix::Cell;
@@ -11,7 +11,9 @@
 
 mod bits;
 mod cell;
+mod patch;
 mod place;
 
 pub use bits::{interleave, separate};
 pub use cell::{Cell, MAX_ORDER, cell_count};
+pub use patch::Patch;

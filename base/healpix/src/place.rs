@@ -8,14 +8,18 @@ const COLUMN: [f64; 12] = [1.0, 3.0, 5.0, 7.0, 0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0
 /// Base face, column and row of a place; see [`crate::Cell::containing`].
 pub(crate) fn of_sky(order: u8, lon_deg: f64, lat_deg: f64) -> (u8, u32, u32) {
     let finite = |v: f64| if v.is_finite() { v } else { 0.0 };
-    let (lon, lat) = (finite(lon_deg), finite(lat_deg).clamp(-90.0, 90.0));
+    let lat = finite(lat_deg).clamp(-90.0, 90.0);
+    of_direction(order, finite(lon_deg), libm::sincos(lat.to_radians()))
+}
+
+/// The same by a finite longitude and sine and cosine of the latitude.
+pub(crate) fn of_direction(order: u8, lon: f64, (sin, cos): (f64, f64)) -> (u8, u32, u32) {
     let side = 1u64 << order;
     let last = side - 1;
     let n = side as f64;
     // Longitude in quarters of a turn; rounding may bring it to 4.
     let quarters = (lon.rem_euclid(360.0) / 90.0).min(4.0);
     let quarters = if quarters >= 4.0 { 0.0 } else { quarters };
-    let (sin, cos) = libm::sincos(lat.to_radians());
     if sin.abs() <= 2.0 / 3.0 {
         let along = n * (0.5 + quarters);
         let across = n * 0.75 * sin;

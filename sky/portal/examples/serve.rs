@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         block_order: None,
         publisher: Default::default(),
         reporting: None,
+        limits: Default::default(),
     };
     let server = Server::start(&settings)?;
     for set in server.collection().sets() {

@@ -3,11 +3,12 @@
 use pogson_healpix::Cell;
 
 use crate::collection::Collection;
+use crate::cutout::Cutout;
 use crate::error::PortalError;
 use crate::grid::{self, GridError};
 use crate::properties::{Publisher, properties};
 use crate::render::{Way, render};
-use crate::request::{Cutout, Format, MocForm, What};
+use crate::request::{Format, MocForm, What};
 use crate::set::{ALLSKY_ORDER, DataSet, TILE_SIDE};
 use crate::shelf::{Shelf, Tally};
 use crate::{fits_bytes, page};
@@ -146,5 +147,6 @@ fn image(
             let body = set.greys.png(pixels, width).map_err(PortalError::from)?;
             Ok(Answer { media_type: "image/png", body })
         }
+        Format::Jpg => Ok(Answer { media_type: "image/jpeg", body: set.greys.jpg(pixels, width) }),
     }
 }

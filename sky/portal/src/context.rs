@@ -25,6 +25,15 @@ pub enum Product {
     Description,
 }
 
+/// The number of a request's kind of work, by which costs are reported: as the gate's rules for a portal number them.
+pub(crate) fn kind_of_work(what: &What) -> usize {
+    match what {
+        What::Allsky(_) => 1,
+        What::Cutout(_) => 2,
+        What::Tile(..) | What::Page | What::Properties | What::Moc(_) => 0,
+    }
+}
+
 /// The context of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Context<'a> {
@@ -32,7 +41,7 @@ pub struct Context<'a> {
     pub data_set: Cow<'a, str>,
     /// What is read.
     pub product: Product,
-    /// The storage block, for [`Product::Pixels`]: the tile's ancestor, or the cell of a cut-out's middle.
+    /// The storage block, for [`Product::Pixels`]: the tile's ancestor, or the cell that has most of a cut-out.
     pub cell: Option<Cell>,
 }
 
@@ -94,10 +103,7 @@ impl BlockOrders {
             What::Allsky(_) => (Product::Overview, None),
             What::Tile(cell, _) if cell.order() < order => (Product::Overview, None),
             What::Tile(cell, _) => (Product::Pixels, Some(cell.parent(order))),
-            What::Cutout(cutout) => {
-                let center = cutout.center;
-                (Product::Pixels, Some(Cell::containing(order, center.lon_deg, center.lat_deg)))
-            }
+            What::Cutout(cutout) => (Product::Pixels, Some(cutout.patch().main_cell(order))),
         };
         Some(Context { data_set, product, cell })
     }
@@ -126,8 +132,8 @@ mod tests {
         let wanted = context("/m17/cutout", "ra=274.7&dec=-13.8&size=0.2").expect("a context");
         assert_eq!(wanted.to_string(), format!("m17 pixels 9/{}", wanted.cell.expect("a cell").index()));
         for (path, query) in [
-            ("/m17/cutout", "POS=CIRCLE+274.7+-13.8+0.3&format=png"),
-            ("/m%317/cutout", "ra=18:18:48&dec=-13:48:00&size=0.01&width=200"),
+            ("/m17/cutout", "POS=CIRCLE+274.7+-13.8+0.1&format=png"),
+            ("/m%317/cutout", "ra=18:18:48&dec=-13:48:00&size=0.2&width=200"),
             ("/m17/cutout", "size=0.2&dec=-13.8&ra=274.7"),
         ] {
             assert_eq!(context(path, query).as_ref(), Some(&wanted), "{path}?{query}");
@@ -165,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_tile_under_a_cutouts_middle_has_its_context(lon in 0.0f64..360.0, lat in -89.9f64..89.9, deeper in 0u8..5) {
-            let query = format!("ra={lon}&dec={lat}&size=0.1");
+            let query = format!("ra={lon}&dec={lat}&size=1e-7");
             let cell = Cell::containing(9 + deeper, lon, lat);
             let dir = cell.index() / 10_000 * 10_000;
             let path = format!("/s/Norder{}/Dir{dir}/Npix{}.fits", cell.order(), cell.index());

@@ -5,7 +5,7 @@ use pogson_image::sphere::Frame;
 use pogson_image::wcs::{Parameters, Projection, Wcs, WcsError};
 use pogson_mosaic::place::Target;
 
-use crate::request::{Cutout, LONGEST_SIDE};
+use crate::cutout::{Cutout, LONGEST_SIDE};
 
 /// Degrees in the plane of HPX along half the diagonal of a base face.
 const HALF_FACE_DEG: f64 = 45.0;

@@ -16,6 +16,7 @@
 //!     block_order: None,
 //!     publisher: Default::default(),
 //!     reporting: None,
+//!     limits: Default::default(),
 //! };
 //! Server::start(&settings)?.run()?;
 //! # Ok::<(), pogson_portal::error::PortalError>(())
@@ -24,12 +25,15 @@
 mod answer;
 pub mod cache;
 pub mod collection;
+pub mod connection;
 pub mod context;
 pub mod coverage;
+pub mod cutout;
 mod desk;
 pub mod error;
 mod fits_bytes;
 mod grid;
+mod jpeg;
 mod level;
 mod page;
 mod picture;

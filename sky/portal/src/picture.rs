@@ -3,6 +3,8 @@
 use pogson_view::png::PngError;
 use pogson_view::{Limits, Stretch, Tone};
 
+use crate::jpeg;
+
 /// Steps of the table between the limits.
 const STEPS: usize = 1 << 14;
 
@@ -51,6 +53,15 @@ impl Greys {
         writer.write_image_data(&data).map_err(fail)?;
         writer.finish().map_err(fail)?;
         Ok(bytes)
+    }
+
+    /// A JPEG of rows that are given from the bottom up; undefined ones are black.
+    ///
+    /// - `width`: at most 65535, as the height.
+    pub(crate) fn jpg(&self, pixels: &[f32], width: usize) -> Vec<u8> {
+        let rows = pixels.chunks_exact(width.max(1)).rev();
+        let greys: Vec<u8> = rows.flatten().map(|v| if v.is_nan() { 0 } else { self.grey(*v) }).collect();
+        jpeg::grey(&greys, width as u16, (greys.len() / width.max(1)) as u16)
     }
 }
 

@@ -57,7 +57,7 @@ pub fn properties(set: &DataSet, publisher: &Publisher, url: Option<&str>) -> St
     line("hips_order", &set.order.to_string());
     line("hips_order_min", "0");
     line("hips_tile_width", &TILE_SIDE.to_string());
-    line("hips_tile_format", "png fits");
+    line("hips_tile_format", "png jpeg fits");
     line("hips_pixel_bitpix", "-32");
     line("data_pixel_bitpix", &set.header.i64("BITPIX").unwrap_or(-32).to_string());
     line("hips_pixel_scale", &number(hips_pixel_deg(set.order)));

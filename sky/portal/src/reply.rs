@@ -92,10 +92,9 @@ pub(crate) fn not_modified(validators: &Validators) -> Response {
 pub(crate) fn whole_or_part(
     request: &HeaderMap,
     media_type: &'static str,
-    body: Vec<u8>,
+    body: Bytes,
     validators: &Validators,
 ) -> Response {
-    let body = Bytes::from(body);
     let length = body.len() as u64;
     let mut response = match wanted(request, length, validators) {
         Wanted::Whole => plain(StatusCode::OK, media_type, body),

@@ -25,8 +25,6 @@ pub struct Reporting {
     pub every: Duration,
 }
 
-/// Product of the portal's costs: all that is rendered from blocks.
-const RENDERED: u32 = 0;
 /// Bytes of a report in an answer at most: few enough for the limits that servers set to headers.
 const ROOM: usize = 1024;
 /// How long a gate's answer is waited for.
@@ -37,21 +35,21 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What the portal knows of itself now.
 fn figures(site: &Site) -> Report {
     let (desk, cache) = (site.desk.figures(), site.workshop.shelf.cache.figures());
-    let mean = desk.worked.as_secs_f64() / desk.done.max(1) as f64;
+    let costs = desk.products.iter().enumerate().filter(|(_, of)| of.mean_s.is_some());
     let classes = site.desk.by_class().into_iter();
     Report {
         queue_length: Some(desk.queued as u64),
         queue_limit: Some(desk.limit as u64),
-        // What is worked on is half done on the average.
-        queue_s: Some(mean * (desk.queued as f64 + 0.5 * desk.active as f64)),
+        queue_s: Some(desk.waiting_s()),
         active: Some(desk.active as u64),
         dropped: Some(desk.dropped),
+        connections: Some(site.clients.connections() as u64),
         utilization: Some(desk.active as f64 / desk.workers.max(1) as f64),
         hit_rate: desk.hit_rate,
         cache_bytes: Some(cache.bytes as u64),
         cache_limit_bytes: Some(cache.limit as u64),
         classes: classes.map(|(class, c)| (class, ClassCounts { queued: c.queued, active: c.active })).collect(),
-        costs: [(RENDERED, Cost { hit_s: desk.hit_s, miss_s: desk.miss_s })].into(),
+        costs: costs.map(|(number, of)| (number as u32, Cost { hit_s: of.hit_s, miss_s: of.miss_s })).collect(),
         ..Report::default()
     }
 }
@@ -83,18 +81,19 @@ pub(crate) fn push(
     std::thread::Builder::new().name("reports".into()).spawn(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        let (mut before, mut spent, mut done) = (Instant::now(), processor_time(), 0);
+        let (mut before, mut spent, mut done, mut failed) = (Instant::now(), processor_time(), 0, 0);
         let mut reached = true;
         while !ending.load(Ordering::Relaxed) {
             let (now, spends) = (Instant::now(), processor_time());
             let seconds = now.duration_since(before).as_secs_f64();
             let mut report = figures(&site);
-            let all = site.desk.figures().done;
+            let desk = site.desk.figures();
             if seconds > 0.0 {
                 report.cpu = Some(spends.saturating_sub(spent).as_secs_f64() / seconds / processors);
-                report.requests_per_s = Some((all - done) as f64 / seconds);
+                report.requests_per_s = Some((desk.done - done) as f64 / seconds);
+                report.errors_per_s = Some((desk.failed - failed) as f64 / seconds);
             }
-            (before, spent, done) = (now, spends, all);
+            (before, spent, done, failed) = (now, spends, desk.done, desk.failed);
             let signed = sender.push(&report, now_ms());
             let sent = agent
                 .post(&url)

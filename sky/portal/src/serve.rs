@@ -13,7 +13,7 @@ use axum::http::header::{ACCEPT, ALLOW, HOST, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
+use hyper_util::rt::TokioTimer;
 use pogson_report::Sender;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -21,7 +21,9 @@ use tokio::sync::oneshot;
 use crate::answer::{Answer, Refusal, Workshop};
 use crate::cache::BlockCache;
 use crate::collection::Collection;
-use crate::desk::{Desk, Label};
+use crate::connection::{Clients, Door, Limits};
+use crate::context::kind_of_work;
+use crate::desk::{Desk, Label, Outcome};
 use crate::error::PortalError;
 use crate::page;
 use crate::properties::Publisher;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub publisher: Publisher,
     /// To whom the portal reports how it is; to nobody where it is not given.
     pub reporting: Option<Reporting>,
+    /// What clients may take.
+    pub limits: Limits,
 }
 
 /// A portal that listens.
@@ -62,6 +66,7 @@ pub struct Server {
     site: Arc<Site>,
     listener: TcpListener,
     handle: Handle<SocketAddr>,
+    head: Duration,
     reporting: Option<Reporting>,
 }
 
@@ -69,12 +74,16 @@ pub struct Server {
 pub(crate) struct Site {
     pub(crate) workshop: Workshop,
     pub(crate) desk: Desk,
+    pub(crate) clients: Arc<Clients>,
     /// Signs the reports in answers.
     sender: Option<Sender>,
 }
 
 /// How long requests that are under way may take when the server ends.
 const GRACE: Duration = Duration::from_secs(4);
+
+/// Bytes of a request's head.
+const LONGEST_HEAD: usize = 32 << 10;
 
 /// The name by which the portal tells a request's context.
 pub const CONTEXT_HEADER: HeaderName = HeaderName::from_static("pogson-context");
@@ -101,7 +110,9 @@ impl Server {
         let workshop = Workshop { collection, shelf, publisher: settings.publisher.clone() };
         let reporting = settings.reporting.clone();
         let sender = reporting.as_ref().map(|who| Sender::new(who.name.clone(), who.key.clone()));
-        Ok(Server { site: Arc::new(Site { workshop, desk, sender }), listener, handle: Handle::new(), reporting })
+        let clients = Clients::new(settings.limits);
+        let site = Arc::new(Site { workshop, desk, clients, sender });
+        Ok(Server { site, listener, handle: Handle::new(), head: settings.limits.head, reporting })
     }
 
     /// Where it listens.
@@ -136,7 +147,10 @@ impl Server {
         }
         let service = router(Arc::clone(&self.site)).into_make_service();
         let served = runtime.block_on(async {
-            let server = axum_server::from_tcp(self.listener)?.handle(self.handle).acceptor(NoDelayAcceptor::new());
+            let door = Door(Arc::clone(&self.site.clients));
+            let mut server = axum_server::from_tcp(self.listener)?.handle(self.handle).acceptor(door).http1_only();
+            let mut http = server.http_builder().http1();
+            http.timer(TokioTimer::new()).header_read_timeout(self.head).max_buf_size(LONGEST_HEAD);
             server.serve(service).await
         });
         self.site.desk.end();
@@ -246,7 +260,9 @@ async fn of_set(site: &Arc<Site>, asked: Asked<'_>) -> Response {
         }
     };
     let mut response = match made {
-        Ok(Answer { media_type, body }) => whole_or_part(asked.headers, media_type, body, &validators),
+        Ok(Answer { media_type, body }) => {
+            whole_or_part(asked.headers, media_type, site.clients.hold(body), &validators)
+        }
         Err(refusal @ Refusal::Nothing(_)) => sentence(StatusCode::NOT_FOUND, &refusal.to_string()),
         Err(refusal @ Refusal::Bad(_)) => sentence(StatusCode::BAD_REQUEST, &refusal.to_string()),
         Err(refusal @ Refusal::Failed(_)) => {
@@ -271,19 +287,27 @@ type Done = (Result<Answer, Refusal>, Tally, Duration);
 
 /// Has a worker make it, in turn.
 async fn by_worker(site: &Arc<Site>, asked: &Asked<'_>, context: String) -> Result<Done, Response> {
+    if site.clients.are_full() {
+        return Err(sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many answers wait for their clients; try again in a second",
+        ));
+    }
     let (tell, told) = oneshot::channel::<Done>();
     let (name, what, shared) = (asked.name.to_owned(), asked.what.clone(), Arc::clone(site));
     let class = asked.headers.get(CLASS_HEADER).and_then(|class| class.to_str().ok()?.trim().parse().ok());
-    let accepted = site.desk.put(Label { context, class }, move || {
+    let product = kind_of_work(&what);
+    let accepted = site.desk.put(Label { context, class, product }, move || {
         if tell.is_closed() {
             return None;
         }
         let set = shared.workshop.collection.get(&name)?;
         let (begun, mut tally) = (Instant::now(), Tally::default());
         let made = shared.workshop.make(set, &what, &mut tally);
+        let outcome = Outcome { tally, failed: matches!(made, Err(Refusal::Failed(_))) };
         // The client may have gone meanwhile.
         let _ = tell.send((made, tally, begun.elapsed()));
-        Some(tally)
+        Some(outcome)
     });
     if !accepted {
         return Err(sentence(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait; try again in a second"));

@@ -37,6 +37,9 @@ pub struct ContextRule {
     /// Parameters of a place as `CIRCLE ra dec radius`, `RANGE ra1 ra2 dec1 dec2`, `POLYGON ra dec ...`, or `ra dec`.
     #[serde(default = "position_names", deserialize_with = "de_list")]
     pub position: Vec<String>,
+    /// Parameters of an image's size: one side or both, degrees.
+    #[serde(default = "size_names", deserialize_with = "de_list")]
+    pub size: Vec<String>,
     /// Parameters that matter beside the place, such as a band: others share a context.
     #[serde(default, deserialize_with = "de_list")]
     pub also: Vec<String>,
@@ -67,6 +70,7 @@ impl ContextRule {
             ra: ra_names(),
             dec: dec_names(),
             position: position_names(),
+            size: size_names(),
             also: Vec::new(),
             segments: 0,
             ignore: Vec::new(),
@@ -95,6 +99,10 @@ fn position_names() -> Vec<String> {
     texts(&["pos", "circle", "polygon", "center"])
 }
 
+fn size_names() -> Vec<String> {
+    texts(&["size", "fov"])
+}
+
 fn body_bytes() -> u64 {
     64 << 10
 }
@@ -105,7 +113,7 @@ fn body_bytes() -> u64 {
 pub enum Kind {
     /// Tiles of a HiPS: `path` names `order` and `cell`.
     Hips,
-    /// An image of a place: `ra`, `dec` and `size`, or `position`.
+    /// An image of a place, by the cell that has most of it: `ra`, `dec` and `size`, or `position`.
     Cutout,
     /// A search around a place in a table: the same, or an ADQL query in the parameter `QUERY`.
     Cone,

@@ -1,5 +1,7 @@
 //! Places on the sky, in all ways that people write them.
 
+use pogson_healpix::Patch;
+
 /// A place, degrees: longitude from 0 to below 360, latitude within 90.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct SkyPlace {
@@ -33,10 +35,11 @@ impl SkyPlace {
         }
     }
 
-    /// Of the values of `POS`, `CIRCLE` and `POLYGON` (DALI 1.1, section 3.3; SODA 1.0, section 3.3): the middle.
+    /// Of the values of `POS`, `CIRCLE` and `POLYGON` (DALI 1.1, section 3.3; SODA 1.0, section 3.3): the middle, and the sides of the
+    /// rectangle around it in degrees, where there is one.
     ///
     /// - `name`: of the parameter; `POS` begins with the word that says what it is.
-    pub(super) fn of_shape(name: &str, text: &str) -> Option<Self> {
+    pub(super) fn of_shape(name: &str, text: &str) -> Option<(Self, Option<(f64, f64)>)> {
         let text = text.trim();
         let (word, rest) = text.split_once([' ', ',', '\t']).unwrap_or((text, ""));
         let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic()) && !word.is_empty();
@@ -44,20 +47,38 @@ impl SkyPlace {
         let is = |known: &str| shape.eq_ignore_ascii_case(known);
         if is("circle") {
             let (place, radius) = rest.trim().rsplit_once([' ', ',', '\t'])?;
-            radius.parse::<f64>().ok().filter(|radius| *radius >= 0.0)?;
-            Self::of_one(place)
+            let radius = radius.parse::<f64>().ok().filter(|radius| *radius >= 0.0)?;
+            Some((Self::of_one(place)?, Some((2.0 * radius, 2.0 * radius))))
         } else if is("range") {
             let mut numbers = words_of(rest).map(|word| word.parse::<f64>().ok());
             let mut next = || numbers.next().flatten();
-            let (lon1, lon2, lat1, lat2) = (next()?, next()?, next()?, next()?);
             // Infinite bounds are as far as they go.
-            let lon = (lon1.clamp(0.0, 360.0) + lon2.clamp(0.0, 360.0)) / 2.0;
-            Self::new(lon, (lat1.clamp(-90.0, 90.0) + lat2.clamp(-90.0, 90.0)) / 2.0)
+            let mut within = |least: f64, most: f64| next().map(|bound| bound.clamp(least, most));
+            let lon = (within(0.0, 360.0)?, within(0.0, 360.0)?);
+            let lat = (within(-90.0, 90.0)?, within(-90.0, 90.0)?);
+            let middle = || Self::new((lon.0 + lon.1) / 2.0, (lat.0 + lat.1) / 2.0);
+            Patch::of_range(lon, lat).map(Self::of_patch).or_else(|| Some((middle()?, None)))
         } else if is("polygon") {
-            middle(words_of(rest))
+            let corners = corners(words_of(rest))?;
+            Patch::of_polygon(&corners).map(Self::of_patch).or_else(|| Some((middle(&corners)?, None)))
         } else {
-            Self::of_one(text)
+            Some((Self::of_one(text)?, None))
         }
+    }
+
+    fn of_patch(patch: Patch) -> (Self, Option<(f64, f64)>) {
+        let place = Self { lon_deg: patch.lon_deg, lat_deg: patch.lat_deg };
+        (place, Some((patch.width_deg, patch.height_deg)))
+    }
+}
+
+/// One side or two, degrees.
+pub(super) fn sides(text: &str) -> Option<(f64, f64)> {
+    let mut words = words_of(text).map(|word| word.parse().ok().filter(|side| *side > 0.0 && *side <= 360.0));
+    match (words.next(), words.next(), words.next()) {
+        (Some(side), None, None) => Some((side?, side?)),
+        (Some(width), Some(height), None) => Some((width?, height?)),
+        _ => None,
     }
 }
 
@@ -66,19 +87,25 @@ fn words_of(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', ',', '\t']).filter(|word| !word.is_empty())
 }
 
-/// Direction of the sum of the corners.
-fn middle<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<SkyPlace> {
-    let (mut x, mut y, mut z) = (0.0, 0.0, 0.0);
-    let mut corners = 0;
+/// Longitudes and latitudes.
+fn corners<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Vec<(f64, f64)>> {
+    let mut corners = Vec::new();
     while let Some(lon) = words.next() {
         let place = SkyPlace::of_two(lon, words.next()?)?;
-        let (sin_lon, cos_lon) = libm::sincos(place.lon_deg.to_radians());
-        let (sin_lat, cos_lat) = libm::sincos(place.lat_deg.to_radians());
-        (x, y, z) = (x + cos_lat * cos_lon, y + cos_lat * sin_lon, z + sin_lat);
-        corners += 1;
+        corners.push((place.lon_deg, place.lat_deg));
     }
-    let lat = libm::atan2(z, libm::hypot(x, y)).to_degrees();
-    if corners < 3 { None } else { SkyPlace::new(libm::atan2(y, x).to_degrees(), lat) }
+    (corners.len() >= 3).then_some(corners)
+}
+
+/// Direction of the sum of the corners.
+fn middle(corners: &[(f64, f64)]) -> Option<SkyPlace> {
+    let (mut x, mut y, mut z) = (0.0, 0.0, 0.0);
+    for (lon, lat) in corners {
+        let (sin_lon, cos_lon) = libm::sincos(lon.to_radians());
+        let (sin_lat, cos_lat) = libm::sincos(lat.to_radians());
+        (x, y, z) = (x + cos_lat * cos_lon, y + cos_lat * sin_lon, z + sin_lat);
+    }
+    SkyPlace::new(libm::atan2(y, x).to_degrees(), libm::atan2(z, libm::hypot(x, y)).to_degrees())
 }
 
 /// Degrees of a text.
@@ -148,22 +175,31 @@ mod tests {
             "18:20:47 -16:10:18",
         ] {
             near(text, SkyPlace::of_one(text));
-            near(text, SkyPlace::of_shape("center", text));
+            near(text, SkyPlace::of_shape("center", text).map(|found| found.0));
         }
-        for text in [
-            "CIRCLE 275.1958333333 -16.1716666667 0.1",
-            "circle 18:20:47 -16:10:18 0.1",
-            "Range 275 275.3916666666 -17 -15.3433333334",
-        ] {
-            near(text, SkyPlace::of_shape("POS", text));
+        for text in ["CIRCLE 275.1958333333 -16.1716666667 0.1", "circle 18:20:47 -16:10:18 0.1"] {
+            near(text, SkyPlace::of_shape("POS", text).map(|found| found.0));
         }
-        near("CIRCLE=", SkyPlace::of_shape("CIRCLE", "275.1958333333 -16.1716666667 0.1"));
+        near("CIRCLE=", SkyPlace::of_shape("CIRCLE", "275.1958333333 -16.1716666667 0.1").map(|found| found.0));
     }
 
     #[test]
-    fn a_polygon_has_its_middle() {
-        let found = SkyPlace::of_shape("POLYGON", "359 -1 1 -1 1 1 359 1").expect("a place");
-        assert!(found.lon_deg.min(360.0 - found.lon_deg) < 1e-9 && found.lat_deg.abs() < 1e-9, "{found:?}");
+    fn shapes_have_a_middle_and_sides() {
+        for text in ["POLYGON 359 -1 1 -1 1 1 359 1", "RANGE 89 91 -1 1", "CIRCLE 90 0 1"] {
+            let (place, size) = SkyPlace::of_shape("POS", text).expect("a place");
+            let size = size.expect("sides");
+            let lon = if place.lon_deg > 45.0 && place.lon_deg < 135.0 { place.lon_deg - 90.0 } else { place.lon_deg };
+            assert!(lon.min(360.0 - lon).abs() < 1e-9 && place.lat_deg.abs() < 1e-9, "{text}: {place:?}");
+            assert!((size.0 - 2.0).abs() < 1e-3 && (size.1 - 2.0).abs() < 1e-3, "{text}: {size:?}");
+        }
+        let (whole, size) = SkyPlace::of_shape("POS", "RANGE -Inf +Inf -Inf Inf").expect("a place");
+        assert_eq!((whole.lon_deg, whole.lat_deg, size), (180.0, 0.0, None));
+    }
+
+    #[test]
+    fn one_side_is_both() {
+        assert_eq!((sides("0.2"), sides("0.2, 0.1")), (Some((0.2, 0.2)), Some((0.2, 0.1))));
+        assert!(["", "0", "-1", "nan", "inf", "1 2 3", "a", "1 b"].iter().all(|text| sides(text).is_none()));
     }
 
     #[test]
@@ -189,7 +225,8 @@ mod tests {
         #[test]
         fn any_text_is_a_place_or_none(name in "[a-zA-Z]{0,8}", text in ".{0,60}", numbers in "[-+0-9:. hdmse,]{0,40}") {
             for text in [text, numbers.clone(), format!("CIRCLE {numbers}"), format!("POLYGON {numbers}"), format!("RANGE {numbers}")] {
-                if let Some(place) = SkyPlace::of_shape(&name, &text) {
+                let _ = sides(&text);
+                if let Some((place, _)) = SkyPlace::of_shape(&name, &text) {
                     proptest::prop_assert!((0.0..360.0).contains(&place.lon_deg) && place.lat_deg.abs() <= 90.0);
                 }
             }

@@ -1,9 +1,9 @@
 //! A rule of the configuration, ready for use.
 
 use pogson_dispatch::Request;
-use pogson_healpix::{Cell, MAX_ORDER};
+use pogson_healpix::{Cell, MAX_ORDER, Patch};
 
-use super::angle::SkyPlace;
+use super::angle::{SkyPlace, sides};
 use super::query::pairs;
 use super::template::{Parts, Template};
 use super::{Asked, Context, ContextHash, ContextRule, Name, Place, adql, body};
@@ -91,6 +91,8 @@ struct Found {
     lon: Option<String>,
     lat: Option<String>,
     place: Option<SkyPlace>,
+    /// Sides of the image, degrees.
+    size: Option<(f64, f64)>,
     table: Option<String>,
     shape: Option<u64>,
 }
@@ -168,7 +170,11 @@ impl Rule {
             } else if is_one_of(&config.dec) {
                 found.lat = Some(value.into_owned());
             } else if is_one_of(&config.position) {
-                found.place = SkyPlace::of_shape(&name, &value);
+                let shape = SkyPlace::of_shape(&name, &value);
+                found.place = shape.map(|(place, _)| place);
+                found.size = shape.and_then(|(_, size)| size).or(found.size);
+            } else if config.kind == Kind::Cutout && is_one_of(&config.size) {
+                found.size = sides(&value);
             } else if is_one_of(&config.dataset_parameter) {
                 found.dataset = Some(value.into_owned());
             } else if config.kind == Kind::Cone && name.eq_ignore_ascii_case("query") {
@@ -195,7 +201,12 @@ impl Rule {
             _ => found.place,
         };
         if let Some(place) = place {
-            return Some(dataset.cell(Cell::containing(config.order, place.lon_deg, place.lat_deg)));
+            // An image needs most of the cell that has most of it; a search is about its middle.
+            let cell = match found.size.filter(|_| config.kind == Kind::Cutout) {
+                Some(size) => Patch::new(place.lon_deg, place.lat_deg, size).main_cell(config.order),
+                None => Cell::containing(config.order, place.lon_deg, place.lat_deg),
+            };
+            return Some(dataset.cell(cell));
         }
         let shape = found.shape?;
         Some(dataset.context(of::SHAPE, shape, false, Place::Shape(shape)))

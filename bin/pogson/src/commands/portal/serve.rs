@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pogson_portal::connection::Limits;
 use pogson_portal::properties::Publisher;
 use pogson_portal::reporting::Reporting;
 use pogson_portal::serve::{Server, Settings};
@@ -17,7 +18,7 @@ use crate::output::Output;
 /// Serve a folder of mosaics until told to stop
 ///
 /// Each FITS image with celestial coordinates in the folder is a data set, and so is each in a folder below it, there named by its
-/// FILTER keyword: /NAME/NorderK/DirD/NpixN.fits (or .png) are its HiPS tiles, /NAME/cutout its parts. Pixels are read by blocks that
+/// FILTER keyword: /NAME/NorderK/DirD/NpixN.fits (or .png, .jpg) are its HiPS tiles, /NAME/cutout its parts. Pixels are read by blocks that
 /// a bounded cache keeps. SIGTERM and SIGINT end it after the requests that are under way.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -41,6 +42,12 @@ pub struct Args {
     /// Requests that may wait for them; more are refused with 503
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     queue: u32,
+    /// Connections of clients at a time; more are refused with 503
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// How long a client may take for the head of its next request, and not read any of an answer
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    patience: Duration,
     /// Wait so long for each block that is read, as for a distant store: 36ms, 0.5s
     #[arg(long, value_name = "TIME", value_parser = duration)]
     store_delay: Option<Duration>,
@@ -105,6 +112,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         block_order: args.block_order,
         publisher: Publisher { authority: args.authority },
         reporting,
+        limits: Limits { connections: args.connections as usize, head: args.patience, stall: args.patience, ..Limits::default() },
     };
     let server = Server::start(&settings)?;
     for set in server.collection().sets() {
