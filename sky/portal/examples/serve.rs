@@ -27,5 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for set in server.collection().sets() {
         eprintln!("/{}/: tiles to order {}, blocks of order {}", set.name, set.order, set.block_order);
     }
+    if let Some(address) = server.address() {
+        eprintln!("{} is served at http://{address}/;", settings.dir.display());
+    }
     Ok(server.run()?)
 }

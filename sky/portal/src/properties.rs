@@ -46,6 +46,16 @@ pub fn properties(set: &DataSet, publisher: &Publisher, url: Option<&str>) -> St
     line("obs_description", &format!("{title}: a mosaic made and served by Pogson"));
     if let Some(filter) = words("FILTER").or_else(|| words("BAND")) {
         line("obs_bandpass_name", &filter);
+        if let Some(regime) = regime(&filter) {
+            line("obs_regime", regime);
+        }
+    }
+    let day = |keys: &[&str]| keys.iter().find_map(|key| set.header.f64(key)).filter(|day| day.is_finite());
+    if let Some(first) = day(&["MJD-BEG", "MJD-OBS"]) {
+        line("t_min", &number(first));
+        // An exposure that says its beginning alone is as long as it says.
+        let exposed = set.header.f64("EXPTIME").filter(|seconds| seconds.is_finite() && *seconds > 0.0).unwrap_or(0.0);
+        line("t_max", &number(day(&["MJD-END"]).unwrap_or(first + exposed / 86_400.0)));
     }
     line("dataproduct_type", "image");
     line("hips_builder", concat!("pogson ", env!("CARGO_PKG_VERSION")));
@@ -64,6 +74,7 @@ pub fn properties(set: &DataSet, publisher: &Publisher, url: Option<&str>) -> St
     line("s_pixel_scale", &number(set.scale_deg));
     line("hips_sampling", "bspline5");
     line("hips_overlay", "mean");
+    line("hips_hierarchy", "mean");
     let (low, high) = set.greys.limits;
     line("hips_pixel_cut", &format!("{} {}", number(low), number(high)));
     line("hips_data_range", &format!("{} {}", number(set.range.0), number(set.range.1)));
@@ -79,6 +90,17 @@ pub fn properties(set: &DataSet, publisher: &Publisher, url: Option<&str>) -> St
         line("hips_service_url", url);
     }
     out
+}
+
+/// Part of the spectrum of the bands that everybody calls the same.
+fn regime(band: &str) -> Option<&'static str> {
+    let band = band.rsplit(['.', '_', ' ', '/']).next().unwrap_or(band);
+    match band {
+        "FUV" | "NUV" => Some("UV"),
+        "u" | "g" | "r" | "i" | "z" | "U" | "B" | "V" | "R" | "I" => Some("Optical"),
+        "Y" | "J" | "H" | "K" | "Ks" | "W1" | "W2" | "W3" | "W4" => Some("Infrared"),
+        _ => None,
+    }
 }
 
 /// A number in as few digits as tell it, without an exponent.

@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
     /// How long a client may take for the head of its next request, and not read any of an answer
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = patience)]
     patience: Duration,
     /// Wait so long for each block that is read, as for a distant store: 36ms, 0.5s
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -85,6 +85,12 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let seconds = number.trim().parse::<f64>().map_err(|_| refuse())? * unit_s;
     if (0.0..=3600.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(refuse()) }
+}
+
+/// A time that is long enough for a client to do anything in.
+fn patience(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time >= Duration::from_millis(100) { Ok(time) } else { Err(format!("'{text}' is too short; write 0.1s or more")) }
 }
 
 /// Serves.
