@@ -81,8 +81,11 @@ fn segment(out: &mut Vec<u8>, marker: u8, content: &[u8]) {
     out.extend(content);
 }
 
-/// Code and length by value (annex C).
-fn codes((lengths, values): ([u8; 16], &[u8])) -> [(u16, u8); 256] {
+/// Code and length by value.
+type Codes = [(u16, u8); 256];
+
+/// The codes of a table (annex C).
+fn codes((lengths, values): ([u8; 16], &[u8])) -> Codes {
     let mut out = [(0, 0); 256];
     let (mut code, mut next) = (0_u16, values.iter());
     for (length, count) in (1..).zip(lengths) {
@@ -120,7 +123,7 @@ fn transformed(at: impl Fn(usize, usize) -> u8, waves: &[[f32; 8]; 8], steps: &[
     })
 }
 
-fn write_block(bits: &mut Bits, block: &[i32; 64], before: i32, (dc, ac): (&[(u16, u8); 256], &[(u16, u8); 256])) {
+fn write_block(bits: &mut Bits, block: &[i32; 64], before: i32, (dc, ac): (&Codes, &Codes)) {
     let difference = block[0] - before;
     let size = length(difference);
     bits.put(dc[usize::from(size)]);
