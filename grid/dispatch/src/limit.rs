@@ -3,7 +3,8 @@
 //!
 //! As TCP Vegas does (Brakmo & Peterson 1995, IEEE J. Sel. Areas Commun. 13, 1465): of the requests under way those wait at the server
 //! that its answers are late for. If servers say how long they worked on each, what is above that is waiting. Else means of many answers
-//! are compared, the quickest of late standing for no waiting; as they differ by chance, more is let wait then.
+//! are compared, the quickest of late standing for no waiting; as they differ by chance, more is let wait then. From time to time half
+//! as many are let go: if as much is done with these, it stays at that. At first the limit doubles until some wait.
 
 /// Requests that may wait at the server: fewer let the limit grow, more let it shrink.
 const WAIT: std::ops::RangeInclusive<f64> = 1.0..=3.0;
@@ -13,10 +14,16 @@ const SHRINKS: f64 = 0.9;
 const WAIT_PART: std::ops::RangeInclusive<f64> = 0.15..=0.3;
 /// Answers of a mean, and as many times the limit if that is more.
 const ANSWERS: (f64, f64) = (100.0, 4.0);
+/// The same as long as the limit doubles.
+const FIRST_ANSWERS: (f64, f64) = (16.0, 2.0);
+/// With half of a limit that is done of what was with all of it, if the other half only waited.
+const AS_MUCH: f64 = 0.85;
 /// Seconds for which the quickest mean counts.
 const QUICKEST_FOR_S: f64 = 10.0;
 /// Weight of a new answer in what is known of waiting.
 const GAIN: f64 = 0.2;
+/// Seconds for which a limit stays below the number at which a server has turned one away.
+const REFUSED_FOR_S: f64 = 10.0;
 /// Bounds of a limit.
 const LIMIT: std::ops::RangeInclusive<f64> = 1.0..=100_000.0;
 
@@ -29,6 +36,8 @@ pub struct Limit {
     /// Answers until the limit may shrink again: those that were under way when it did have not felt it.
     spared: f64,
     silent: Silent,
+    /// What the server turned away at, and until when it counts, seconds.
+    refused: (f64, f64),
 }
 
 /// What is known of a server that does not say how long it works.
@@ -41,8 +50,20 @@ struct Silent {
     /// Quickest means of this and of the last stretch of time, seconds, and when this one began.
     quickest_s: [f64; 2],
     began_s: f64,
-    /// Limit to go back to: with half of it nobody should wait, which is looked at in each stretch.
-    before: Option<f64>,
+    /// Limit to go back to, and answers a second with it: with half of it nobody should wait, which is looked at in each stretch.
+    before: Option<(f64, f64)>,
+    /// Half was enough: half of that is looked at next.
+    again: bool,
+    /// Whether nothing has waited yet.
+    rises: bool,
+}
+
+/// What answers say together.
+struct Mean {
+    took_s: f64,
+    /// Requests under way, and how many of them waited.
+    active: f64,
+    waits: f64,
 }
 
 impl Silent {
@@ -56,19 +77,20 @@ impl Silent {
         begins
     }
 
-    /// Of the requests under way, how many waited and how many there were, as soon as there is a new mean.
-    fn waits(&mut self, took_s: f64, active: u32, limit: f64) -> Option<(f64, f64)> {
+    /// What answers say together, as soon as there are enough.
+    fn mean(&mut self, took_s: f64, active: u32, limit: f64) -> Option<Mean> {
         self.answers += 1.0;
         self.took_s += took_s;
         self.active += f64::from(active);
-        if self.answers < ANSWERS.0.max(ANSWERS.1 * limit) {
+        let enough = if self.rises { FIRST_ANSWERS } else { ANSWERS };
+        if self.answers < enough.0.max(enough.1 * limit) {
             return None;
         }
-        let (mean_s, active) = (self.took_s / self.answers, self.active / self.answers);
+        let (took_s, active) = (self.took_s / self.answers, self.active / self.answers);
         (self.answers, self.took_s, self.active) = (0.0, 0.0, 0.0);
-        self.quickest_s[0] = self.quickest_s[0].min(mean_s);
+        self.quickest_s[0] = self.quickest_s[0].min(took_s);
         let quickest_s = self.quickest_s[0].min(self.quickest_s[1]);
-        Some(((1.0 - quickest_s / mean_s) * active, active))
+        Some(Mean { took_s, active, waits: (1.0 - quickest_s / took_s) * active })
     }
 }
 
@@ -84,8 +106,10 @@ impl Limit {
             quickest_s: [f64::INFINITY; 2],
             began_s: 0.0,
             before: None,
+            again: false,
+            rises: true,
         };
-        Self { limit, waited: 0.0, spared: 0.0, silent }
+        Self { limit, waited: 0.0, spared: 0.0, silent, refused: (f64::INFINITY, f64::NEG_INFINITY) }
     }
 
     /// Requests at once.
@@ -100,6 +124,17 @@ impl Limit {
         active < self.requests()
     }
 
+    /// The server has turned a request away, because it had too many.
+    ///
+    /// - `active`: requests that were under way, this one among them.
+    pub fn refused(&mut self, active: u32, now_s: f64) {
+        let most = f64::from(active.saturating_sub(1)).max(*LIMIT.start());
+        self.limit = self.limit.min(most);
+        self.silent.before = None;
+        self.silent.rises = false;
+        self.refused = (self.limit, now_s + REFUSED_FOR_S);
+    }
+
     /// An answer came.
     ///
     /// - `took_s`: seconds from request to answer.
@@ -111,24 +146,52 @@ impl Limit {
             return;
         }
         self.spared -= 1.0;
+        self.learn(took_s, service_s, active, now_s);
+        if now_s < self.refused.1 {
+            self.limit = self.limit.min(self.refused.0);
+        }
+    }
+
+    fn learn(&mut self, took_s: f64, service_s: Option<f64>, active: u32, now_s: f64) {
         if let Some(service_s) = service_s {
             let waited = (1.0 - service_s / took_s).clamp(0.0, 1.0);
             self.waited += GAIN * (waited - self.waited);
             let active = f64::from(active);
             self.follow(self.waited * active, active, WAIT, 1.0);
-        } else if let Some((waits, active)) = self.silent.waits(took_s, active, self.limit) {
-            if let Some(before) = self.silent.before.take() {
-                self.limit = before;
-                return;
-            }
-            if self.silent.begins(now_s) {
-                self.silent.before = Some(self.limit);
-                self.limit = (self.limit / 2.0).max(*LIMIT.start());
-                return;
-            }
-            let bounds = WAIT.start() + WAIT_PART.start() * active..=WAIT.end() + WAIT_PART.end() * active;
-            self.follow(waits, active, bounds, ANSWERS.0.max(ANSWERS.1 * self.limit));
+        } else if let Some(mean) = self.silent.mean(took_s, active, self.limit) {
+            self.compare(&mean, now_s);
         }
+    }
+
+    /// Takes in a mean of answers of a server that does not say how long it works.
+    fn compare(&mut self, mean: &Mean, now_s: f64) {
+        let silent = &mut self.silent;
+        let is_full = mean.active >= self.limit - 2.0;
+        let rate = mean.active / mean.took_s;
+        if let Some((before, rate_before)) = silent.before.take() {
+            silent.again = is_full && rate >= AS_MUCH * rate_before;
+            if !silent.again {
+                self.limit = before;
+            }
+            return;
+        }
+        let bounds = WAIT.start() + WAIT_PART.start() * mean.active..=WAIT.end() + WAIT_PART.end() * mean.active;
+        if silent.rises {
+            silent.rises = mean.waits < *bounds.start();
+            if silent.rises && is_full {
+                self.limit = (self.limit * 2.0).min(*LIMIT.end());
+            }
+            silent.again = !silent.rises;
+            return;
+        }
+        if silent.begins(now_s) || silent.again {
+            silent.again = false;
+            silent.before = Some((self.limit, if is_full { rate } else { f64::INFINITY }));
+            self.limit = (self.limit / 2.0).max(*LIMIT.start());
+            return;
+        }
+        let answers = ANSWERS.0.max(ANSWERS.1 * self.limit);
+        self.follow(mean.waits, mean.active, bounds, answers);
     }
 
     /// - `answers`: for which this is the news.
@@ -196,6 +259,35 @@ mod tests {
             assert!(rate > 0.95 * all, "{workers} workers: {rate} of {all} a second, limit {limit}");
             assert!(limit < workers as f64 + 6.0, "{workers} workers: limit {limit}");
         }
+    }
+
+    #[test]
+    fn many_that_wait_at_a_silent_server_soon_do_not() {
+        let (mut limit, mut now_s) = (Limit::new(4), 0.0);
+        for _ in 0..600 {
+            // One after the other, each for 10 ms.
+            now_s += 0.01;
+            limit.answered(0.01 * f64::from(limit.requests()), None, limit.requests(), now_s);
+        }
+        assert!(limit.requests() <= 4, "{}", limit.requests());
+    }
+
+    #[test]
+    fn one_that_turns_requests_away_gets_as_many_as_it_takes() {
+        let mut limit = Limit::new(16);
+        let (mut refusals, mut now_s) = (0, 0.0);
+        for _ in 0..2000 {
+            now_s += 0.01;
+            let active = limit.requests();
+            if active > 4 {
+                limit.refused(active, now_s);
+                refusals += 1;
+            } else {
+                limit.answered(0.01, Some(0.01), active, now_s);
+            }
+        }
+        assert_eq!(limit.requests(), 4);
+        assert!(refusals < 20, "{refusals} of 2000");
     }
 
     #[test]

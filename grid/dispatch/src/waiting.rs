@@ -2,7 +2,10 @@
 //!
 //! A request of a higher level goes first, but each level gets a share of the work as long as it waits, and one that has waited long
 //! counts as of the level above. Where the room is full, a higher level takes the place of the lowest that waits; what is with a server
-//! already is left alone.
+//! already is left alone. By its share a level also has places of its own, which no other takes.
+//!
+//! Whoever would wait too long is turned away at once: a level holds no more work than went from it, while it waited, in the time that
+//! one may wait. Of a level that is full whoever has had least comes in, in the place of one who has asked for much more.
 //!
 //! Within a level members get their shares by start-time fair queueing (Goyal, Vin & Cheng 1997, IEEE/ACM Trans. Netw. 5, 690): each
 //! request has a start on a clock of the level, which is what its member has been given before by the member's weight.
@@ -13,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 pub const LEVELS: usize = 3;
 
 /// How requests are let in and out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
     /// Requests that wait, at most.
     pub room: usize,
@@ -21,11 +24,28 @@ pub struct Rules {
     pub least: [f64; LEVELS],
     /// Seconds after which a request counts as of the level above.
     pub ages_s: f64,
+    /// Seconds that a request may be expected to wait, or [`TIMES`] as long as answers take if that is more.
+    pub longest_s: f64,
 }
+
+/// See [`Rules::longest_s`].
+const TIMES: f64 = 16.0;
+/// What a level may hold however long that takes, in requests of the usual work.
+const FEW: f64 = 4.0;
+/// Requests that have to have gone from a level before it is known how fast they go.
+const KNOWN: u32 = 4;
+/// Seconds, and a part of the requests, that the pace of a level looks back.
+const PACE: (f64, f64) = (2.0, 1.0 / 16.0);
+/// Seconds without anybody waiting after which the pace of a level is not known any more.
+const PACE_COUNTS_S: f64 = 5.0;
+/// Requests that one has to be ahead of another of its level to give its place up.
+const AHEAD: f64 = 2.0;
+/// Weight of a new answer in the time that answers take.
+const TAKES_GAIN: f64 = 0.05;
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { room: 1024, least: [0.0, 0.1, 0.06], ages_s: 10.0 }
+        Self { room: 1024, least: [0.0, 0.1, 0.08], ages_s: 10.0, longest_s: 2.0 }
     }
 }
 
@@ -75,6 +95,71 @@ struct Level<T> {
     members: HashMap<u64, f64>,
     /// Work that this level is behind its share, seconds.
     owed_s: f64,
+    /// Work that waits, seconds.
+    work_s: f64,
+    pace: Pace,
+}
+
+/// How fast work goes from a level while some waits there.
+#[derive(Default)]
+struct Pace {
+    count: u32,
+    /// Work that went, and the time in which it did, seconds.
+    went_s: f64,
+    spent_s: f64,
+    /// When the last went, or the first came, seconds.
+    at_s: f64,
+}
+
+impl Pace {
+    /// Somebody waits again.
+    fn begins(&mut self, now_s: f64) {
+        if now_s > self.at_s + PACE_COUNTS_S {
+            *self = Self::default();
+        }
+        self.at_s = now_s;
+    }
+
+    fn goes(&mut self, work_s: f64, now_s: f64) {
+        let time_s = (now_s - self.at_s).max(0.0);
+        // The longer of so many seconds and so many requests.
+        let keeps = (1.0 - PACE.1).max(1.0 / (1.0 + time_s / PACE.0));
+        self.went_s = self.went_s * keeps + work_s;
+        self.spent_s = self.spent_s * keeps + time_s;
+        self.count = self.count.saturating_add(1);
+        self.at_s = now_s;
+    }
+
+    /// Seconds of work a second, if that is known.
+    fn rate(&self) -> Option<f64> {
+        (self.count >= KNOWN && self.spent_s > 0.0).then(|| self.went_s / self.spent_s)
+    }
+}
+
+impl<T> Level<T> {
+    fn start(&self, member: u64) -> f64 {
+        self.members.get(&member).map_or(self.clock, |next| next.max(self.clock))
+    }
+
+    /// Takes out the one that would be last, as if it had never come.
+    fn pop_last(&mut self) -> Option<Entry<T>> {
+        let (_, waits) = self.waiting.pop_last()?;
+        Some(self.gone(waits))
+    }
+
+    fn gone(&mut self, waits: Waits<T>) -> Entry<T> {
+        let entry = waits.entry;
+        self.work_s = if self.waiting.is_empty() { 0.0 } else { (self.work_s - entry.work_s).max(0.0) };
+        if let Some(next) = self.members.get_mut(&entry.member) {
+            *next -= part(&entry);
+        }
+        entry
+    }
+}
+
+/// What a request is of its member's part.
+fn part<T>(entry: &Entry<T>) -> f64 {
+    entry.work_s / entry.weight.max(f64::MIN_POSITIVE)
 }
 
 /// The waiting room.
@@ -83,6 +168,10 @@ pub struct Waiting<T> {
     levels: [Level<T>; LEVELS],
     count: u64,
     held: usize,
+    /// Of all levels together.
+    pace: Pace,
+    /// Mean time that an answer takes, seconds.
+    takes_s: f64,
 }
 
 /// What became of a request that came.
@@ -100,8 +189,59 @@ impl<T> Waiting<T> {
     /// An empty room.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        let level = |_| Level { waiting: BTreeMap::new(), clock: 0.0, members: HashMap::new(), owed_s: 0.0 };
-        Self { rules, levels: std::array::from_fn(level), count: 0, held: 0 }
+        let level = |_| Level {
+            waiting: BTreeMap::new(),
+            clock: 0.0,
+            members: HashMap::new(),
+            owed_s: 0.0,
+            work_s: 0.0,
+            pace: Pace::default(),
+        };
+        Self { rules, levels: std::array::from_fn(level), count: 0, held: 0, pace: Pace::default(), takes_s: 0.0 }
+    }
+
+    /// An answer took so many seconds.
+    pub fn took(&mut self, took_s: f64) {
+        let gain = if self.takes_s > 0.0 { TAKES_GAIN } else { 1.0 };
+        self.takes_s += gain * (took_s - self.takes_s);
+    }
+
+    /// Seconds that one may be expected to wait.
+    fn longest_s(&self) -> f64 {
+        self.rules.longest_s.max(TIMES * self.takes_s)
+    }
+
+    /// Places that are a level's own.
+    fn own(&self, level: usize) -> usize {
+        let places = (self.rules.least[level] * self.rules.room as f64) as usize;
+        // Of a small room there is none to give away.
+        let least = usize::from(self.rules.least[level] > 0.0 && self.rules.room >= 2 * LEVELS);
+        places.max(least)
+    }
+
+    /// Whether a level has a place for one more, and if not, the lower level that has one to give up.
+    fn place(&self, level: usize) -> Result<(), Option<usize>> {
+        let held = |at: usize| self.levels[at].waiting.len();
+        let shared = self.rules.room.saturating_sub((0..LEVELS).map(|at| self.own(at)).sum());
+        let used: usize = (0..LEVELS).map(|at| held(at).saturating_sub(self.own(at))).sum();
+        if held(level) < self.own(level) || used < shared {
+            return Ok(());
+        }
+        Err((level + 1..LEVELS).rev().find(|&lower| held(lower) > self.own(lower)))
+    }
+
+    /// Whether a request of a level, of so much work, would wait too long.
+    fn waits_too_long(&self, level: usize, work_s: f64) -> bool {
+        let Level { work_s: all_s, waiting, pace, .. } = &self.levels[level];
+        let usual_s = (all_s + work_s) / (waiting.len() + 1) as f64;
+        self.rate(level, pace).is_some_and(|rate| all_s + work_s > (rate * self.longest_s()).max(FEW * usual_s))
+    }
+
+    /// Work that goes from a level, seconds a second. As long as that is not known it is what the level has for sure.
+    fn rate(&self, level: usize, pace: &Pace) -> Option<f64> {
+        let alone = self.held == self.levels[level].waiting.len();
+        let share = if alone || level == 0 { 1.0 } else { self.rules.least[level] };
+        pace.rate().or_else(|| Some(self.pace.rate()? * share))
     }
 
     /// How many wait.
@@ -125,19 +265,30 @@ impl<T> Waiting<T> {
     /// A request comes at `now_s`.
     pub fn enter(&mut self, entry: Entry<T>, now_s: f64) -> Entered<T> {
         let mut gone = None;
-        if self.held >= self.rules.room {
-            let lower = (entry.level + 1..LEVELS).rev().find(|level| !self.levels[*level].waiting.is_empty());
-            let Some(lower) = lower else { return Entered::Full(entry) };
-            // The one that would have been last.
-            gone = self.levels[lower].waiting.pop_last().map(|(_, waits)| waits.entry);
-            self.held -= 1;
+        let room = self.place(entry.level);
+        if let Err(Some(lower)) = room {
+            gone = self.levels[lower].pop_last();
+        } else if room.is_err() || self.waits_too_long(entry.level, entry.work_s) {
+            let level = &mut self.levels[entry.level];
+            let start = level.start(entry.member);
+            let gives = |last: &Start, waits: &Waits<T>| last.0 - start > AHEAD * part(&waits.entry).max(part(&entry));
+            if !level.waiting.last_key_value().is_some_and(|(last, waits)| gives(last, waits)) {
+                return Entered::Full(entry);
+            }
+            gone = level.pop_last();
+        }
+        if self.held == 0 {
+            self.pace.begins(now_s);
         }
         self.count += 1;
-        self.held += 1;
+        self.held += usize::from(gone.is_none());
         let level = &mut self.levels[entry.level];
-        let next = level.members.entry(entry.member).or_insert(level.clock);
-        let start = next.max(level.clock);
-        *next = start + entry.work_s / entry.weight.max(f64::MIN_POSITIVE);
+        if level.waiting.is_empty() {
+            level.pace.begins(now_s);
+        }
+        level.work_s += entry.work_s;
+        let start = level.start(entry.member);
+        level.members.insert(entry.member, start + part(&entry));
         if level.members.len() > 64 + 2 * level.waiting.len() {
             let clock = level.clock;
             level.members.retain(|_, next| *next > clock);
@@ -154,10 +305,12 @@ impl<T> Waiting<T> {
             let level = &self.levels[at];
             head(level).is_some_and(|(_, work_s)| level.owed_s >= work_s)
         });
+        // Nobody rises who waits no longer than all do.
+        let ages_s = self.rules.ages_s.max(2.0 * TIMES * self.takes_s);
         let by_age = || {
             let rank = |at: usize| {
                 let (since_s, _) = head(&self.levels[at])?;
-                let raised = ((now_s - since_s) / self.rules.ages_s).floor();
+                let raised = ((now_s - since_s) / ages_s).floor();
                 Some((at as f64 - raised, since_s, at))
             };
             let best = (0..LEVELS).filter_map(rank).min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -167,12 +320,53 @@ impl<T> Waiting<T> {
         let (start, waits) = self.levels[from].waiting.pop_first()?;
         self.held -= 1;
         let work_s = waits.entry.work_s;
+        self.pace.goes(work_s, now_s);
         for (at, level) in self.levels.iter_mut().enumerate() {
             let waits = !level.waiting.is_empty() || at == from;
             level.owed_s = if waits { level.owed_s + self.rules.least[at] * work_s } else { 0.0 };
         }
         let level = &mut self.levels[from];
         level.owed_s = (level.owed_s - work_s).max(0.0);
+        level.work_s = if level.waiting.is_empty() { 0.0 } else { (level.work_s - work_s).max(0.0) };
+        level.pace.goes(work_s, now_s);
+        level.clock = level.clock.max(start.0);
+        Some(waits.entry)
+    }
+
+    /// The highest level of which any wait, and the work of those, seconds.
+    #[must_use]
+    pub fn highest(&self) -> Option<(usize, f64)> {
+        let level = self.levels.iter().position(|level| !level.waiting.is_empty())?;
+        Some((level, self.levels[level].work_s))
+    }
+
+    /// Whether a level waits for what it has for sure.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        let owes = |level: &Level<T>| {
+            level.waiting.first_key_value().is_some_and(|(_, waits)| level.owed_s >= waits.entry.work_s)
+        };
+        self.levels.iter().any(owes)
+    }
+
+    /// So much work from elsewhere goes before what waits here, which counts for the shares of levels.
+    pub fn lets_pass(&mut self, work_s: f64) {
+        for (level, least) in self.levels.iter_mut().zip(self.rules.least) {
+            if !level.waiting.is_empty() {
+                level.owed_s += least * work_s;
+            }
+        }
+    }
+
+    /// The next request of the highest level goes to another server at `now_s`.
+    pub fn give(&mut self, now_s: f64) -> Option<Entry<T>> {
+        let (at, _) = self.highest()?;
+        let level = &mut self.levels[at];
+        let (start, waits) = level.waiting.pop_first()?;
+        self.held -= 1;
+        let work_s = waits.entry.work_s;
+        level.work_s = if level.waiting.is_empty() { 0.0 } else { (level.work_s - work_s).max(0.0) };
+        level.pace.goes(work_s, now_s);
         level.clock = level.clock.max(start.0);
         Some(waits.entry)
     }
@@ -183,7 +377,11 @@ impl<T> Waiting<T> {
         for level in &mut self.levels {
             let starts: Vec<Start> =
                 level.waiting.iter().filter(|(_, waits)| goes(&waits.entry.item)).map(|(start, _)| *start).collect();
-            gone.extend(starts.iter().filter_map(|start| level.waiting.remove(start)).map(|waits| waits.entry));
+            for start in starts {
+                if let Some(waits) = level.waiting.remove(&start) {
+                    gone.push(level.gone(waits));
+                }
+            }
         }
         self.held -= gone.len();
         gone
@@ -191,103 +389,4 @@ impl<T> Waiting<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(level: usize, member: u64, weight: f64, item: u32) -> Entry<u32> {
-        Entry { level, member, weight, work_s: 0.01, item }
-    }
-
-    /// Keeps the room full from all levels, each by `members` members, and lets `count` out.
-    fn crowded(rules: Rules, members: &[(usize, u64, f64)], count: usize) -> Vec<Entry<u32>> {
-        let mut room = Waiting::new(rules);
-        let mut out = Vec::new();
-        for turn in 0..count {
-            let now_s = turn as f64 * 0.01;
-            for &(level, member, weight) in members {
-                while room.levels[level].waiting.values().filter(|waits| waits.entry.member == member).count() < 5 {
-                    if room.enter(entry(level, member, weight, 0), now_s) != Entered::Waits {
-                        break;
-                    }
-                }
-            }
-            out.extend(room.next(now_s));
-        }
-        out
-    }
-
-    fn share(out: &[Entry<u32>], of: impl Fn(&Entry<u32>) -> bool) -> f64 {
-        out.iter().filter(|entry| of(entry)).count() as f64 / out.len() as f64
-    }
-
-    #[test]
-    fn no_level_starves_and_the_highest_gets_what_the_others_are_not_promised() {
-        let rules = Rules { ages_s: f64::INFINITY, ..Rules::default() };
-        let out = crowded(rules, &[(0, 1, 1.0), (1, 2, 1.0), (2, 3, 1.0)], 10_000);
-        for (level, expected) in [0.84, 0.1, 0.06].into_iter().enumerate() {
-            let share = share(&out, |entry| entry.level == level);
-            assert!((share - expected).abs() < 0.002, "level {level}: {share}");
-        }
-    }
-
-    #[test]
-    fn members_share_a_level_by_their_weights_however_much_they_ask() {
-        let out = crowded(Rules::default(), &[(1, 1, 1.0), (1, 2, 1.0), (1, 3, 2.0)], 8000);
-        for (member, expected) in [(1, 0.25), (2, 0.25), (3, 0.5)] {
-            let share = share(&out, |entry| entry.member == member);
-            assert!((share - expected).abs() < 0.005, "member {member}: {share}");
-        }
-        // One that floods does not keep another waiting.
-        let mut room = Waiting::new(Rules::default());
-        for item in 0..1000 {
-            room.enter(entry(0, 1, 1.0, item), 0.0);
-        }
-        assert_eq!((0..10).filter_map(|_| room.next(0.1)).count(), 10);
-        room.enter(entry(0, 2, 1.0, 5000), 0.2);
-        let waited = (0..).take_while(|_| room.next(0.2).is_some_and(|entry| entry.item != 5000)).count();
-        assert!(waited <= 1, "{waited}");
-    }
-
-    #[test]
-    fn where_the_room_is_full_a_higher_level_takes_the_lowest_ones_place() {
-        let mut room = Waiting::new(Rules { room: 3, ..Rules::default() });
-        for (level, item) in [(1, 10), (2, 20), (2, 21)] {
-            assert_eq!(room.enter(entry(level, 1, 1.0, item), 0.0), Entered::Waits);
-        }
-        assert_eq!(room.enter(entry(2, 9, 1.0, 22), 0.0), Entered::Full(entry(2, 9, 1.0, 22)));
-        assert_eq!(room.enter(entry(0, 1, 1.0, 1), 0.0), Entered::InPlaceOf(entry(2, 1, 1.0, 21)));
-        assert_eq!(room.enter(entry(1, 2, 1.0, 11), 0.0), Entered::InPlaceOf(entry(2, 1, 1.0, 20)));
-        assert_eq!(room.enter(entry(1, 3, 1.0, 12), 0.0), Entered::Full(entry(1, 3, 1.0, 12)));
-        assert_eq!((0..4).map_while(|_| room.next(0.0)).map(|entry| entry.item).collect::<Vec<_>>(), [1, 10, 11]);
-        assert!(room.is_empty());
-    }
-
-    #[test]
-    fn who_has_waited_long_counts_as_of_the_level_above() {
-        let rules = Rules { least: [0.0; LEVELS], ages_s: 10.0, ..Rules::default() };
-        let mut room = Waiting::new(rules);
-        room.enter(entry(2, 1, 1.0, 30), 0.0);
-        room.enter(entry(0, 2, 1.0, 1), 19.0);
-        room.enter(entry(1, 2, 1.0, 10), 19.0);
-        // 19 s: one level up, where it came first.
-        assert_eq!(room.next(19.0).map(|entry| entry.item), Some(1));
-        assert_eq!(room.next(19.0).map(|entry| entry.item), Some(30));
-        room.enter(entry(2, 1, 1.0, 31), 20.0);
-        room.enter(entry(0, 2, 1.0, 2), 40.5);
-        // 20.5 s: two levels up.
-        assert_eq!(room.next(40.5).map(|entry| entry.item), Some(10));
-        assert_eq!(room.next(40.5).map(|entry| entry.item), Some(31));
-    }
-
-    #[test]
-    fn clients_that_leave_are_no_longer_waited_for() {
-        let mut room = Waiting::new(Rules::default());
-        for item in 0..10 {
-            room.enter(entry((item % 3) as usize, u64::from(item), 1.0, item), 0.0);
-        }
-        assert_eq!(room.leave(|item| item % 2 == 0).len(), 5);
-        assert_eq!(room.len(), 5);
-        let left = std::iter::from_fn(|| room.next(0.0)).count();
-        assert_eq!(left, 5);
-    }
-}
+mod tests;

@@ -183,7 +183,9 @@ impl Desk {
         let mut inner = self.lock();
         let places = if not.is_empty() { 0 } else { inner.lines.len() };
         let tried: Vec<usize> = (0..places).filter(|&at| not.contains(&inner.lines[at].endpoint.number)).collect();
-        let Some(sent) = inner.send(request, &tried, now_s) else { return Asked::Refused(Refusal::NoServer) };
+        let sent = inner.send(request, &tried, now_s);
+        let sent = sent.or_else(|| inner.last_resort(request, not, now_s));
+        let Some(sent) = sent else { return Asked::Refused(Refusal::NoServer) };
         let server = sent.server;
         let choice = match &sent {
             _ if inner.dispatcher.servers().up().nth(1).is_none() => Choice::Only,
@@ -238,20 +240,26 @@ impl Desk {
 
     /// A request is over; whoever waits for the server may go.
     ///
-    /// - `answer`: what came, and in how many seconds.
-    fn over(&self, sent: &Sent, answer: Option<(Answer, f64)>, now: Instant) {
+    /// - `answer`: what came, in how many seconds, and whether all was well.
+    fn over(&self, sent: &Sent, answer: Option<(Answer, f64, bool)>, now: Instant) {
         let now_s = self.seconds(now);
         let mut guard = self.lock();
         let inner = &mut *guard;
         let line = &mut inner.lines[sent.server];
         match answer {
-            Some((answer, took_s)) => {
+            Some((_, _, false)) => inner.dispatcher.withdrawn(sent, now_s),
+            Some((answer, took_s, true)) => {
                 inner.dispatcher.answered(sent, answer, now_s);
                 line.learned.answered(took_s, answer.service_s, line.running, now_s);
-                line.standing.succeeded();
+                line.waiting.took(took_s);
+                if line.standing.succeeded(sent.at_s, now) && line.standing.is_up() {
+                    // Nobody waits for a server that was not up.
+                    inner.set_up(sent.server, true, now_s);
+                }
             }
             None => inner.dispatcher.withdrawn(sent, now_s),
         }
+        let line = &mut inner.lines[sent.server];
         line.running = line.running.saturating_sub(1);
         let mut calls = Vec::new();
         // Where the pool as a whole is limited, whoever waits for another server may go now.
@@ -371,8 +379,10 @@ impl Inner {
         if !self.dispatcher.servers().all[server].up || !self.has_room(server, now_s) {
             return None;
         }
-        let from = if self.lines[server].waiting.is_empty() { self.overloaded(server)? } else { server };
-        let entry = self.lines[from].waiting.next(now_s)?;
+        let (from, entry) = self.of_higher_level(server, now_s).or_else(|| {
+            let from = if self.lines[server].waiting.is_empty() { self.overloaded(server)? } else { server };
+            Some((from, self.lines[from].waiting.next(now_s)?))
+        })?;
         self.lines[from].waiting_s -= entry.work_s;
         let mut waits = entry.item;
         if from != server {
@@ -383,6 +393,29 @@ impl Inner {
         let line = &mut self.lines[server];
         line.running += 1;
         Some((waits, line.endpoint.clone()))
+    }
+
+    /// A request of a higher level than those that wait for `server`, which waits for another that has much of that level to do. Without
+    /// it one server would work on lower levels while higher ones wait for another.
+    fn of_higher_level(&mut self, server: usize, now_s: f64) -> Option<(usize, Entry<Waits>)> {
+        let (own, _) = self.lines[server].waiting.highest()?;
+        if own == 0 || self.lines[server].waiting.owes() {
+            return None;
+        }
+        let servers = self.dispatcher.servers();
+        let waits_s = |at: usize| {
+            let (level, work_s) = self.lines[at].waiting.highest()?;
+            (level < own).then_some((level, work_s * servers.all[at].slowness))
+        };
+        let others = (0..self.lines.len()).filter(|&at| at != server);
+        let others = others.filter_map(|at| waits_s(at).map(|(level, waits_s)| (at, level, waits_s)));
+        let (from, _, waits_s) = others.min_by(|a, b| a.1.cmp(&b.1).then(b.2.total_cmp(&a.2)))?;
+        if waits_s <= 2.0 * servers.costs.mean_miss_s() * servers.all[server].slowness {
+            return None;
+        }
+        let entry = self.lines[from].waiting.give(now_s)?;
+        self.lines[server].waiting.lets_pass(entry.work_s);
+        Some((from, entry))
     }
 
     /// The server for which most work waits, if that is more than what `server` would need to begin anew with one of it.
@@ -419,13 +452,27 @@ impl Line {
 
 impl Ticket {
     /// The answer has come whole.
-    pub(crate) fn answered(mut self, mut answer: Answer) {
+    ///
+    /// - `well`: whether it is one of a server that is in order.
+    pub(crate) fn answered(mut self, mut answer: Answer, well: bool) {
         self.over = true;
         let now = Instant::now();
         let took_s = now.saturating_duration_since(self.since).as_secs_f64();
         // No server can have worked for longer than it was waited for, whatever it says.
         answer.service_s = answer.service_s.map(|service_s| service_s.min(took_s));
-        self.desk.over(&self.sent, Some((answer, took_s)), now);
+        self.desk.over(&self.sent, Some((answer, took_s, well)), now);
+    }
+
+    /// The server has turned it away; whether that is because it has too much from here, so that it can be asked again later.
+    pub(crate) fn is_too_much(&self, now: Instant) -> bool {
+        let mut inner = self.desk.lock();
+        let now_s = self.desk.seconds(now);
+        let line = &mut inner.lines[self.sent.server];
+        let others = line.limits.learns && line.running > 1 && line.endpoint.number == self.endpoint.number;
+        if others {
+            line.learned.refused(line.running, now_s);
+        }
+        others
     }
 
     /// Whether its context was expected to be cached there.

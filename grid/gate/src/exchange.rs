@@ -26,7 +26,6 @@ use crate::flow::{Sink, Source, Stopped};
 use crate::framing::Framing;
 use crate::head::{Head, Version};
 use crate::link::Link;
-use crate::pool::Endpoint;
 use crate::reply::Reply;
 use crate::story::Story;
 use crate::worker::Worker;
@@ -143,7 +142,7 @@ impl Errand<'_> {
     /// Carries it out.
     pub(crate) async fn run<C: Client>(&self, source: &mut impl Source, client: &mut C) -> Outcome {
         let idempotent = matches!(self.head.method(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
-        let mut tried = Vec::new();
+        let (mut tried, mut tries) = (Vec::new(), 0);
         loop {
             let ticket = match self.admitted(client, &tried).await {
                 Ok(Some(ticket)) => ticket,
@@ -157,7 +156,7 @@ impl Errand<'_> {
                 // Nothing of a body has been taken.
                 whole: self.framing == Framing::None,
                 idempotent,
-                further: tried.len() < self.pool.retries.attempts as usize,
+                further: tries < self.pool.retries.attempts,
             };
             let attempt = match (self.hedges_after(tried.len()), endpoint.protocol) {
                 (Some(after), _) => {
@@ -171,32 +170,31 @@ impl Errand<'_> {
                 (None, Protocol::H2) => Box::pin(self.by_frames(&endpoint, ticket, source, client, may)).await,
             };
             if attempt.blames_server() {
-                self.fails(&endpoint);
+                let turned_away = matches!(attempt, Attempt::Done(Outcome::Replied { status: 503, .. }));
+                self.desk.failed(endpoint.number, turned_away, &self.pool.health.passive);
             }
             let again = match attempt {
                 Attempt::Done(outcome) => return outcome,
-                Attempt::Unable => true,
-                Attempt::NoWay | Attempt::Refused => self.again(RetryOn::Connect, tried.len()),
-                Attempt::Silent => may.whole && idempotent && self.again(RetryOn::Reset, tried.len()),
+                Attempt::Unable | Attempt::TooMuch => true,
+                Attempt::NoWay | Attempt::Refused => self.again(RetryOn::Connect, tries),
+                Attempt::Silent => may.whole && idempotent && self.again(RetryOn::Reset, tries),
             };
             if !again {
                 return Outcome::Failed(Failure::Unreachable);
             }
-            tried.push(endpoint.number);
+            tries += 1;
+            if !matches!(attempt, Attempt::TooMuch) {
+                tried.push(endpoint.number);
+            }
         }
     }
 
-    /// Counts a failure of a server.
-    fn fails(&self, endpoint: &Endpoint) {
-        self.desk.failed(endpoint.number, &self.pool.health.passive);
-    }
-
     /// Whether the request is sent again after this.
-    fn again(&self, after: RetryOn, tries: usize) -> bool {
+    fn again(&self, after: RetryOn, tries: u32) -> bool {
         let retries = &self.pool.retries;
         // Where no connection came about no server had work with it.
         let is_free = after == RetryOn::Connect;
-        retries.on.contains(&after) && tries < retries.attempts as usize && (is_free || (self.may_retry)())
+        retries.on.contains(&after) && tries < retries.attempts && (is_free || (self.may_retry)())
     }
 
     /// A ticket to a server; `None` if the client went away first.

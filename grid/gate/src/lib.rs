@@ -19,6 +19,7 @@ mod clock;
 pub mod config;
 pub mod context;
 pub mod control;
+mod descriptors;
 mod desk;
 mod exchange;
 pub mod field;

@@ -101,7 +101,7 @@ impl Running {
             let (rules, old_rules) = (&pool.queue, &old.queue);
             (&old.name, &old.policy, &old.settings, &old.trace)
                 == (&pool.name, &pool.policy, &pool.settings, &pool.trace)
-                && (rules.limit, rules.shares, rules.ages) == (old_rules.limit, old_rules.shares, old_rules.ages)
+                && rules.rules() == old_rules.rules()
         };
         let at = self.config.pool.iter().position(same)?;
         self.desks.get(at).filter(|desk| desk.trust.is_as(trust)).cloned()

@@ -19,6 +19,7 @@ use tokio::task::{LocalSet, spawn_local};
 use crate::books;
 use crate::config::{Config, ListenAddress, Problem};
 use crate::control;
+use crate::descriptors;
 use crate::front::{self, crowd::Crowd};
 use crate::keeper;
 use crate::listener::{Accepting, Listener};
@@ -91,6 +92,7 @@ impl Gate {
     }
 
     fn begin(config: Config, handed: Option<Vec<(ListenAddress, OwnedFd)>>) -> io::Result<Self> {
+        descriptors::for_clients();
         let takes_over = handed.is_some();
         let handed = handed
             .unwrap_or_default()

@@ -133,7 +133,7 @@ fn pool(pool: &Pool, i: usize, found: &mut Problems) {
     }
     let shares = &pool.queue.shares;
     let wrong = shares.iter().any(|share| !(0.0..=1.0).contains(share)) || shares.iter().sum::<f64>() > 1.0;
-    let sentence = "shares are from 0 to 1, for high, medium and low, and 1 in all at most, such as [0.0, 0.1, 0.06]";
+    let sentence = "shares are from 0 to 1, for high, medium and low, and 1 in all at most, such as [0.0, 0.1, 0.08]";
     found.when(wrong, &at(&["queue".into(), "shares".into()]), sentence);
     health(pool, &at, found);
     let percent = |value: f64| !(0.0..=100.0).contains(&value);

@@ -231,6 +231,9 @@ pub struct Queue {
     /// Time after which a request that waits counts as of the level above.
     #[serde(deserialize_with = "de_time")]
     pub ages: Duration,
+    /// Time that one may be expected to wait; else it is answered 503 at once.
+    #[serde(deserialize_with = "de_time")]
+    pub longest: Duration,
     /// Time after which one that waits is answered 503.
     #[serde(deserialize_with = "de_time")]
     pub timeout: Duration,
@@ -243,6 +246,7 @@ impl Default for Queue {
             limit: rules.room,
             shares: rules.least,
             ages: Duration::from_secs_f64(rules.ages_s),
+            longest: Duration::from_secs_f64(rules.longest_s),
             timeout: Duration::from_secs(30),
         }
     }
@@ -252,7 +256,12 @@ impl Queue {
     /// As the waiting room takes them.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        Rules { room: self.limit, least: self.shares, ages_s: self.ages.as_secs_f64() }
+        Rules {
+            room: self.limit,
+            least: self.shares,
+            ages_s: self.ages.as_secs_f64(),
+            longest_s: self.longest.as_secs_f64(),
+        }
     }
 }
 

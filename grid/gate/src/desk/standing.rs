@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pogson_dispatch::Request;
 use pogson_dispatch::limit::Limit;
+use pogson_dispatch::servers::Sent;
 use pogson_dispatch::waiting::{Entry, Waiting};
 use tokio::sync::oneshot;
 
@@ -42,6 +44,8 @@ pub(crate) struct Standing {
     /// Failures of requests in a row.
     failures: u32,
     pub(crate) ejected_until: Option<Instant>,
+    /// When it was ejected, seconds of the desk's clock.
+    ejected_s: f64,
     /// Ejections in a row, and when the last of them ended.
     again: u32,
     last_back: Option<Instant>,
@@ -58,6 +62,7 @@ impl Standing {
             against: 0,
             failures: 0,
             ejected_until: None,
+            ejected_s: f64::NEG_INFINITY,
             again: 0,
             last_back: None,
             ejections: 0,
@@ -65,7 +70,12 @@ impl Standing {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.held == Held::Up && self.weight > 0.0 && self.well && self.ejected_until.is_none()
+        self.takes() && self.ejected_until.is_none()
+    }
+
+    /// Whether it takes requests, but for its failures.
+    fn takes(&self) -> bool {
+        self.held == Held::Up && self.weight > 0.0 && self.well
     }
 
     /// In a word.
@@ -80,9 +90,14 @@ impl Standing {
         }
     }
 
-    /// A request has come to its end there.
-    pub(super) fn succeeded(&mut self) {
+    /// A request has come to its end there, sent at `sent_s`; whether that ends its ejection.
+    pub(super) fn succeeded(&mut self, sent_s: f64, now: Instant) -> bool {
         self.failures = 0;
+        let ends = self.ejected_until.is_some() && sent_s > self.ejected_s;
+        if ends {
+            (self.ejected_until, self.last_back) = (None, Some(now));
+        }
+        ends
     }
 }
 
@@ -192,10 +207,15 @@ impl Desk {
     }
 
     /// A request came to nothing at a server, by the server's fault: after some in a row it gets none for a while.
-    pub(crate) fn failed(self: &Arc<Self>, number: u64, rules: &Passive) {
+    ///
+    /// - `turned_away`: by a reply that says so. A server that works on others meanwhile is not out of order for that.
+    pub(crate) fn failed(self: &Arc<Self>, number: u64, turned_away: bool, rules: &Passive) {
         let now = Instant::now();
         let mut inner = self.lock();
         let Some(at) = inner.place(number) else { return };
+        if turned_away && inner.lines[at].running > 0 {
+            return;
+        }
         let members = inner.lines.iter().filter(|line| !line.gone);
         let (all, out) = members
             .fold((0_u32, 0_u32), |(all, out), line| (all + 1, out + u32::from(line.standing.ejected_until.is_some())));
@@ -209,9 +229,11 @@ impl Desk {
         }
         let time = rules.ejection * (1 << standing.again.min(DOUBLINGS));
         let again = standing.again + 1;
+        let now_s = self.seconds(now);
         drop(inner);
         self.change(number, |standing| {
             (standing.failures, standing.ejected_until, standing.again) = (0, Some(now + time), again);
+            standing.ejected_s = now_s;
             standing.ejections += 1;
         });
     }
@@ -344,7 +366,7 @@ impl Inner {
     }
 
     /// The server at a place begins or ends to take requests. What waits for one that ends goes to others; returns who cannot.
-    fn set_up(&mut self, at: usize, up: bool, now_s: f64) -> Calls {
+    pub(super) fn set_up(&mut self, at: usize, up: bool, now_s: f64) -> Calls {
         let mut refused = Vec::new();
         self.dispatcher.set_up(at, up, now_s);
         while !up && let Some(entry) = self.lines[at].waiting.next(now_s) {
@@ -360,6 +382,17 @@ impl Inner {
             }
         }
         refused
+    }
+
+    /// Where no server is up, a request goes to one that only failed lately, if that has nobody waiting: it may be well again.
+    pub(super) fn last_resort(&mut self, request: Request, not: &[u64], now_s: f64) -> Option<Sent> {
+        let may = |line: &Line| {
+            let ejected = line.standing.takes() && line.standing.ejected_until.is_some();
+            !line.gone && ejected && line.has_room() && line.waiting.is_empty() && !not.contains(&line.endpoint.number)
+        };
+        let ones = self.lines.iter().enumerate().filter(|(_, line)| may(line));
+        let (at, _) = ones.min_by_key(|(_, line)| line.standing.ejected_until)?;
+        Some(self.dispatcher.send_to(at, request, now_s))
     }
 
     fn endpoints(&self) -> Vec<Arc<Endpoint>> {

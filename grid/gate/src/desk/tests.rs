@@ -59,7 +59,7 @@ fn one_goes_at_a_time_and_the_next_is_called_when_it_is_over() {
     let mut second = waits(desk.ask(request(2), ASKER, &[], now));
     let mut third = waits(desk.ask(request(3), ASKER, &[], now));
     assert!(called(&mut second).is_none());
-    first.answered(Answer::default());
+    first.answered(Answer::default(), true);
     let second = called(&mut second).expect("called").expect("a ticket");
     assert!(called(&mut third).is_none());
     // Its client goes without an answer.
@@ -78,10 +78,10 @@ fn a_higher_level_takes_the_place_of_a_lower_one_and_goes_first() {
     let mut place = waits(desk.ask(request(4), high, &[], now));
     assert!(matches!(called(&mut low), Some(Err(Refusal::Replaced))));
     assert!(matches!(desk.ask(request(5), Asker { level: 2, ..ASKER }, &[], now), Asked::Refused(Refusal::Full)));
-    first.answered(Answer::default());
+    first.answered(Answer::default(), true);
     let high = called(&mut place).expect("called").expect("a ticket");
     assert!(called(&mut medium).is_none());
-    high.answered(Answer::default());
+    high.answered(Answer::default(), true);
     assert!(called(&mut medium).expect("called").is_ok());
 }
 
@@ -92,7 +92,7 @@ fn who_leaves_gives_the_place_up() {
     let first = goes(desk.ask(request(1), ASKER, &[], now));
     drop(waits(desk.ask(request(2), ASKER, &[], now)));
     let mut third = waits(desk.ask(request(3), ASKER, &[], now));
-    first.answered(Answer::default());
+    first.answered(Answer::default(), true);
     // A ticket that was given and not taken goes to the next.
     assert!(called(&mut third).expect("called").is_ok());
     let mut inner = desk.lock();
@@ -110,7 +110,7 @@ fn what_waits_for_a_server_that_goes_down_goes_to_another() {
     let mut place = waits(desk.ask(request(1), ASKER, &[], now));
     desk.hold(first.endpoint.number, Held::Down);
     assert!(called(&mut place).is_none());
-    other.answered(Answer::default());
+    other.answered(Answer::default(), true);
     assert_ne!(called(&mut place).expect("called").expect("a ticket").endpoint.number, first.endpoint.number);
     let number = 3 - first.endpoint.number;
     desk.hold(number, Held::Down);
@@ -172,7 +172,7 @@ fn the_last_server_that_is_up_is_not_ejected() {
     let rules = config::Passive { failures: 1, max_ejected: 100.0, ..config::Passive::default() };
     desk.hold(3, Held::Down);
     for number in [1, 2, 1, 2] {
-        desk.failed(number, &rules);
+        desk.failed(number, false, &rules);
     }
     assert_eq!(
         desk.states("p").iter().map(|state| state.state.as_str()).collect::<Vec<_>>(),
@@ -225,7 +225,7 @@ fn what_a_server_says_of_its_work_cannot_exceed_what_is_possible() {
     let (reply, _) = Reply::parse(text).expect("a head").expect("whole");
     desk.said_in_reply(1, &reply, crate::reports::now_ms());
     let ticket = goes(desk.ask(request(1), ASKER, &[], Instant::now()));
-    ticket.answered(Answer { hit: Some(false), service_s: Some(1e300) });
+    ticket.answered(Answer { hit: Some(false), service_s: Some(1e300) }, true);
     let inner = desk.lock();
     let servers = inner.dispatcher.servers();
     assert!(servers.all[0].hidden_s <= 86_400.0, "{}", servers.all[0].hidden_s);
@@ -250,4 +250,33 @@ fn gates_side_by_side_send_a_context_to_the_same_server_however_they_came_to_kno
             |desk: &Arc<Desk>| goes(desk.ask(request(context << 32), ASKER, &[], Instant::now())).endpoint.name.clone();
         assert_eq!(name(&one), name(&other), "context {context}");
     }
+}
+
+#[test]
+fn a_server_takes_over_the_high_level_of_another_before_it_serves_lower_ones() {
+    let desk = desk(2, 1, 1000);
+    let now = Instant::now();
+    let tickets = [1, 2, 3, 4, 5, 6, 7, 8].map(|context| desk.ask(request(context), ASKER, &[], now));
+    let mut running = Vec::new();
+    let mut waiting = Vec::new();
+    for asked in tickets {
+        match asked {
+            Asked::Goes(ticket) => running.push(ticket),
+            Asked::Waits(place) => waiting.push(place),
+            Asked::Refused(why) => panic!("{why:?}"),
+        }
+    }
+    assert_eq!(running.len(), 2, "both servers have contexts of their own");
+    // All of the high level are of a context that goes to one of them.
+    let busy = running[0].endpoint.number;
+    let context = (1..).find(|&context| desk.lock().dispatcher.servers().home(context) as u64 + 1 == busy);
+    let context = context.expect("some context goes there");
+    let high = Asker { level: 0, ..ASKER };
+    let mut highs: Vec<Place> = (0..40).map(|_| waits(desk.ask(request(context), high, &[], now))).collect();
+    let other = running.pop().expect("two run");
+    assert_ne!(other.endpoint.number, busy);
+    other.answered(Answer::default(), true);
+    let called = highs.iter_mut().filter_map(called).next().expect("one of the high level is called");
+    let ticket = called.expect("it goes");
+    assert!(ticket.endpoint.number != busy && ticket.choice == Choice::TakenOver);
 }

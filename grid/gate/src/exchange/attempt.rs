@@ -40,6 +40,8 @@ pub(super) enum Attempt {
     Silent,
     /// The server says that it cannot now.
     Unable,
+    /// The same, because it has much else to do from here.
+    TooMuch,
 }
 
 impl Attempt {

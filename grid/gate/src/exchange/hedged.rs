@@ -173,7 +173,7 @@ impl Errand<'_> {
                     ((other, bad), (is_second, answered))
                 };
                 if blames_server(&left.1) {
-                    self.fails(endpoints[usize::from(left.0)]);
+                    self.desk.failed(endpoints[usize::from(left.0)].number, false, &self.pool.health.passive);
                 }
                 return Poll::Ready(chosen);
             }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Instant;
 
 use pogson_dispatch::servers::Answer;
 
@@ -126,6 +127,12 @@ impl Errand<'_> {
         let Ok(framing) = server.framing(&reply, self.head.method() == "HEAD") else {
             return failed(Failure::Nonsense);
         };
+        // One that has too much is asked again when it has less.
+        let too_much =
+            reply.status() == 503 && ticket.as_ref().is_some_and(|ticket| ticket.is_too_much(Instant::now()));
+        if too_much && may_retry && (self.may_retry)() {
+            return (Attempt::TooMuch, false);
+        }
         if may_retry && matches!(reply.status(), 502..=504) && self.again(RetryOn::ServerError, 0) {
             return (Attempt::Unable, false);
         }
@@ -137,6 +144,7 @@ impl Errand<'_> {
             answer = Answer { service_s: answer.service_s.or(service_s), hit: answer.hit.or(hit) };
         }
         self.story.replies(reply.status(), answer.hit);
+        let well = !matches!(reply.status(), 502..=504);
         let changed;
         let reply = if self.fields[1] == &Fields::default() {
             &reply
@@ -157,7 +165,7 @@ impl Errand<'_> {
         if learned::is_event_stream(reply)
             && let Some(ticket) = ticket.take()
         {
-            ticket.answered(answer);
+            ticket.answered(answer, well);
         }
         let timer = client.timer();
         let mut source = server.body(framing);
@@ -167,7 +175,7 @@ impl Errand<'_> {
             return (Attempt::Done(Outcome::Broken), false);
         }
         if let Some(ticket) = ticket.take() {
-            ticket.answered(answer);
+            ticket.answered(answer, well);
         }
         let keeps = sent.get()
             && reply.version() == Version::Http11

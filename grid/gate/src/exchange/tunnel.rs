@@ -23,7 +23,7 @@ impl Errand<'_> {
         answer: Answer,
     ) -> Attempt {
         if let Some(ticket) = ticket.take() {
-            ticket.answered(answer);
+            ticket.answered(answer, true);
         }
         if let (Some(client_link), Some(link)) = (client.link(), link) {
             let idle = [self.times.upgraded_idle; 2];

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use self::crowd::Crowd;
 use crate::config::ProxyProtocol;
+use crate::descriptors;
 use crate::link::Link;
 use crate::stream::Stream;
 use crate::visit::Visitor;
@@ -26,7 +27,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, at: usize, crowd: &Arc<Crowd>, str
     let running = worker.running();
     let Some(listen) = running.listen(at) else { return };
     let most_of_client = listen.limits.connections_per_client;
-    let Some(_counts) = crowd.enters(listen.limits.connections) else { return worker.is_crowded() };
+    let Some(_counts) = crowd.enters(listen.limits.connections.min(descriptors::for_clients())) else {
+        return worker.is_crowded();
+    };
     let (time, http2, proxies) = (running.config.times.head, listen.http2, listen.proxy_protocol);
     let mut peer = peer.map(|peer| peer.to_canonical());
     let mut link = Link::new(stream, worker.clock.timer());
