@@ -41,8 +41,10 @@ const IDLE: Duration = Duration::from_secs(75);
 const LINGER: usize = 1 << 20;
 /// The page, which asks for `state` each second.
 const PAGE: &str = include_str!("admin/page.html");
-/// What the page may do: what is in itself, and ask where it came from.
-const POLICY: &[u8] = b"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'";
+const SCRIPT: &str = include_str!("admin/page.js");
+const STYLE: &str = include_str!("admin/page.css");
+/// What the page may do: nothing but with what comes from where it came from.
+const POLICY: &[u8] = b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Who listens at the admin address.
 pub(crate) struct Admin {
@@ -208,8 +210,8 @@ fn answer(hub: &Hub, head: &Head, body: &[u8], peer: Option<IpAddr>) -> Answer {
     match path {
         "/reports" if head.method() == "POST" => return report(hub, head, body),
         "/reports" => return not_method(b"POST"),
-        "/" | "/state" | "/metrics" if !reads => return not_method(b"GET, HEAD"),
-        "/" | "/state" | "/metrics" => {}
+        "/" | "/page.js" | "/page.css" | "/state" | "/metrics" if !reads => return not_method(b"GET, HEAD"),
+        "/" | "/page.js" | "/page.css" | "/state" | "/metrics" => {}
         _ => return Answer::text(404, "There is /, /state, /metrics and, for reports, /reports."),
     }
     if let Some(refused) = refused(hub, head, peer) {
@@ -220,6 +222,8 @@ fn answer(hub: &Hub, head: &Head, body: &[u8], peer: Option<IpAddr>) -> Answer {
             let page = Answer::new(200, "text/html; charset=utf-8", PAGE.into());
             Answer { field: Some(("Content-Security-Policy", POLICY)), ..page }
         }
+        "/page.js" => Answer::new(200, "text/javascript; charset=utf-8", SCRIPT.into()),
+        "/page.css" => Answer::new(200, "text/css; charset=utf-8", STYLE.into()),
         "/metrics" => Answer::new(200, "text/plain; version=0.0.4; charset=utf-8", metrics::text(hub)),
         _ => Answer::new(200, "application/json", serde_json::to_string(&seen::state(hub)).unwrap_or_default()),
     }

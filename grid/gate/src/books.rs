@@ -253,8 +253,8 @@ impl Books {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) rows: BTreeMap<Whose, Row>,
-    /// Names of contexts with how often each was asked for, most first.
-    pub(crate) contexts: Vec<(String, u64)>,
+    /// Contexts by what they are called, with their numbers and how often each was asked for, most first.
+    pub(crate) contexts: Vec<(String, u64, u64)>,
     pub(crate) connections: u64,
     pub(crate) open: u64,
     pub(crate) crowded: u64,
@@ -273,7 +273,7 @@ pub(crate) fn open(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
 /// Adds books up.
 pub(crate) fn sum(all: &[Shared]) -> Sum {
     let mut sum = Sum::default();
-    let mut contexts: HashMap<String, u64> = HashMap::new();
+    let mut contexts: HashMap<u64, Asked> = HashMap::new();
     for books in all {
         let books = open(books);
         for (whose, row) in &books.past {
@@ -284,8 +284,9 @@ pub(crate) fn sum(all: &[Shared]) -> Sum {
                 sum.rows.entry(whose.clone()).or_default().add(row);
             }
         }
-        for asked in books.contexts.values() {
-            *contexts.entry(asked.name.clone()).or_default() += asked.count;
+        for (&number, asked) in &books.contexts {
+            let one = contexts.entry(number).or_insert_with(|| Asked { count: 0, name: asked.name.clone() });
+            one.count += asked.count;
         }
         sum.connections += books.connections;
         sum.open += books.open;
@@ -293,8 +294,8 @@ pub(crate) fn sum(all: &[Shared]) -> Sum {
         sum.malformed += books.malformed;
         add(&mut sum.tokens, &books.tokens);
     }
-    sum.contexts = contexts.into_iter().collect();
-    sum.contexts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    sum.contexts = contexts.into_iter().map(|(number, asked)| (asked.name, number, asked.count)).collect();
+    sum.contexts.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
     sum
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::books::{self, REFUSALS, Row, Sum, TOKENS};
-use crate::desk::{RESULTS, SaidState};
+use crate::desk::{Desk, RESULTS, SaidState};
 use crate::reports;
 use crate::serve::Hub;
 use crate::served::ServerState;
@@ -68,6 +68,9 @@ pub struct PoolState {
     pub classes: Vec<ClassState>,
     /// Reports, by what became of them.
     pub reports: Vec<(String, u64)>,
+    /// Of the contexts that are asked for most, those that servers of the pool are taken to have cached, each with those servers.
+    #[serde(default)]
+    pub bindings: Vec<(String, Vec<String>)>,
 }
 
 /// A server.
@@ -242,6 +245,7 @@ pub(crate) fn state(hub: &Hub) -> State {
             servers: desk.states(&pool.name).into_iter().map(of).collect(),
             classes: classes(&sum, &pool.name),
             reports: RESULTS.iter().zip(results).map(|(word, count)| ((*word).to_string(), count)).collect(),
+            bindings: bindings(&sum, desk),
         }
     });
     State {
@@ -257,9 +261,16 @@ pub(crate) fn state(hub: &Hub) -> State {
         tokens_refused: TOKENS.iter().zip(sum.tokens).map(|((_, word), count)| ((*word).into(), count)).collect(),
         log_lines_lost: hub.log.counts().1,
         pools: pools.collect(),
-        contexts: sum.contexts.iter().take(SHOWN).cloned().collect(),
+        contexts: sum.contexts.iter().take(SHOWN).map(|(name, _, count)| (name.clone(), *count)).collect(),
         history: hub.watch.history(),
     }
+}
+
+fn bindings(sum: &Sum, desk: &Desk) -> Vec<(String, Vec<String>)> {
+    let contexts = || sum.contexts.iter().take(SHOWN);
+    let holders = desk.holders(contexts().map(|(_, number, _)| *number));
+    let names = contexts().map(|(name, ..)| name.clone());
+    names.zip(holders).filter(|(_, holders)| !holders.is_empty()).collect()
 }
 
 fn seen(server: ServerState, row: &Row, report: Option<ReportState>) -> Seen {

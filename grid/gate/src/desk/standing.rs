@@ -288,6 +288,17 @@ impl Desk {
         members.map(state).collect()
     }
 
+    /// Servers that are taken to have each of some contexts cached, by their names.
+    pub(crate) fn holders(&self, contexts: impl Iterator<Item = u64>) -> Vec<Vec<String>> {
+        let inner = self.lock();
+        let shadows = &inner.dispatcher.servers().shadows;
+        let of = |context| {
+            let lines = shadows.holders(context).filter_map(|at| inner.lines.get(at)).filter(|line| !line.gone);
+            lines.map(|line| line.endpoint.name.clone()).collect()
+        };
+        contexts.map(of).collect()
+    }
+
     /// The servers that are members.
     pub(crate) fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         self.lock().endpoints()
