@@ -133,6 +133,10 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn json(bytes: &[u8]) -> Result<Report, Malformed> {
+    // An array would be taken for the fields in their order, which ORCA does not have.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Malformed::Form { reason: format!("'{}' is not a JSON object", beginning(bytes)) });
+    }
     let orca: Orca = serde_json::from_slice(bytes).map_err(|error| Malformed::Form { reason: error.to_string() })?;
     report(orca)
 }
@@ -241,6 +245,17 @@ mod tests {
             assert_eq!(read_header(header.as_bytes()).as_ref(), Ok(&expected), "{header}");
         }
         assert_eq!(read_body(&json.as_bytes()[5..]), Ok(expected));
+    }
+
+    #[test]
+    fn an_array_is_no_report() {
+        for text in ["[]", "[ ]\n", "[0.5, 0.25]", "null", ""] {
+            assert!(
+                read_body(text.as_bytes()).is_err() && read_header(format!("JSON {text}").as_bytes()).is_err(),
+                "{text}"
+            );
+        }
+        assert!(read_body(b" \n{}").is_ok());
     }
 
     #[test]

@@ -25,7 +25,6 @@ use crate::field::Known;
 use crate::flow::{Sink, Source, Stopped};
 use crate::framing::Framing;
 use crate::head::{Head, Version};
-use crate::link::Link;
 use crate::reply::Reply;
 use crate::story::Story;
 use crate::worker::Worker;
@@ -34,6 +33,8 @@ use crate::worker::Worker;
 pub(crate) trait Client {
     /// Where a reply's body goes.
     type Body: Sink;
+    /// Where bytes come from once the client changed to another protocol.
+    type Tunnel: Source;
     /// Begins the reply.
     fn begin(&mut self, reply: &Reply, framing: Framing, length: Option<&[u8]>) -> io::Result<Self::Body>;
     /// Sends a reply that another one follows.
@@ -42,8 +43,14 @@ pub(crate) trait Client {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Ready when the client has gone away.
     fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()>;
-    /// The client's link, if it is one that can become a tunnel.
-    fn link(&self) -> Option<&Link>;
+    /// Whether the client can change to another protocol.
+    fn can_change(&self) -> bool;
+    /// What the client sends after that; `None` if it cannot.
+    fn tunnel(&mut self) -> Option<Self::Tunnel>;
+    /// Whether a server's reply is one to what the client asked for.
+    fn is_answered_by(&self, _reply: &Reply) -> bool {
+        true
+    }
     /// Limit of time of the client's own.
     fn timer(&self) -> &crate::clock::Timer;
 }
@@ -113,6 +120,8 @@ pub(crate) enum Failure {
     ClientTimedOut,
     /// What the client wants has no form in the server's version of HTTP.
     Unsendable,
+    /// The server opens no WebSocket, and says so in no way that a client of HTTP/2 would understand.
+    Unopened,
 }
 
 impl Outcome {

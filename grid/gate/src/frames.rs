@@ -58,6 +58,11 @@ impl FromFrames {
         Self::of(Some(stream), framing, false)
     }
 
+    /// No body.
+    pub(crate) fn nothing() -> Self {
+        Self::of(None, Framing::None, false)
+    }
+
     /// That of a reply.
     pub(crate) fn of_reply(stream: Option<RecvStream>, framing: Framing) -> Self {
         Self::of(stream, framing, true)
@@ -168,6 +173,12 @@ impl ToFrames {
         let mut one = Self::new(stream, framing);
         one.abandoned = Reason::CANCEL;
         one
+    }
+
+    /// That of what follows where a client changed to another protocol.
+    pub(crate) fn of_tunnel(stream: SendStream<Bytes>) -> Self {
+        // What a connection that breaks is to a client (RFC 8441, section 5).
+        Self::of_request(Some(stream), Framing::UntilClose)
     }
 
     /// Sends as much as there is room for; whether that was all.

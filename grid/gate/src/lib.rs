@@ -47,6 +47,7 @@ pub mod served;
 mod story;
 mod stream;
 mod visit;
+mod websocket;
 mod worker;
 
 pub use front::proxy_protocol;

@@ -269,14 +269,16 @@ impl Link {
         poll_fn(|context| self.poll_flush(context)).await
     }
 
+    /// Sends what is to go, and says that nothing follows.
+    pub(crate) fn poll_shut(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(context))?;
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(context)
+    }
+
     /// Sends what is to go, says that nothing follows, and takes what still comes, so that the other end reads all before the
     /// connection goes (RFC 9112, section 9.6).
     pub(crate) async fn close(&self, most: usize) {
-        let end = poll_fn(|context| {
-            ready!(self.poll_flush(context))?;
-            Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(context)
-        });
-        if end.await.is_err() {
+        if poll_fn(|context| self.poll_shut(context)).await.is_err() {
             return;
         }
         self.input.take();

@@ -311,6 +311,7 @@ impl<'a> Visit<'a> {
             Failure::TimedOut => (504, "The server did not reply in time."),
             Failure::TooLarge => (413, "The request's body has more bytes than it may have here."),
             Failure::BadBody => (400, "The request's body is not as its head says."),
+            Failure::Unopened => (502, "The server opens no WebSocket at this address."),
             Failure::Unsendable => (400, "The request cannot be sent on in HTTP/2."),
             Failure::ClientTimedOut => (408, "The request's body did not come in time."),
         };

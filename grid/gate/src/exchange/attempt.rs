@@ -71,7 +71,7 @@ impl Errand<'_> {
         let mut ticket = Some(ticket);
         let twice = may.whole && may.idempotent;
         if self.framing == Framing::None {
-            let upgrade = client.link().is_some() && self.wants_upgrade();
+            let upgrade = client.can_change() && self.wants_upgrade();
             let (link, head) = match self.asks_by_link(endpoint, twice, upgrade).await {
                 Ok(asked) => asked,
                 Err(attempt) => return attempt,

@@ -124,9 +124,15 @@ impl Errand<'_> {
                 Ok(reply) => break reply,
             }
         };
-        let Ok(framing) = server.framing(&reply, self.head.method() == "HEAD") else {
+        let Ok(mut framing) = server.framing(&reply, self.head.method() == "HEAD") else {
             return failed(Failure::Nonsense);
         };
+        if !client.is_answered_by(&reply) {
+            return failed(Failure::Unopened);
+        }
+        if reply.status() == 101 {
+            framing = Framing::UntilClose;
+        }
         // One that has too much is asked again when it has less.
         let too_much =
             reply.status() == 503 && ticket.as_ref().is_some_and(|ticket| ticket.is_too_much(Instant::now()));
@@ -158,8 +164,7 @@ impl Errand<'_> {
             return (Attempt::Done(Outcome::Broken), false);
         };
         if reply.status() == 101 {
-            drop(body);
-            return (self.tunnel(server.link(), ticket, client, answer).await, false);
+            return (self.tunnel(server.link(), body, ticket, client, answer).await, false);
         }
         // It may go on for hours, and is no work.
         if learned::is_event_stream(reply)

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use pogson_dispatch::servers::Answer;
 
@@ -13,37 +14,56 @@ use crate::flow::{FromLink, ToLink, pump};
 use crate::framing::Framing;
 use crate::link::Link;
 
+/// Time in which a server says its last word after the client's.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 impl Errand<'_> {
-    /// Passes bytes both ways until both have ended.
+    /// Passes bytes both ways until the server has ended, or a while after the client has.
+    ///
+    /// - `forth`: where the server's bytes go.
     pub(super) async fn tunnel<C: Client>(
         &self,
         link: Option<&Link>,
+        mut forth: C::Body,
         ticket: &mut Option<Ticket>,
-        client: &C,
+        client: &mut C,
         answer: Answer,
     ) -> Attempt {
         if let Some(ticket) = ticket.take() {
             ticket.answered(answer, true);
         }
-        if let (Some(client_link), Some(link)) = (client.link(), link) {
-            let idle = [self.times.upgraded_idle; 2];
-            let (mut from, mut to) =
-                (FromLink::new(client_link, Framing::UntilClose), ToLink::new(link, Framing::UntilClose));
-            let (mut back, mut forth) =
-                (FromLink::new(link, Framing::UntilClose), ToLink::new(client_link, Framing::UntilClose));
-            let timer = self.worker.clock.timer();
-            let mut there = pin!(pump(&mut from, &mut to, &timer, idle, None, |length| self.story.took(length)));
-            let mut here =
-                pin!(pump(&mut back, &mut forth, client.timer(), idle, None, |length| self.story.gave(length)));
-            poll_fn(|context| {
-                // Either end closes both: WebSockets say good-bye before they do.
-                if there.as_mut().poll(context).is_ready() {
+        let (Some(link), Some(mut from)) = (link, client.tunnel()) else { return Attempt::Done(Outcome::Tunnel) };
+        let idle = [self.times.upgraded_idle; 2];
+        let mut to = ToLink::new(link, Framing::UntilClose);
+        let mut back = FromLink::new(link, Framing::UntilClose);
+        let timer = self.worker.clock.timer();
+        let last = self.worker.clock.timer();
+        let mut there = pin!(pump(&mut from, &mut to, &timer, idle, None, |length| self.story.took(length)));
+        let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, None, |length| self.story.gave(length)));
+        let (mut has_ended, mut is_shut) = (false, false);
+        poll_fn(|context| {
+            if here.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if !has_ended && let Poll::Ready(result) = there.as_mut().poll(context) {
+                if result.is_err() {
                     return Poll::Ready(());
                 }
-                here.as_mut().poll(context).map(|_| ())
-            })
-            .await;
-        }
+                has_ended = true;
+                last.set(LAST_WORD);
+            }
+            if has_ended
+                && !is_shut
+                && let Poll::Ready(shut) = link.poll_shut(context)
+            {
+                if shut.is_err() {
+                    return Poll::Ready(());
+                }
+                is_shut = true;
+            }
+            if has_ended { last.poll(context).map(|_| ()) } else { Poll::Pending }
+        })
+        .await;
         Attempt::Done(Outcome::Tunnel)
     }
 }

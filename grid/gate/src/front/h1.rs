@@ -28,22 +28,21 @@ struct OnLink<'a> {
 
 impl<'a> Client for OnLink<'a> {
     type Body = ToLink<'a>;
+    type Tunnel = FromLink<'a>;
 
     fn begin(&mut self, reply: &Reply, framing: Framing, length: Option<&[u8]>) -> io::Result<ToLink<'a>> {
         self.begun = true;
+        if reply.status() == 101 {
+            self.link.write(|output| forward::switching(output, reply));
+            return Ok(ToLink::new(self.link, framing));
+        }
         let framing = match (framing, self.version) {
             (Framing::Chunked | Framing::UntilClose, Version::Http10) => Framing::UntilClose,
             (Framing::UntilClose, _) => Framing::Chunked,
             (framing, _) => framing,
         };
         self.keep &= framing != Framing::UntilClose;
-        self.link.write(|output| {
-            if reply.status() == 101 {
-                forward::switching(output, reply);
-            } else {
-                forward::reply(output, reply, self.version, framing, self.keep, length);
-            }
-        });
+        self.link.write(|output| forward::reply(output, reply, self.version, framing, self.keep, length));
         Ok(ToLink::new(self.link, framing))
     }
 
@@ -59,8 +58,12 @@ impl<'a> Client for OnLink<'a> {
         self.link.poll_flush(context)
     }
 
-    fn link(&self) -> Option<&Link> {
-        Some(self.link)
+    fn can_change(&self) -> bool {
+        true
+    }
+
+    fn tunnel(&mut self) -> Option<FromLink<'a>> {
+        Some(FromLink::new(self.link, Framing::UntilClose))
     }
 
     fn timer(&self) -> &Timer {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use h2::ext::Protocol;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
@@ -23,9 +24,9 @@ use crate::forward;
 use crate::frames::{self, FromFrames, ToFrames};
 use crate::framing::{self, Framing, Unframed};
 use crate::head::{Head, Refused};
-use crate::link::Link;
 use crate::reply::Reply;
 use crate::visit::{Visit, Visitor};
+use crate::websocket::{self, Opening};
 
 /// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -90,7 +91,8 @@ pub(crate) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, timer: Ti
         .max_concurrent_streams(limits.streams)
         .max_concurrent_reset_streams(RESET)
         .max_pending_accept_reset_streams(RESET)
-        .max_local_error_reset_streams(Some(WRONG));
+        .max_local_error_reset_streams(Some(WRONG))
+        .enable_connect_protocol();
     let Ok(Ok(connection)) = timer.within(limits.head_time, builder.handshake(stream)).await else { return };
     Box::pin(run(connection, timer, Rc::new(visitor))).await;
 }
@@ -156,6 +158,8 @@ struct OnStream {
     respond: Rc<RefCell<SendResponse<Bytes>>>,
     begun: Rc<Cell<bool>>,
     timer: Timer,
+    /// The WebSocket that the client asks for, and what it sends by it.
+    socket: Option<(Opening, Option<RecvStream>)>,
 }
 
 /// A reply's head in HTTP/2.
@@ -182,8 +186,17 @@ fn head_of(reply: &Reply, framing: Framing, length: Option<&[u8]>) -> io::Result
 
 impl Client for OnStream {
     type Body = ToFrames;
+    type Tunnel = FromFrames;
 
     fn begin(&mut self, reply: &Reply, framing: Framing, length: Option<&[u8]>) -> io::Result<ToFrames> {
+        if reply.status() == 101 {
+            let kept = reply.fields().filter(|field| !field.name.eq_ignore_ascii_case(websocket::ACCEPT));
+            let opened = Reply::of_parts(reply.version(), 200, kept.map(|field| (field.name, field.value)));
+            let head = head_of(&opened, framing, None)?;
+            self.begun.set(true);
+            let stream = self.respond.borrow_mut().send_response(head, false).map_err(frames::broken)?;
+            return Ok(ToFrames::of_tunnel(stream));
+        }
         let head = head_of(reply, framing, length)?;
         let is_all = matches!(framing, Framing::None | Framing::Length(0));
         self.begun.set(true);
@@ -206,8 +219,17 @@ impl Client for OnStream {
         self.respond.borrow_mut().poll_reset(context).map(|_| ())
     }
 
-    fn link(&self) -> Option<&Link> {
-        None
+    fn can_change(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    fn tunnel(&mut self) -> Option<FromFrames> {
+        let stream = self.socket.as_mut()?.1.take()?;
+        Some(FromFrames::new(stream, Framing::UntilClose))
+    }
+
+    fn is_answered_by(&self, reply: &Reply) -> bool {
+        self.socket.as_ref().is_none_or(|(opening, _)| opening.is_answered_by(reply))
     }
 
     fn timer(&self) -> &Timer {
@@ -226,19 +248,38 @@ fn refusal(why: Refused) -> (u16, String) {
     (status, why.to_string())
 }
 
-/// A request's head, and how its body ends.
-fn read(request: &Request<RecvStream>) -> Result<(Head, Framing), (u16, String)> {
+/// What a client asks for that wants a WebSocket, if it does (RFC 8441, section 4).
+fn opening(request: &Request<RecvStream>) -> Result<Option<Opening>, (u16, String)> {
+    let Some(protocol) = request.extensions().get::<Protocol>() else { return Ok(None) };
+    if !protocol.as_str().eq_ignore_ascii_case("websocket") {
+        return Err((501, "no protocol but websocket is spoken here beside HTTP".to_owned()));
+    }
+    if request.body().is_end_stream() || request.headers().contains_key(http::header::CONTENT_LENGTH) {
+        return Err((400, "a WebSocket has no length, and does not end with its head".to_owned()));
+    }
+    Ok(Some(Opening::new()))
+}
+
+/// A request's head, and how its body ends. One for a WebSocket is as in HTTP/1.1: GET, and no body.
+fn read(request: &Request<RecvStream>, opening: Option<&Opening>) -> Result<(Head, Framing), (u16, String)> {
     let uri = request.uri();
     let cookie = http::header::COOKIE;
     // Clients send cookies in pieces, which are one field elsewhere (RFC 9113, section 8.2.3).
     let cookies: Vec<&[u8]> = request.headers().get_all(&cookie).iter().map(HeaderValue::as_bytes).collect();
     let cookies = cookies.join(&b"; "[..]);
-    let fields = request.headers().iter().filter(|(name, _)| **name != cookie);
+    let kept = |name: &HeaderName| *name != cookie && (opening.is_none() || Opening::keeps(name.as_str()));
+    let fields = request.headers().iter().filter(|(name, _)| kept(name));
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let joined = (!cookies.is_empty()).then_some(("cookie", &cookies[..]));
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let host = uri.authority().map(|authority| authority.as_str());
-    let head = Head::of_parts(request.method().as_str(), target, host, fields.chain(joined)).map_err(refusal)?;
+    let has_version = request.headers().contains_key("sec-websocket-version");
+    let added = opening.into_iter().flat_map(|opening| opening.fields(has_version));
+    let method = if opening.is_some() { "GET" } else { request.method().as_str() };
+    let head = Head::of_parts(method, target, host, fields.chain(joined).chain(added)).map_err(refusal)?;
+    if opening.is_some() {
+        return Ok((head, Framing::None));
+    }
     let framing = framing::of_request(&head, request.body().is_end_stream()).map_err(|why| {
         let status = if why == Unframed::Coding { 501 } else { 400 };
         (status, why.to_string())
@@ -251,12 +292,19 @@ async fn one(visitor: Rc<Visitor>, request: Request<RecvStream>, respond: SendRe
     let respond = Rc::new(RefCell::new(respond));
     let begun = Rc::new(Cell::new(false));
     let timer = visitor.worker().clock.timer();
-    let mut client = OnStream { respond: respond.clone(), begun: begun.clone(), timer };
-    let (head, framing) = match read(&request) {
+    let mut client = OnStream { respond: respond.clone(), begun: begun.clone(), timer, socket: None };
+    let read = opening(&request).and_then(|opening| Ok((read(&request, opening.as_ref())?, opening)));
+    let ((head, framing), opening) = match read {
         Ok(read) => read,
         Err((status, why)) => return own(&mut client, visitor.refused(status, &why), false, &visitor).await,
     };
-    let mut source = FromFrames::new(request.into_body(), framing);
+    let mut source = match opening {
+        None => FromFrames::new(request.into_body(), framing),
+        Some(opening) => {
+            client.socket = Some((opening, Some(request.into_body())));
+            FromFrames::nothing()
+        }
+    };
     let visit = Visit::new(&visitor, &head, framing);
     let outcome = {
         let mut run = pin!(visit.run(&mut source, &mut client));
