@@ -85,8 +85,7 @@ def seeds():
         "gate_heads": REQUESTS + REPLIES,
     }
     marked = {name: [one + text for one in first for text in map(as_bytes, all)] for name, all in texts.items()}
-    queries = [text.split(" ")[1] for text in REQUESTS if "?" in text]
-    plain = {"report": REPORTS, "access_log": LOGS, "gate_config": [CONFIG], "portal_query": queries}
+    plain = {"report": REPORTS, "access_log": LOGS, "gate_config": [CONFIG]}
     return marked | {name: list(map(as_bytes, all)) for name, all in plain.items()}
 
 

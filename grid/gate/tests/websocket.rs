@@ -81,6 +81,8 @@ fn serve(mut stream: TcpStream, tell: &Sender<Told>) -> Option<()> {
     match path.as_str() {
         "/ends" => return says(b"bye"),
         "/breaks" => {
+            // Once the client has heard that it is open.
+            thread::sleep(Duration::from_millis(300));
             socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).ok()?;
             return Some(());
         }
