@@ -34,7 +34,9 @@ fn whole(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         let text = &bytes[at..end];
         let size = text.split(|&byte| byte == b';').next().unwrap_or_default();
         // Space behind a size has no meaning, and is taken.
-        let size = std::str::from_utf8(size.trim_ascii_end()).ok().filter(|size| size.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let size = std::str::from_utf8(size.trim_ascii_end())
+            .ok()
+            .filter(|size| size.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
         let size = usize::from_str_radix(size, 16).ok()?;
         at = end + 2;
         if size == 0 {

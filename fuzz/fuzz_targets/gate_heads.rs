@@ -36,10 +36,14 @@ fn request(bytes: &[u8], head: &Head, length: usize) {
     let lines = bytes[..length].split(|&byte| byte == b'\n');
     assert!(lines.take_while(|line| !line.is_empty()).all(|line| line.ends_with(b"\r")));
     // A body has one end for all who read the fields one by one.
-    let of = |name: &str| head.fields().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value);
+    let of = |name: &'static str| {
+        head.fields().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    };
     let (lengths, codings) = (of("content-length").count(), of("transfer-encoding").count());
     match framing::of_request(head, false) {
-        Ok(Framing::None) => assert!(codings == 0 && of("content-length").all(|value| value.iter().all(|&digit| digit == b'0'))),
+        Ok(Framing::None) => {
+            assert!(codings == 0 && of("content-length").all(|value| value.iter().all(|&digit| digit == b'0')))
+        }
         Ok(Framing::Length(_)) => assert_eq!((lengths, codings), (1, 0)),
         Ok(Framing::Chunked) => assert_eq!((lengths, codings), (0, 1)),
         Ok(Framing::UntilClose) => panic!("a request does not end with its connection"),
