@@ -1,9 +1,10 @@
 //! WebSockets of clients that speak HTTP/2 (RFC 8441): the opening handshake that a server of HTTP/1.1 wants (RFC 6455, section 4), made and
 //! checked by the gate.
 
-mod sha1;
-
 use std::hash::{BuildHasher, RandomState};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use sha1::{Digest, Sha1};
 
 use crate::field::Known;
 use crate::reply::{Reply, says};
@@ -25,7 +26,7 @@ impl Opening {
         // Keys of the standard library's hash are at random.
         let random = RandomState::new();
         let bytes: Vec<u8> = (0_u8..2).flat_map(|half| random.hash_one(half).to_be_bytes()).collect();
-        Self { key: base64(&bytes) }
+        Self { key: BASE64_STANDARD.encode(bytes) }
     }
 
     /// The fields with which a request of HTTP/1.1 asks for a WebSocket.
@@ -61,42 +62,12 @@ impl Opening {
 
 /// What a server says to a key (RFC 6455, section 4.2.2).
 fn accept(key: &str) -> String {
-    base64(&sha1::digest(format!("{key}{GUID}").as_bytes()))
-}
-
-/// Bytes in base 64 (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place)) as usize % 64] as char;
-            out.push(if place <= three.len() { letter } else { '=' });
-        }
-    }
-    out
+    BASE64_STANDARD.encode(Sha1::digest(format!("{key}{GUID}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// RFC 4648, section 10.
-    #[test]
-    fn base_64_is_as_its_rfc_shows() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 
     /// RFC 6455, section 1.3.
     #[test]

@@ -13,9 +13,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{Method, Request, StatusCode, Version};
 use pogson_gate::config::Config;
 use pogson_gate::serve::Gate;
-
-#[path = "../src/websocket/sha1.rs"]
-mod sha1;
+use sha1::{Digest, Sha1};
 
 /// Time after which a test is stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -33,7 +31,7 @@ enum Told {
 fn accept(head: &str) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let key = head.to_lowercase().find("sec-websocket-key: ").map(|at| &head[at + 19..at + 19 + 24]).expect("a key");
-    let hash = sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes());
+    let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
     let bits: Vec<bool> = hash.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect();
     let letter = |six: &[bool]| (0..6).fold(0, |sum, at| sum * 2 + usize::from(six.get(at) == Some(&true)));
     bits.chunks(6).map(|six| LETTERS[letter(six)] as char).chain(['=']).collect()
