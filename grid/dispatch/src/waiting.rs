@@ -24,7 +24,7 @@ pub struct Rules {
     pub least: [f64; LEVELS],
     /// Seconds after which a request counts as of the level above.
     pub ages_s: f64,
-    /// Seconds that a request may be expected to wait, or [`TIMES`] as long as answers take if that is more.
+    /// Seconds that a request may be expected to wait, or 16 times as long as answers take if that is more.
     pub longest_s: f64,
 }
 
