@@ -16,10 +16,14 @@ const WAIT_PART: std::ops::RangeInclusive<f64> = 0.15..=0.3;
 const ANSWERS: (f64, f64) = (100.0, 4.0);
 /// The same as long as the limit doubles.
 const FIRST_ANSWERS: (f64, f64) = (16.0, 2.0);
+/// The same while half of a limit is tried.
+const HALF_ANSWERS: (f64, f64) = (40.0, 2.0);
 /// With half of a limit that is done of what was with all of it, if the other half only waited.
-const AS_MUCH: f64 = 0.85;
-/// Seconds for which the quickest mean counts.
-const QUICKEST_FOR_S: f64 = 10.0;
+const AS_MUCH: f64 = 0.75;
+/// Seconds for which the quickest mean counts, and answers if they take longer.
+const QUICKEST_FOR: (f64, f64) = (10.0, 400.0);
+/// Limit below which half of it is not tried: no more wait than may.
+const HALVES_FROM: f64 = 2.0 * *WAIT.end();
 /// Weight of a new answer in what is known of waiting.
 const GAIN: f64 = 0.2;
 /// Seconds for which a limit stays below the number at which a server has turned one away.
@@ -43,24 +47,27 @@ pub struct Limit {
 /// What is known of a server that does not say how long it works.
 #[derive(Clone, Debug)]
 struct Silent {
-    /// Answers that are not in a mean yet: number, and sums of their seconds and of requests under way.
+    /// Answers that are not in a mean yet: since when, number, and sums of their seconds and of requests under way.
+    since_s: f64,
     answers: f64,
     took_s: f64,
     active: f64,
-    /// Quickest means of this and of the last stretch of time, seconds, and when this one began.
+    /// Quickest means of this and of the last stretch of time, seconds, when this one began, and its answers.
     quickest_s: [f64; 2],
     began_s: f64,
+    stretch: f64,
     /// Limit to go back to, and answers a second with it: with half of it nobody should wait, which is looked at in each stretch.
     before: Option<(f64, f64)>,
-    /// Half was enough: half of that is looked at next.
-    again: bool,
     /// Whether nothing has waited yet.
     rises: bool,
+    /// Whether it was looked for whether the first limit is too much already.
+    looked: bool,
 }
 
 /// What answers say together.
 struct Mean {
-    took_s: f64,
+    /// Answers a second. What was under way before a limit changed has its time by the old one, but is as much done.
+    rate: f64,
     /// Requests under way, and how many of them waited.
     active: f64,
     waits: f64,
@@ -69,8 +76,9 @@ struct Mean {
 impl Silent {
     /// Whether a new stretch of time begins.
     fn begins(&mut self, now_s: f64) -> bool {
-        let begins = now_s - self.began_s > QUICKEST_FOR_S;
+        let begins = now_s - self.began_s > QUICKEST_FOR.0 && self.stretch >= QUICKEST_FOR.1;
         if begins {
+            self.stretch = 0.0;
             self.quickest_s = [f64::INFINITY, self.quickest_s[0]];
             self.began_s = now_s;
         }
@@ -78,19 +86,28 @@ impl Silent {
     }
 
     /// What answers say together, as soon as there are enough.
-    fn mean(&mut self, took_s: f64, active: u32, limit: f64) -> Option<Mean> {
+    fn mean(&mut self, took_s: f64, active: u32, limit: f64, now_s: f64) -> Option<Mean> {
+        if self.since_s > now_s {
+            self.since_s = now_s - took_s;
+        }
         self.answers += 1.0;
+        self.stretch += 1.0;
         self.took_s += took_s;
         self.active += f64::from(active);
-        let enough = if self.rises { FIRST_ANSWERS } else { ANSWERS };
+        let enough = match self {
+            Self { rises: true, .. } => FIRST_ANSWERS,
+            Self { before: Some(_), .. } => HALF_ANSWERS,
+            _ => ANSWERS,
+        };
         if self.answers < enough.0.max(enough.1 * limit) {
             return None;
         }
         let (took_s, active) = (self.took_s / self.answers, self.active / self.answers);
-        (self.answers, self.took_s, self.active) = (0.0, 0.0, 0.0);
+        let rate = self.answers / (now_s - self.since_s).max(f64::MIN_POSITIVE);
+        (self.since_s, self.answers, self.took_s, self.active) = (now_s, 0.0, 0.0, 0.0);
         self.quickest_s[0] = self.quickest_s[0].min(took_s);
         let quickest_s = self.quickest_s[0].min(self.quickest_s[1]);
-        Some(Mean { took_s, active, waits: (1.0 - quickest_s / took_s) * active })
+        Some(Mean { rate, active, waits: (1.0 - quickest_s / took_s) * active })
     }
 }
 
@@ -100,14 +117,16 @@ impl Limit {
     pub fn new(first: u32) -> Self {
         let limit = f64::from(first).clamp(*LIMIT.start(), *LIMIT.end());
         let silent = Silent {
+            since_s: f64::INFINITY,
             answers: 0.0,
             took_s: 0.0,
             active: 0.0,
             quickest_s: [f64::INFINITY; 2],
             began_s: 0.0,
+            stretch: 0.0,
             before: None,
-            again: false,
             rises: true,
+            looked: false,
         };
         Self { limit, waited: 0.0, spared: 0.0, silent, refused: (f64::INFINITY, f64::NEG_INFINITY) }
     }
@@ -158,40 +177,56 @@ impl Limit {
             self.waited += GAIN * (waited - self.waited);
             let active = f64::from(active);
             self.follow(self.waited * active, active, WAIT, 1.0);
-        } else if let Some(mean) = self.silent.mean(took_s, active, self.limit) {
+        } else if let Some(mean) = self.silent.mean(took_s, active, self.limit, now_s) {
             self.compare(&mean, now_s);
         }
     }
 
     /// Takes in a mean of answers of a server that does not say how long it works.
     fn compare(&mut self, mean: &Mean, now_s: f64) {
-        let silent = &mut self.silent;
         let is_full = mean.active >= self.limit - 2.0;
-        let rate = mean.active / mean.took_s;
-        if let Some((before, rate_before)) = silent.before.take() {
-            silent.again = is_full && rate >= AS_MUCH * rate_before;
-            if !silent.again {
+        let begins = self.silent.begins(now_s);
+        if let Some((before, rate_before)) = self.silent.before.take() {
+            if is_full && mean.rate >= AS_MUCH * rate_before {
+                self.silent.rises = false;
+                self.halve(mean.rate);
+            } else {
                 self.limit = before;
             }
             return;
         }
         let bounds = WAIT.start() + WAIT_PART.start() * mean.active..=WAIT.end() + WAIT_PART.end() * mean.active;
-        if silent.rises {
-            silent.rises = mean.waits < *bounds.start();
-            if silent.rises && is_full {
+        if self.silent.rises {
+            if !self.silent.looked {
+                self.silent.looked = true;
+                if is_full {
+                    return self.halve(mean.rate);
+                }
+            }
+            self.silent.rises = mean.waits < *bounds.start();
+            if !self.silent.rises {
+                self.halve(mean.rate);
+            } else if is_full {
                 self.limit = (self.limit * 2.0).min(*LIMIT.end());
             }
-            silent.again = !silent.rises;
             return;
         }
-        if silent.begins(now_s) || silent.again {
-            silent.again = false;
-            silent.before = Some((self.limit, if is_full { rate } else { f64::INFINITY }));
-            self.limit = (self.limit / 2.0).max(*LIMIT.start());
-            return;
+        if begins {
+            // Where not all of the limit is used, half of it would not be looked at but only be less.
+            return self.halve(if is_full { mean.rate } else { f64::INFINITY });
         }
         let answers = ANSWERS.0.max(ANSWERS.1 * self.limit);
         self.follow(mean.waits, mean.active, bounds, answers);
+    }
+
+    /// Looks whether half of the limit does as much.
+    ///
+    /// - `rate`: answers a second with all of it.
+    fn halve(&mut self, rate: f64) {
+        if self.limit >= HALVES_FROM {
+            self.silent.before = Some((self.limit, rate));
+            self.limit /= 2.0;
+        }
     }
 
     /// - `answers`: for which this is the news.
@@ -251,6 +286,45 @@ mod tests {
         (sum / count, count / ((now_ns - half_ns) as f64 * 1e-9))
     }
 
+    /// Limits, second by second, of a silent server that works on `workers` requests at once, each for 80 ms on average, asked for as
+    /// much as the limit lets from the start.
+    fn begins(workers: usize, seed: u64, seconds: usize) -> Vec<u32> {
+        let (mut limit, mut random) = (Limit::new(16), Random::new(seed, workers as u64));
+        let mut busy = BinaryHeap::new();
+        let mut queue: VecDeque<u64> = VecDeque::new();
+        let (mut active, mut now_ns, mut limits) = (0, 0_u64, Vec::new());
+        while limits.len() < seconds {
+            while limit.lets(active) {
+                active += 1;
+                queue.push_back(now_ns);
+            }
+            while busy.len() < workers
+                && let Some(came_ns) = queue.pop_front()
+            {
+                busy.push(Reverse((now_ns + (80e6 * random.exponential()) as u64, came_ns)));
+            }
+            let Some(Reverse((done_ns, came_ns))) = busy.pop() else { break };
+            now_ns = done_ns;
+            limit.answered((done_ns - came_ns) as f64 * 1e-9, None, active, done_ns as f64 * 1e-9);
+            active -= 1;
+            if now_ns > 1_000_000_000 * limits.len() as u64 {
+                limits.push(limit.requests());
+            }
+        }
+        limits
+    }
+
+    #[test]
+    fn a_slow_server_that_got_too_many_at_first_soon_gets_few() {
+        for workers in [1, 2, 4] {
+            for seed in 1..=5 {
+                let limits = begins(workers, seed, 30);
+                let few = limits[12..].iter().filter(|&&limit| limit as usize <= workers + 6).count();
+                assert!(few >= 16, "{workers} workers: {limits:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_server_is_kept_busy_and_few_wait_there() {
         for workers in [1, 4, 16, 64] {
@@ -269,7 +343,7 @@ mod tests {
             now_s += 0.01;
             limit.answered(0.01 * f64::from(limit.requests()), None, limit.requests(), now_s);
         }
-        assert!(limit.requests() <= 4, "{}", limit.requests());
+        assert!(limit.requests() <= 6, "{}", limit.requests());
     }
 
     #[test]

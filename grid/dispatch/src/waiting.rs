@@ -7,6 +7,9 @@
 //! Whoever would wait too long is turned away at once: a level holds no more work than went from it, while it waited, in the time that
 //! one may wait. Of a level that is full whoever has had least comes in, in the place of one who has asked for much more.
 //!
+//! Work is measured by that of the usual request when one comes: what is known of costs changes, above all at first, and those that wait
+//! since before are not to count for more or less than those that came later.
+//!
 //! Within a level members get their shares by start-time fair queueing (Goyal, Vin & Cheng 1997, IEEE/ACM Trans. Netw. 5, 690): each
 //! request has a start on a clock of the level, which is what its member has been given before by the member's weight.
 
@@ -38,6 +41,8 @@ const KNOWN: u32 = 4;
 const PACE: (f64, f64) = (2.0, 1.0 / 16.0);
 /// Seconds without anybody waiting after which the pace of a level is not known any more.
 const PACE_COUNTS_S: f64 = 5.0;
+/// Weight of a new request in what is usual.
+const USUAL_GAIN: f64 = 0.05;
 /// Requests that one has to be ahead of another of its level to give its place up.
 const AHEAD: f64 = 2.0;
 /// Weight of a new answer in the time that answers take.
@@ -84,6 +89,8 @@ impl Ord for Start {
 
 struct Waits<T> {
     since_s: f64,
+    /// Work, in usual requests.
+    work: f64,
     entry: Entry<T>,
 }
 
@@ -93,10 +100,10 @@ struct Level<T> {
     clock: f64,
     /// Where the next request of each member that has asked lately starts.
     members: HashMap<u64, f64>,
-    /// Work that this level is behind its share, seconds.
-    owed_s: f64,
-    /// Work that waits, seconds.
-    work_s: f64,
+    /// Work that this level is behind its share, in usual requests.
+    owed: f64,
+    /// Work that waits, in usual requests.
+    work: f64,
     pace: Pace,
 }
 
@@ -104,8 +111,8 @@ struct Level<T> {
 #[derive(Default)]
 struct Pace {
     count: u32,
-    /// Work that went, and the time in which it did, seconds.
-    went_s: f64,
+    /// Work that went, in usual requests, and the time in which it did, seconds.
+    went: f64,
     spent_s: f64,
     /// When the last went, or the first came, seconds.
     at_s: f64,
@@ -120,19 +127,19 @@ impl Pace {
         self.at_s = now_s;
     }
 
-    fn goes(&mut self, work_s: f64, now_s: f64) {
+    fn goes(&mut self, work: f64, now_s: f64) {
         let time_s = (now_s - self.at_s).max(0.0);
         // The longer of so many seconds and so many requests.
         let keeps = (1.0 - PACE.1).max(1.0 / (1.0 + time_s / PACE.0));
-        self.went_s = self.went_s * keeps + work_s;
+        self.went = self.went * keeps + work;
         self.spent_s = self.spent_s * keeps + time_s;
         self.count = self.count.saturating_add(1);
         self.at_s = now_s;
     }
 
-    /// Seconds of work a second, if that is known.
+    /// Usual requests a second, if that is known.
     fn rate(&self) -> Option<f64> {
-        (self.count >= KNOWN && self.spent_s > 0.0).then(|| self.went_s / self.spent_s)
+        (self.count >= KNOWN && self.spent_s > 0.0).then(|| self.went / self.spent_s)
     }
 }
 
@@ -148,18 +155,32 @@ impl<T> Level<T> {
     }
 
     fn gone(&mut self, waits: Waits<T>) -> Entry<T> {
+        self.lacks(waits.work);
         let entry = waits.entry;
-        self.work_s = if self.waiting.is_empty() { 0.0 } else { (self.work_s - entry.work_s).max(0.0) };
         if let Some(next) = self.members.get_mut(&entry.member) {
-            *next -= part(&entry);
+            *next -= part(waits.work, entry.weight);
         }
         entry
+    }
+
+    /// So much work does not wait any more.
+    fn lacks(&mut self, work: f64) {
+        self.work = if self.waiting.is_empty() { 0.0 } else { (self.work - work).max(0.0) };
+    }
+
+    /// Takes out the one that is first.
+    fn pop_first(&mut self, now_s: f64) -> Option<Waits<T>> {
+        let (start, waits) = self.waiting.pop_first()?;
+        self.lacks(waits.work);
+        self.pace.goes(waits.work, now_s);
+        self.clock = self.clock.max(start.0);
+        Some(waits)
     }
 }
 
 /// What a request is of its member's part.
-fn part<T>(entry: &Entry<T>) -> f64 {
-    entry.work_s / entry.weight.max(f64::MIN_POSITIVE)
+fn part(work: f64, weight: f64) -> f64 {
+    work / weight.max(f64::MIN_POSITIVE)
 }
 
 /// The waiting room.
@@ -172,6 +193,8 @@ pub struct Waiting<T> {
     pace: Pace,
     /// Mean time that an answer takes, seconds.
     takes_s: f64,
+    /// Mean work of those that came, seconds.
+    usual_s: f64,
 }
 
 /// What became of a request that came.
@@ -193,11 +216,19 @@ impl<T> Waiting<T> {
             waiting: BTreeMap::new(),
             clock: 0.0,
             members: HashMap::new(),
-            owed_s: 0.0,
-            work_s: 0.0,
+            owed: 0.0,
+            work: 0.0,
             pace: Pace::default(),
         };
-        Self { rules, levels: std::array::from_fn(level), count: 0, held: 0, pace: Pace::default(), takes_s: 0.0 }
+        Self {
+            rules,
+            levels: std::array::from_fn(level),
+            count: 0,
+            held: 0,
+            pace: Pace::default(),
+            takes_s: 0.0,
+            usual_s: 0.0,
+        }
     }
 
     /// An answer took so many seconds.
@@ -230,14 +261,21 @@ impl<T> Waiting<T> {
         Err((level + 1..LEVELS).rev().find(|&lower| held(lower) > self.own(lower)))
     }
 
-    /// Whether a request of a level, of so much work, would wait too long.
-    fn waits_too_long(&self, level: usize, work_s: f64) -> bool {
-        let Level { work_s: all_s, waiting, pace, .. } = &self.levels[level];
-        let usual_s = (all_s + work_s) / (waiting.len() + 1) as f64;
-        self.rate(level, pace).is_some_and(|rate| all_s + work_s > (rate * self.longest_s()).max(FEW * usual_s))
+    /// A request of so much work comes: what that is in usual ones.
+    fn usual(&mut self, work_s: f64) -> f64 {
+        let gain = if self.usual_s > 0.0 { USUAL_GAIN } else { 1.0 };
+        self.usual_s += gain * (work_s - self.usual_s);
+        if self.usual_s > 0.0 { work_s / self.usual_s } else { 1.0 }
     }
 
-    /// Work that goes from a level, seconds a second. As long as that is not known it is what the level has for sure.
+    /// Whether a request of a level, of so much work, would wait too long.
+    fn waits_too_long(&self, level: usize, work: f64) -> bool {
+        let Level { work: all, waiting, pace, .. } = &self.levels[level];
+        let usual = (all + work) / (waiting.len() + 1) as f64;
+        self.rate(level, pace).is_some_and(|rate| all + work > (rate * self.longest_s()).max(FEW * usual))
+    }
+
+    /// Work that goes from a level, usual requests a second. As long as that is not known it is what the level has for sure.
     fn rate(&self, level: usize, pace: &Pace) -> Option<f64> {
         let alone = self.held == self.levels[level].waiting.len();
         let share = if alone || level == 0 { 1.0 } else { self.rules.least[level] };
@@ -265,13 +303,17 @@ impl<T> Waiting<T> {
     /// A request comes at `now_s`.
     pub fn enter(&mut self, entry: Entry<T>, now_s: f64) -> Entered<T> {
         let mut gone = None;
+        let work = self.usual(entry.work_s);
+        let part_of_it = part(work, entry.weight);
         let room = self.place(entry.level);
         if let Err(Some(lower)) = room {
             gone = self.levels[lower].pop_last();
-        } else if room.is_err() || self.waits_too_long(entry.level, entry.work_s) {
+        } else if room.is_err() || self.waits_too_long(entry.level, work) {
             let level = &mut self.levels[entry.level];
             let start = level.start(entry.member);
-            let gives = |last: &Start, waits: &Waits<T>| last.0 - start > AHEAD * part(&waits.entry).max(part(&entry));
+            let gives = |last: &Start, waits: &Waits<T>| {
+                last.0 - start > AHEAD * part(waits.work, waits.entry.weight).max(part_of_it)
+            };
             if !level.waiting.last_key_value().is_some_and(|(last, waits)| gives(last, waits)) {
                 return Entered::Full(entry);
             }
@@ -286,24 +328,23 @@ impl<T> Waiting<T> {
         if level.waiting.is_empty() {
             level.pace.begins(now_s);
         }
-        level.work_s += entry.work_s;
+        level.work += work;
         let start = level.start(entry.member);
-        level.members.insert(entry.member, start + part(&entry));
+        level.members.insert(entry.member, start + part_of_it);
         if level.members.len() > 64 + 2 * level.waiting.len() {
             let clock = level.clock;
             level.members.retain(|_, next| *next > clock);
         }
-        level.waiting.insert(Start(start, self.count), Waits { since_s: now_s, entry });
+        level.waiting.insert(Start(start, self.count), Waits { since_s: now_s, work, entry });
         gone.map_or(Entered::Waits, Entered::InPlaceOf)
     }
 
     /// The request that goes to a server at `now_s`.
     pub fn next(&mut self, now_s: f64) -> Option<Entry<T>> {
-        let head =
-            |level: &Level<T>| level.waiting.first_key_value().map(|(_, waits)| (waits.since_s, waits.entry.work_s));
+        let head = |level: &Level<T>| level.waiting.first_key_value().map(|(_, waits)| (waits.since_s, waits.work));
         let owed = (0..LEVELS).rev().find(|&at| {
             let level = &self.levels[at];
-            head(level).is_some_and(|(_, work_s)| level.owed_s >= work_s)
+            head(level).is_some_and(|(_, work)| level.owed >= work)
         });
         // Nobody rises who waits no longer than all do.
         let ages_s = self.rules.ages_s.max(2.0 * TIMES * self.takes_s);
@@ -317,19 +358,15 @@ impl<T> Waiting<T> {
             best.map(|(_, _, at)| at)
         };
         let from = owed.or_else(by_age)?;
-        let (start, waits) = self.levels[from].waiting.pop_first()?;
+        let waits = self.levels[from].pop_first(now_s)?;
         self.held -= 1;
-        let work_s = waits.entry.work_s;
-        self.pace.goes(work_s, now_s);
+        self.pace.goes(waits.work, now_s);
         for (at, level) in self.levels.iter_mut().enumerate() {
-            let waits = !level.waiting.is_empty() || at == from;
-            level.owed_s = if waits { level.owed_s + self.rules.least[at] * work_s } else { 0.0 };
+            let has_waited = !level.waiting.is_empty() || at == from;
+            level.owed = if has_waited { level.owed + self.rules.least[at] * waits.work } else { 0.0 };
         }
         let level = &mut self.levels[from];
-        level.owed_s = (level.owed_s - work_s).max(0.0);
-        level.work_s = if level.waiting.is_empty() { 0.0 } else { (level.work_s - work_s).max(0.0) };
-        level.pace.goes(work_s, now_s);
-        level.clock = level.clock.max(start.0);
+        level.owed = (level.owed - waits.work).max(0.0);
         Some(waits.entry)
     }
 
@@ -337,23 +374,23 @@ impl<T> Waiting<T> {
     #[must_use]
     pub fn highest(&self) -> Option<(usize, f64)> {
         let level = self.levels.iter().position(|level| !level.waiting.is_empty())?;
-        Some((level, self.levels[level].work_s))
+        Some((level, self.levels[level].work * self.usual_s))
     }
 
     /// Whether a level waits for what it has for sure.
     #[must_use]
     pub fn owes(&self) -> bool {
-        let owes = |level: &Level<T>| {
-            level.waiting.first_key_value().is_some_and(|(_, waits)| level.owed_s >= waits.entry.work_s)
-        };
+        let owes =
+            |level: &Level<T>| level.waiting.first_key_value().is_some_and(|(_, waits)| level.owed >= waits.work);
         self.levels.iter().any(owes)
     }
 
     /// So much work from elsewhere goes before what waits here, which counts for the shares of levels.
     pub fn lets_pass(&mut self, work_s: f64) {
+        let work = if self.usual_s > 0.0 { work_s / self.usual_s } else { 1.0 };
         for (level, least) in self.levels.iter_mut().zip(self.rules.least) {
             if !level.waiting.is_empty() {
-                level.owed_s += least * work_s;
+                level.owed += least * work;
             }
         }
     }
@@ -361,13 +398,8 @@ impl<T> Waiting<T> {
     /// The next request of the highest level goes to another server at `now_s`.
     pub fn give(&mut self, now_s: f64) -> Option<Entry<T>> {
         let (at, _) = self.highest()?;
-        let level = &mut self.levels[at];
-        let (start, waits) = level.waiting.pop_first()?;
+        let waits = self.levels[at].pop_first(now_s)?;
         self.held -= 1;
-        let work_s = waits.entry.work_s;
-        level.work_s = if level.waiting.is_empty() { 0.0 } else { (level.work_s - work_s).max(0.0) };
-        level.pace.goes(work_s, now_s);
-        level.clock = level.clock.max(start.0);
         Some(waits.entry)
     }
 
