@@ -50,7 +50,7 @@ pub use in_responses::InResponses;
 pub use key::{Key, KeyError};
 pub use ledger::{Ledger, Limits, Refusals, Said, Verdict};
 pub use mark::{Boot, Malformed, Mark, Name};
-pub use post::{PushError, Target, get};
+pub use post::{PushError, Target, get, get_as};
 pub use report::{ClassCounts, Cost, Report};
 pub use reporter::{Reporter, Standing};
 pub use sender::{Sender, Signed};

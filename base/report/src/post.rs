@@ -141,6 +141,16 @@ impl Target {
 /// # Errors
 /// [`PushError`]; https is not read here.
 pub fn get(url: &str, limit: Duration) -> Result<String, PushError> {
+    get_as(url, None, limit)
+}
+
+/// As [`get`], for those who know a secret word.
+///
+/// - `word`: goes as a bearer token; without line ends, or it is left out.
+///
+/// # Errors
+/// As those of [`get`].
+pub fn get_as(url: &str, word: Option<&str>, limit: Duration) -> Result<String, PushError> {
     let parsed = Url::parse(url).ok_or_else(|| PushError::Url { url: url.into() })?;
     if parsed.secure {
         return Err(PushError::Https { url: url.into() });
@@ -151,7 +161,9 @@ pub fn get(url: &str, limit: Duration) -> Result<String, PushError> {
         let Url { path, authority, .. } = &parsed;
         stream.set_write_timeout(Some(left(deadline)?))?;
         // By HTTP/1.0 bodies do not come in chunks.
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        let word = word.filter(|word| !word.contains(['\r', '\n']));
+        let word = word.map(|word| format!("Authorization: Bearer {word}\r\n")).unwrap_or_default();
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\n{word}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         let end = read_more(&mut stream, &mut bytes, deadline, |_| None);
@@ -166,7 +178,12 @@ pub fn get(url: &str, limit: Duration) -> Result<String, PushError> {
     let status = head.strip_prefix("HTTP/1.").and_then(|line| line.get(2..5)).and_then(|digits| digits.parse().ok());
     match status {
         Some(200) => Ok(body.to_owned()),
-        Some(status) => Err(PushError::Refused { url: url.into(), status, said: String::new() }),
+        Some(status) => {
+            let line = body.lines().next().unwrap_or_default();
+            let said: String = line.chars().filter(|letter| !letter.is_control()).take(SHOWN).collect();
+            let said = if said.is_empty() { said } else { format!(": {said}") };
+            Err(PushError::Refused { url: url.into(), status, said })
+        }
         None => Err(unreachable(std::io::Error::other("the answer is not HTTP"))),
     }
 }

@@ -3,7 +3,7 @@
 mod line;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -15,6 +15,8 @@ pub(crate) use line::{Line, now_s};
 
 /// Lines that wait to be written.
 const LINES: usize = 16_384;
+/// Bytes that are written at once, and bytes that are kept while a disk is full.
+const PIECE: usize = 64 << 10;
 /// How often the thread looks whether all is over.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -42,6 +44,13 @@ enum Target {
     To(Box<dyn Write + Send>),
 }
 
+/// What is to be written, as it came; a disk that is full for a while tears no line.
+#[derive(Default)]
+struct Unsaved {
+    bytes: Vec<u8>,
+    lines: u64,
+}
+
 /// The end of the queue at which lines are written.
 pub(crate) struct Writer {
     lines: Receiver<String>,
@@ -61,7 +70,7 @@ fn open(path: &Path) -> io::Result<Target> {
     }
     let file: io::Result<File> = OpenOptions::new().append(true).create(true).open(path);
     let file = file.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", path.display())))?;
-    Ok(Target::To(Box::new(BufWriter::with_capacity(64 << 10, file))))
+    Ok(Target::To(Box::new(file)))
 }
 
 impl Log {
@@ -115,7 +124,7 @@ impl Writer {
     /// Writes until `is_over`, and all lines that are there then.
     pub(crate) fn run(self, is_over: impl Fn() -> bool) {
         let mut target = Target::Nowhere;
-        let mut unsaved = 0;
+        let mut unsaved = Unsaved::default();
         loop {
             let over = is_over();
             let line = match self.lines.try_recv() {
@@ -125,12 +134,16 @@ impl Writer {
                     match self.lines.recv_timeout(if over { Duration::ZERO } else { LOOK }) {
                         Ok(line) => Some(line),
                         Err(RecvTimeoutError::Timeout) if !over => None,
-                        Err(_) => return,
+                        Err(_) => {
+                            self.gives_up(&mut unsaved);
+                            return;
+                        }
                     }
                 }
             };
             if let Some(next) = lock(&self.shared.next).take() {
                 self.flush(&mut target, &mut unsaved);
+                self.gives_up(&mut unsaved);
                 target = next;
             }
             if let Some(line) = line {
@@ -139,22 +152,113 @@ impl Writer {
         }
     }
 
-    fn put(&self, target: &mut Target, line: &str, unsaved: &mut u64) {
-        let Target::To(file) = target else { return };
-        if file.write_all(line.as_bytes()).is_ok() {
-            *unsaved += 1;
-        } else {
-            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+    fn put(&self, target: &mut Target, line: &str, unsaved: &mut Unsaved) {
+        if matches!(target, Target::Nowhere) {
+            return;
         }
+        if unsaved.bytes.len() + line.len() > PIECE {
+            self.flush(target, unsaved);
+        }
+        if unsaved.lines > 0 && unsaved.bytes.len() + line.len() > PIECE {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        unsaved.bytes.extend_from_slice(line.as_bytes());
+        unsaved.lines += 1;
     }
 
-    fn flush(&self, target: &mut Target, unsaved: &mut u64) {
+    /// Writes what can be written; what cannot stays for the next time.
+    fn flush(&self, target: &mut Target, unsaved: &mut Unsaved) {
         let Target::To(file) = target else { return };
-        let count = if file.flush().is_ok() { &self.shared.written } else { &self.shared.lost };
-        count.fetch_add(std::mem::take(unsaved), Ordering::Relaxed);
+        let mut done = 0;
+        while done < unsaved.bytes.len() {
+            match file.write(&unsaved.bytes[done..]) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let ended = unsaved.bytes.drain(..done).filter(|&byte| byte == b'\n').count() as u64;
+        unsaved.lines -= ended.min(unsaved.lines);
+        self.shared.written.fetch_add(ended, Ordering::Relaxed);
+        // Where that is buffered again, as standard output is; its errors come with what is written next.
+        let _ = file.flush();
+    }
+
+    /// What could not be written is not written to another file.
+    fn gives_up(&self, unsaved: &mut Unsaved) {
+        self.shared.lost.fetch_add(std::mem::take(&mut unsaved.lines), Ordering::Relaxed);
+        unsaved.bytes.clear();
     }
 }
 
 fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk of some bytes, which takes as much as fits.
+    struct Disk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        room: Arc<AtomicU64>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = self.room.load(Ordering::Relaxed) as usize;
+            let count = bytes.len().min(room);
+            if count == 0 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            lock(&self.bytes).extend_from_slice(&bytes[..count]);
+            self.room.fetch_sub(count as u64, Ordering::Relaxed);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_for_a_while_tears_no_line_and_each_is_written_or_counted() {
+        let (log, writer) = new();
+        let (bytes, room) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::new(AtomicU64::new(1050)));
+        let mut target = Target::To(Box::new(Disk { bytes: bytes.clone(), room: room.clone() }));
+        let mut unsaved = Unsaved::default();
+        let line = |number: u64| format!("{number:099}\n");
+        for number in 0..2000 {
+            writer.put(&mut target, &line(number), &mut unsaved);
+        }
+        writer.flush(&mut target, &mut unsaved);
+        let (written, lost) = log.counts();
+        assert_eq!(written, 10);
+        assert!(lost > 1000, "{lost}");
+        room.store(1 << 20, Ordering::Relaxed);
+        writer.put(&mut target, &line(2000), &mut unsaved);
+        writer.flush(&mut target, &mut unsaved);
+        writer.gives_up(&mut unsaved);
+        let (written, lost) = log.counts();
+        let text = String::from_utf8(lock(&bytes).clone()).expect("a text");
+        let numbers: Vec<u64> = text.lines().map(|line| line.parse().expect("a whole line")).collect();
+        assert!(text.lines().all(|line| line.len() == 99) && numbers.is_sorted());
+        assert_eq!((numbers.len() as u64, numbers.last()), (written, Some(&2000)));
+        assert_eq!(written + lost, 2001);
+    }
+
+    #[test]
+    fn lines_of_a_disk_that_stays_full_are_counted_when_the_file_is_changed() {
+        let (log, writer) = new();
+        let mut target = Target::To(Box::new(Disk { bytes: Arc::default(), room: Arc::default() }));
+        let mut unsaved = Unsaved::default();
+        writer.put(&mut target, "a line\n", &mut unsaved);
+        writer.flush(&mut target, &mut unsaved);
+        assert_eq!(log.counts(), (0, 0));
+        writer.gives_up(&mut unsaved);
+        assert_eq!(log.counts(), (0, 1));
+    }
 }

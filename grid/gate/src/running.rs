@@ -55,29 +55,16 @@ impl Running {
         let trusted = config.listen.iter().map(|listen| Trusted::new(&listen.trusted)).collect();
         let mut tls = Vec::new();
         for (at, listen) in config.listen.iter().enumerate() {
-            let certificates = Tls::new(listen).map_err(|why| {
-                let place = vec!["listen".into(), at.into(), "tls".into(), "cert".into()];
-                vec![Problem { place, sentence: why.to_string() }]
-            })?;
-            tls.push(certificates.map(Arc::new));
+            tls.push(certificates(listen, at).map_err(|problem| vec![problem])?.map(Arc::new));
         }
-        let token = config.admin.token_file.as_ref().map(|path| Secret::read(path)).transpose();
-        let token =
-            token.map_err(|sentence| vec![Problem { place: vec!["admin".into(), "token_file".into()], sentence }])?;
+        let token = token(&config).map_err(|problem| vec![problem])?;
         let mut keys = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
-            let key = pool.reports.key_file.as_ref().map(|path| Key::read(path)).transpose().map_err(|why| {
-                let place = vec!["pool".into(), at.into(), "reports".into(), "key_file".into()];
-                vec![Problem { place, sentence: why.to_string() }]
-            })?;
-            keys.push(key);
+            keys.push(key(pool, at).map_err(|problem| vec![problem])?);
         }
         let mut desks = Vec::new();
         for (at, pool) in config.pool.iter().enumerate() {
-            let trust = Trust::new(pool).map_err(|why| {
-                let place = vec!["pool".into(), at.into(), "tls".into(), "ca".into()];
-                vec![Problem { place, sentence: why.to_string() }]
-            })?;
+            let trust = trust(pool, at).map_err(|problem| vec![problem])?;
             if let Some(desk) = before.and_then(|before| before.desk(pool, &trust)) {
                 desks.push(desk);
                 continue;
@@ -131,6 +118,39 @@ impl Running {
     pub(crate) fn trusted(&self, socket: usize) -> Option<&Trusted> {
         self.trusted.get(self.listener(socket)?)
     }
+}
+
+/// All that a configuration names and cannot be used: keys and words that are too short, certificates that do not fit their keys.
+pub(crate) fn unusable(config: &Config) -> Vec<Problem> {
+    let mut found = Classes::compile(config).err().unwrap_or_default();
+    found.extend(config.listen.iter().enumerate().filter_map(|(at, listen)| certificates(listen, at).err()));
+    found.extend(token(config).err());
+    for (at, pool) in config.pool.iter().enumerate() {
+        found.extend(key(pool, at).err());
+        found.extend(trust(pool, at).err());
+    }
+    found
+}
+
+fn certificates(listen: &Listen, at: usize) -> Result<Option<Tls>, Problem> {
+    let place = || vec!["listen".into(), at.into(), "tls".into(), "cert".into()];
+    Tls::new(listen).map_err(|why| Problem { place: place(), sentence: why.to_string() })
+}
+
+fn token(config: &Config) -> Result<Option<Secret>, Problem> {
+    let token = config.admin.token_file.as_ref().map(|path| Secret::read(path)).transpose();
+    token.map_err(|sentence| Problem { place: vec!["admin".into(), "token_file".into()], sentence })
+}
+
+fn key(pool: &Pool, at: usize) -> Result<Option<Key>, Problem> {
+    let place = || vec!["pool".into(), at.into(), "reports".into(), "key_file".into()];
+    let key = pool.reports.key_file.as_ref().map(|path| Key::read(path)).transpose();
+    key.map_err(|why| Problem { place: place(), sentence: why.to_string() })
+}
+
+fn trust(pool: &Pool, at: usize) -> Result<Trust, Problem> {
+    let place = || vec!["pool".into(), at.into(), "tls".into(), "ca".into()];
+    Trust::new(pool).map_err(|why| Problem { place: place(), sentence: why.to_string() })
 }
 
 /// A number that no server has had.

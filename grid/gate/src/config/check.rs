@@ -89,6 +89,11 @@ fn listeners(config: &Config, found: &mut Problems) {
             &limits("connections"),
             "no connection could be made; write 1 or more",
         );
+        let alpn = listen.tls.as_ref().map_or(&[][..], |tls| &tls.alpn);
+        for (j, name) in alpn.iter().enumerate().filter(|(_, name)| !["h2", "http/1.1"].contains(&name.as_str())) {
+            let place = ["listen".into(), i.into(), "tls".into(), "alpn".into(), j.into()];
+            found.add(&place, format!("\"{name}\" is not served; there is \"h2\" and \"http/1.1\""));
+        }
         found.when(listen.limits.streams == 0, &limits("streams"), "no request could be made; write 1 or more");
     }
 }

@@ -77,19 +77,8 @@ impl ConfigError {
     }
 
     pub(super) fn of_problems(problems: Vec<Problem>, text: &str, name: &str) -> Result<(), Self> {
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let tree = DeTable::parse(text).ok();
-        let mut faults: Vec<(Range<usize>, String)> = problems
-            .into_iter()
-            .map(|problem| {
-                let span = tree.as_ref().map(|tree| find(tree.get_ref(), &problem.place)).unwrap_or_default();
-                (span, problem.sentence)
-            })
-            .collect();
-        faults.sort_by_key(|(span, _)| span.start);
-        Err(Self::Wrong(faults.into_iter().map(|(span, sentence)| Fault::at(span, text, name, sentence)).collect()))
+        let faults = Fault::all(problems, text, name);
+        if faults.is_empty() { Ok(()) } else { Err(Self::Wrong(faults)) }
     }
 
     /// What is wrong, one by one.
@@ -127,8 +116,29 @@ fn find(table: &DeTable<'_>, place: &[Step]) -> Range<usize> {
     span
 }
 
+/// Keys of the file itself, which are often written below a table by mistake.
+const FIRST: [&str; 3] = ["workers", "body_limit", "merge_slashes"];
+
 /// What serde says, in this program's words.
 fn hinted(message: &str) -> String {
+    if message == "invalid type: map, expected a sequence" {
+        return "there may be several of these; write its name in two pairs of brackets, such as [[pool]]".into();
+    }
+    if message == "wanted string or table" {
+        return "this is not one of the values; they are words in quotes".into();
+    }
+    if let Some((found, wanted)) = message.strip_prefix("invalid ").and_then(|rest| rest.split_once(", expected ")) {
+        let Some((_, found)) = found.split_once(": ") else {
+            return "this is no value; put text in quotes, such as \"text\"".into();
+        };
+        let wanted = match wanted {
+            "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number from 0",
+            "f64" | "f32" => "a number",
+            "a boolean" => "true or false",
+            other => other,
+        };
+        return format!("this is {}, and has to be {}", found.replace('`', "\""), wanted.replace('`', "\""));
+    }
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let Some((found, names)) = quoted.split_first() else { return message.to_string() };
     let list = || names.join(", ");
@@ -137,7 +147,9 @@ fn hinted(message: &str) -> String {
         None => format!("there is: {}", list()),
     };
     let meant = meant.replace(" (There is also: )", "");
-    if message.starts_with("unknown field") {
+    if message.starts_with("unknown field") && FIRST.contains(found) {
+        format!("\"{found}\" is not a key of this table; it stands in the first lines, above the first [[...]]")
+    } else if message.starts_with("unknown field") {
         format!("\"{found}\" is not a key of this table; {meant}")
     } else if message.starts_with("unknown variant") {
         format!("\"{found}\" is not one of the values; {meant}")
@@ -153,6 +165,20 @@ fn rest_of(names: &[&str], but: &str) -> String {
 }
 
 impl Fault {
+    /// Those of problems, in the order of the file.
+    pub(super) fn all(problems: Vec<Problem>, text: &str, name: &str) -> Vec<Self> {
+        let tree = DeTable::parse(text).ok();
+        let mut faults: Vec<(Range<usize>, String)> = problems
+            .into_iter()
+            .map(|problem| {
+                let span = tree.as_ref().map(|tree| find(tree.get_ref(), &problem.place)).unwrap_or_default();
+                (span, problem.sentence)
+            })
+            .collect();
+        faults.sort_by_key(|(span, _)| span.start);
+        faults.into_iter().map(|(span, sentence)| Self::at(span, text, name, sentence)).collect()
+    }
+
     fn at(span: Range<usize>, text: &str, file: &str, sentence: String) -> Self {
         let start = floor(text, span.start);
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);

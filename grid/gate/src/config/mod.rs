@@ -23,6 +23,7 @@ mod address;
 mod check;
 mod class;
 mod context;
+mod doubts;
 mod error;
 mod health;
 mod listen;
@@ -51,6 +52,7 @@ use serde::Deserialize;
 
 use crate::context::Contexts;
 use crate::route::Routes;
+use crate::running;
 use quantity::{de_bytes, de_bytes_or_off};
 
 /// All of `gate.toml`.
@@ -117,12 +119,23 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: a file that cannot be read, or all that is wrong in it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_with_doubts(path).map(|(config, _)| config)
+    }
+
+    /// The same, with what is not wrong but hardly meant: routes that no request takes, pools that no route leads to.
+    ///
+    /// # Errors
+    /// As those of [`Config::read`].
+    pub fn read_with_doubts(path: &Path) -> Result<(Self, Vec<Fault>), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Unreadable { path: path.to_path_buf(), error: error.to_string() })?;
         let mut config = Self::checked(&text, &path.display().to_string())?;
+        let name = path.display().to_string();
         let missing = paths::settle(&mut config, path.parent().unwrap_or(Path::new("")));
-        ConfigError::of_problems(missing, &text, &path.display().to_string())?;
-        Ok(config)
+        ConfigError::of_problems(missing, &text, &name)?;
+        ConfigError::of_problems(running::unusable(&config), &text, &name)?;
+        let doubts = Fault::all(doubts::all(&config), &text, &name);
+        Ok((config, doubts))
     }
 
     /// Reads a text, without a look at any file.

@@ -43,11 +43,15 @@ pub(super) fn settle(config: &mut Config, folder: &Path) -> Vec<Problem> {
             must(path, vec!["pool".into(), i.into(), "tls".into(), "ca".into()]);
         }
     }
-    if let Some(path) = &mut config.admin.socket {
+    let log = config.log.access.as_mut().filter(|path| path.as_os_str() != "-");
+    let made = [(config.admin.socket.as_mut(), ["admin", "socket"]), (log, ["log", "access"])];
+    for (path, place) in made.into_iter().filter_map(|(path, place)| path.map(|path| (path, place))) {
         *path = folder.join(&*path);
-    }
-    if let Some(path) = config.log.access.as_mut().filter(|path| path.as_os_str() != "-") {
-        *path = folder.join(&*path);
+        let within = path.parent().filter(|within| !within.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !within.is_dir() {
+            let sentence = format!("{}: there is no such folder; make it, or name another", within.display());
+            missing.push(Problem { place: place.map(Step::from).to_vec(), sentence });
+        }
     }
     missing
 }

@@ -92,11 +92,68 @@ fn what_is_wrong_is_said_with_value_and_mend() {
         ("[[pool]]\nname = \"main\"\n[[pool.server]]\naddress = \"a:1\"\n[[route]]\npool = \"main\"", "two pools"),
         ("[[pool]]\nname = \"x\"\n[[route]]\npool = \"main\"", "has no back end"),
         ("[[context]]\nkind = \"hisp\"", "did you mean \"hips\"?"),
+        ("workers = 2", "above the first [[...]]"),
+        ("[log]\nacces = \"a\"", "did you mean \"access\"?"),
+        ("[times]\ndrain = \"10 lightyears\"", "is not a time"),
+        ("[members]\nlevel = 1", "words in quotes"),
+        ("weight = \"heavy\"", "has to be a number"),
+        ("max_active = -1", "has to be a whole number from 0"),
+        ("address = 127.0.0.1:80", "put text in quotes"),
+        ("name = text", "put text in quotes"),
+        ("[route]\npool = \"main\"", "two pairs of brackets"),
+        ("[[route]]\npool = \"main\"\nregex = \"/(a\"", "unclosed group"),
+        ("[[route]]\npool = \"main\"\nprefix = \"/a\"\nglob = \"/b\"", "leave the others out"),
+        ("[[class]]\nname = \"a\"\nnetwork = \"10.0.0.0/33\"", "is not a network"),
+        ("[[class]]\nname = \"a\"\nweight = 0", "more than 0"),
+        ("[[listen]]\naddress = \"localhost\"", "is not an address to listen on"),
+        ("[[listen]]\naddress = \":1\"\ntls = { cert = \"c\" }", "the key \"key\" is missing"),
+        ("[[listen]]\naddress = \":1\"\ntls = { cert = \"c\", key = \"k\", alpn = [\"h3\"] }", "is not served"),
         ("x = ", "x ="),
     ] {
         let text = wrong_line(line);
         assert!(text.contains(part), "{line}: {text}");
         assert!(!text.contains('`'), "{text}");
+    }
+}
+
+#[test]
+fn what_is_hardly_meant_is_said_but_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("gate.toml");
+    let doubts = |more: &str| {
+        std::fs::write(&path, format!("{SHORT}{more}")).expect("a file");
+        let (_, doubts) = Config::read_with_doubts(&path).unwrap_or_else(|why| panic!("{why}"));
+        doubts.into_iter().map(|fault| (fault.line, fault.sentence)).collect::<Vec<_>>()
+    };
+    let route = |rest: &str| format!("[[route]]\npool = \"main\"\n{rest}\n");
+    assert_eq!(doubts(""), []);
+    let twice = doubts(&(route("prefix = \"/a\"") + &route("prefix = \"/a\"")));
+    assert_eq!(twice.len(), 1);
+    assert!(twice[0].0 == 13 && twice[0].1.contains("the 1st [[route]]"), "{twice:?}");
+    let narrower = route("prefix = \"/a\"") + &route("prefix = \"/a\"\nmethods = [\"POST\"]");
+    assert_eq!(doubts(&narrower), []);
+    let hosts = route("host = [\"a.org\", \"b.org\"]\npath = \"/x\"") + &route("host = \"B.org\"\npath = \"/x\"");
+    assert_eq!(doubts(&hosts).len(), 1);
+    let unused = route("prefix = \"/\"") + "[[pool]]\nname = \"two\"\n[[pool.server]]\naddress = \"http://a:1\"\n";
+    assert!(doubts(&unused)[0].1.contains("no route leads to the pool \"two\""));
+}
+
+#[test]
+fn keys_words_and_certificates_of_no_use_are_wrong_at_their_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("gate.toml");
+    std::fs::write(folder.path().join("short"), "x\n").expect("a file");
+    for (more, part) in [
+        ("[members]\nkey_file = \"short\"\n", "16"),
+        ("[admin]\ntoken_file = \"short\"\n", "16"),
+        ("[[listen]]\naddress = \":1\"\ntls = { cert = \"short\", key = \"short\" }\n", "certificate"),
+        ("[log]\naccess = \"nowhere/access.log\"\n", "there is no such folder"),
+        ("[admin]\nsocket = \"nowhere/gate.sock\"\n", "there is no such folder"),
+    ] {
+        std::fs::write(&path, format!("{SHORT}{more}")).expect("a file");
+        let error = Config::read(&path).expect_err(more);
+        let [fault] = error.faults() else { panic!("{more}: {error}") };
+        assert!(fault.line > 10 && fault.column > 1 && fault.sentence.contains(part), "{error}");
     }
 }
 
@@ -124,6 +181,9 @@ fn files_count_from_the_folder_of_the_configuration() {
     assert!(error.to_string().contains("priority.key"), "{error}");
     assert_eq!(error.faults()[0].line, 11);
     std::fs::write(folder.path().join("priority.key"), "x").expect("a file");
+    let error = Config::read(&path).expect_err("a key that is too short");
+    assert_eq!((error.faults()[0].line, error.faults()[0].column), (11, 12), "{error}");
+    std::fs::write(folder.path().join("priority.key"), "0123456789abcdef").expect("a file");
     let config = Config::read(&path).expect("a configuration");
     assert_eq!(config.members.key_file, Some(folder.path().join("priority.key")));
     assert!(matches!(Config::read(&folder.path().join("none.toml")), Err(ConfigError::Unreadable { .. })));

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use pogson_gate::classify::Classes;
-use pogson_gate::config::{Config, ConfigError};
+use pogson_gate::config::{self, Config, ConfigError};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -11,7 +10,8 @@ use crate::output::Output;
 
 /// Read a gate's configuration and say what is wrong in it
 ///
-/// All faults are said at once, each with its line, a caret, and the mend. Files that it names have to be there. Nothing is listened to
+/// All faults are said at once, each with its line, a caret, and the mend. Files that it names have to be there, and keys and certificates in
+/// them have to be of use. Routes that no request takes and pools that no route leads to are warned of. Nothing is listened to
 /// and no back end is asked.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  pogson gate check gate.toml\n  pogson gate check gate.toml --json")]
@@ -29,6 +29,8 @@ struct Checked {
     routes: usize,
     classes: usize,
     contexts: usize,
+    /// What is hardly meant.
+    warnings: Vec<Fault>,
 }
 
 #[derive(Serialize)]
@@ -57,14 +59,10 @@ struct Fault {
 /// # Errors
 /// What is wrong in the file (exit 3).
 pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
-    let config = match Config::read(&args.file) {
-        Ok(config) => config,
+    let (config, doubts) = match Config::read_with_doubts(&args.file) {
+        Ok(read) => read,
         Err(error) => return Err(wrong(&error, out)?),
     };
-    Classes::compile(&config).map_err(|problems| {
-        let sentences: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
-        Failure::bad_input(sentences.join("; "))
-    })?;
     let pools = config.pool.iter().map(|pool| Pool {
         name: pool.name.clone(),
         policy: pool.policy.clone(),
@@ -77,9 +75,13 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         routes: config.route.len(),
         classes: config.class.len(),
         contexts: config.context.len(),
+        warnings: doubts.iter().map(fault).collect(),
     };
     if out.is_json() {
         return out.object(&checked);
+    }
+    for doubt in &doubts {
+        out.warn(doubt);
     }
     out.line(format!("{} is a configuration of a gate", args.file.display()))?;
     out.line(format!("listens on {}", checked.listeners.join(", ")))?;
@@ -92,13 +94,13 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
 /// Says what is wrong; scripts get it on standard output.
 fn wrong(error: &ConfigError, out: &Output) -> Result<Failure, Failure> {
     if out.is_json() {
-        let faults = error.faults().iter().map(|fault| Fault {
-            file: fault.file.clone(),
-            line: fault.line,
-            column: fault.column,
-            error: fault.sentence.clone(),
-        });
+        let faults = error.faults().iter().map(fault);
         out.object(&Wrong { ok: false, faults: faults.collect() })?;
     }
     Ok(Failure::bad_input(error.to_string()))
+}
+
+fn fault(fault: &config::Fault) -> Fault {
+    let config::Fault { file, line, column, sentence, .. } = fault.clone();
+    Fault { file, line, column, error: sentence }
 }

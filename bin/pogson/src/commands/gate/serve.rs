@@ -51,7 +51,7 @@ pub struct Args {
 /// # Errors
 /// A configuration that is wrong (exit 3), an address that cannot be listened on.
 pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
-    let config = read(args)?;
+    let config = read(args, out)?;
     let reload = Arc::new(AtomicBool::new(false));
     let reopen = Arc::new(AtomicBool::new(false));
     for (signal, flag) in [(SIGHUP, &reload), (SIGUSR1, &reopen)] {
@@ -69,12 +69,12 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         out.note(format!("reports, metrics and the live page are at http://{address}/"));
     }
     let interrupted = out.interrupt_flag();
-    let (mut lost, mut told) = (0, Instant::now());
+    let (mut lost, mut told) = (0, None::<Instant>);
     out.ends_by_itself();
     while !interrupted.load(Ordering::Relaxed) && !gate.drains() {
         thread::sleep(LOOK);
         if reload.swap(false, Ordering::Relaxed) {
-            let result = read(args).and_then(|config| gate.reload(config).map_err(|why| Failure::failed(why.to_string())));
+            let result = read(args, out).and_then(|config| gate.reload(config).map_err(|why| Failure::failed(why.to_string())));
             match result {
                 Ok(()) => out.note(format!("{} is served as it is now", args.config.display())),
                 Err(error) => out.warn(format!("the old configuration is served on: {error}")),
@@ -86,18 +86,22 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
             out.warn(format!("the access log goes on in its old file: {why}"));
         }
         let now_lost = gate.lines_lost();
-        if now_lost > lost && told.elapsed() >= TELLS {
+        if now_lost > lost && told.is_none_or(|told| told.elapsed() >= TELLS) {
             out.warn(format!("{} lines of the access log were not written: the disk is full or too slow", now_lost - lost));
-            (lost, told) = (now_lost, Instant::now());
+            (lost, told) = (now_lost, Some(Instant::now()));
         }
     }
     out.note("no more connections are accepted; what is under way ends");
     gate.finish().map_err(|error| Failure::failed(error.to_string()))
 }
 
-fn read(args: &Args) -> Result<Config, Failure> {
+fn read(args: &Args, out: &Output) -> Result<Config, Failure> {
     let path: &Path = &args.config;
-    let mut config = Config::read(path).map_err(|error| Failure::bad_input(error.to_string()))?;
+    let read = Config::read_with_doubts(path);
+    let (mut config, doubts) = read.map_err(|error| Failure::bad_input(error.to_string()))?;
+    for doubt in doubts {
+        out.warn(doubt);
+    }
     if let Some(workers) = args.workers {
         config.workers = usize::from(workers);
     }

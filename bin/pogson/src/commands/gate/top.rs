@@ -1,32 +1,35 @@
 //! `pogson gate top`.
 
+mod screen;
+mod table;
+
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use pogson_gate::control::{Order, tell};
-use pogson_gate::seen::{PoolState, Seen, State};
-use pogson_gate::served::ServerState;
+use pogson_gate::seen::State;
 
 use crate::failure::Failure;
 use crate::output::Output;
+use screen::Screen;
+use table::Sort;
 
-/// Clears the screen and goes to its beginning.
-const CLEAR: &str = "\x1b[H\x1b[2J";
 /// Time for a gate to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Contexts that are shown.
-const SHOWN: usize = 8;
 
 /// Watch a running gate: servers, queues, hits, reports
 ///
-/// On a terminal it shows the figures anew until Ctrl-C; else it prints them once.
+/// On a terminal it shows the figures anew until q or Ctrl-C; else, and with --once, it prints them once. Keys: n, l, w, r, e, h, f sort the
+/// servers by name, load, waiting, requests, errors, hits, time to the first byte; the same again turns the order round; space holds the
+/// screen still; q ends. A gate that goes away is waited for.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   pogson gate top --socket gate.sock
-  pogson gate top --url http://127.0.0.1:8081/
+  pogson gate top --url http://127.0.0.1:8081/ --sort load
+  pogson gate top --url http://gate:8081/ --token-file admin.token
+  pogson gate top --socket gate.sock --once
   pogson gate top --socket gate.sock --json")]
 pub struct Args {
     /// The gate's admin address: http:// and admin.address of its configuration
@@ -35,39 +38,78 @@ pub struct Args {
     /// The gate's control socket: admin.socket of its configuration
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// File of the secret word that the gate asks for on other machines: admin.token_file of its configuration
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    token_file: Option<PathBuf>,
     /// Seconds between two looks
     #[arg(long, value_name = "S", default_value_t = 1.0)]
     interval: f64,
+    /// How servers are sorted
+    #[arg(long, value_enum, default_value = "file")]
+    sort: Sort,
+    /// Print the figures once, on a terminal too
+    #[arg(long)]
+    once: bool,
 }
 
 /// Shows it.
 ///
 /// # Errors
-/// No gate answers.
+/// No gate answers at the beginning; a secret word that cannot be read (exit 3).
 pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     if !(0.05..=86_400.0).contains(&args.interval) {
         return Err(Failure::usage(format!("--interval {}: it is 0.05 to 86400 seconds", args.interval)));
     }
+    let word = match &args.token_file {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?),
+        None => None,
+    };
+    let ask = || ask(args, word.as_deref().map(str::trim_end));
+    let mut state = ask()?;
     if out.is_json() {
-        return out.object(&ask(args)?);
+        return out.object(&state);
     }
-    let live = io::stdout().is_terminal();
+    if args.once || !io::stdout().is_terminal() {
+        return out.line(table::lines(&state, args.sort, false).join("\n"));
+    }
+    let screen = Screen::new();
+    let (mut sort, mut turned, mut still) = (args.sort, false, false);
+    let (mut trouble, mut asked) = (None, Instant::now());
     loop {
-        let lines = lines(&ask(args)?);
-        // In one piece, so that the screen does not flicker.
-        out.line(format!("{}{}", if live { CLEAR } else { "" }, lines.join("\n")))?;
-        let until = Instant::now() + Duration::from_secs_f64(args.interval);
-        while Instant::now() < until {
+        let mut lines = table::lines(&state, sort, turned);
+        let note = trouble.clone().or_else(|| still.then(|| "held still; space goes on".to_string()));
+        if let Some(note) = note {
+            lines.insert(0, note);
+        }
+        out.line(screen.fitted(lines))?;
+        loop {
             // Ctrl-C is how one leaves this, not a failure.
-            if !live || out.go_on().is_err() {
+            if out.go_on().is_err() {
                 return Ok(());
             }
-            thread::sleep(Duration::from_millis(50));
+            match screen.key() {
+                Some(b'q' | b'Q') => return Ok(()),
+                Some(b' ') => still = !still,
+                Some(key) => match Sort::of_key(key) {
+                    Some(by) if by == sort => turned = !turned,
+                    Some(by) => (sort, turned) = (by, false),
+                    None => continue,
+                },
+                None if still || asked.elapsed().as_secs_f64() < args.interval => continue,
+                None => {
+                    asked = Instant::now();
+                    match ask() {
+                        Ok(now) => (state, trouble) = (now, None),
+                        Err(why) => trouble = Some(format!("{why}; trying again, what follows is old")),
+                    }
+                }
+            }
+            break;
         }
     }
 }
 
-fn ask(args: &Args) -> Result<State, Failure> {
+fn ask(args: &Args, word: Option<&str>) -> Result<State, Failure> {
     if let Some(path) = &args.socket {
         let told = tell(path, &Order::State).map_err(|error| Failure::failed(error.to_string()))?;
         let older = || Failure::failed(format!("{}: the gate there is older and does not tell this", path.display()));
@@ -75,66 +117,7 @@ fn ask(args: &Args) -> Result<State, Failure> {
     }
     let url = args.url.as_deref().unwrap_or_default();
     let url = format!("{}/state", url.trim_end_matches('/').trim_end_matches("/state"));
-    let text = pogson_report::get(&url, PATIENCE).map_err(|error| Failure::failed(error.to_string()))?;
+    let text =
+        pogson_report::get_as(&url, word, PATIENCE).map_err(|error| Failure::failed(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| Failure::failed(format!("{url}: this is no gate's state: {error}")))
-}
-
-fn lines(state: &State) -> Vec<String> {
-    let now = state.history.last().copied().unwrap_or_default();
-    let mut lines = vec![
-        format!(
-            "version {}, up {:.0} s{}: {:.0} requests/s, {:.0} refused/s, hits {}, {} connections",
-            state.version,
-            state.uptime_s,
-            if state.drains { ", ending" } else { "" },
-            now.requests,
-            now.refused,
-            percent(now.hit_rate),
-            state.connections,
-        ),
-        format!(
-            "in all {} requests, {} refused, {} cut short, {} malformed, {} lines of the log lost",
-            state.requests, state.refused, state.cut, state.malformed, state.log_lines_lost
-        ),
-    ];
-    for pool in &state.pools {
-        lines.extend(of_pool(pool));
-    }
-    if !state.contexts.is_empty() {
-        lines.push(String::new());
-        lines.push("contexts asked for most".into());
-        lines.extend(state.contexts.iter().take(SHOWN).map(|(name, count)| format!("{count:>12}  {name}")));
-    }
-    lines
-}
-
-fn of_pool(pool: &PoolState) -> Vec<String> {
-    let [high, medium, low] = pool.waiting;
-    let mut lines = vec![
-        String::new(),
-        format!("{} ({}): {} bindings; waiting {high} high, {medium} medium, {low} low", pool.name, pool.policy, pool.table),
-        format!(
-            "{:20} {:10} {:>6} {:>6} {:>6} {:>8} {:>6} {:>9} {:>7} {:>6} {:>8} {:>8}",
-            "server", "state", "active", "limit", "waits", "work s", "slow", "requests", "5xx", "hits", "first ms", "report s"
-        ),
-    ];
-    for Seen { server, requests, errors, hit_rate, first_ms, report, .. } in &pool.servers {
-        let ServerState { name, state, active, limit, waiting, work_s, slowness, .. } = server;
-        let limit = if *limit == u32::MAX { "-".to_string() } else { limit.to_string() };
-        let first = first_ms.map_or("-".into(), |time| format!("{time:.1}"));
-        let age = report.as_ref().map_or("-".into(), |report| format!("{:.1}", report.age_ms as f64 / 1000.0));
-        lines.push(format!(
-            "{name:20} {state:10} {active:>6} {limit:>6} {waiting:>6} {work_s:>8.3} {slowness:>6.2} {requests:>9} {errors:>7} {:>6} {first:>8} {age:>8}",
-            percent(*hit_rate)
-        ));
-    }
-    for class in pool.classes.iter().filter(|class| !class.refused.is_empty()) {
-        let refused: Vec<String> = class.refused.iter().map(|(why, count)| format!("{why} {count}")).collect();
-        lines.push(format!("class {}: {} requests, refused: {}", class.name, class.requests, refused.join(", ")));
-    }
-    lines
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or("-".into(), |share| format!("{:.1}%", share * 100.0))
 }
