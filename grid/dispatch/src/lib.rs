@@ -5,6 +5,7 @@
 //! cached; [`costs`] what answers take; [`paper`] the front end of the paper; [`waiting`] who goes first; [`limit`] how many go at once; [`trace`] what a dispatcher was told,
 //! as lines; [`simulate`] a world to try them in.
 
+mod ages;
 pub mod costs;
 pub mod dispatcher;
 pub mod limit;

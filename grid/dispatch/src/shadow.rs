@@ -3,10 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::ages::Ages;
+
+/// Contexts that a cache is guessed to hold where that is learned: more than most, for one that still has room throws nothing out.
+pub const FIRST_ROOM: usize = 1000;
+
 /// A step in which the room of a cache is learned is this part of it in the end; at first they are larger.
 const LEARNS: usize = 100;
-/// What the first is.
-const FIRST: usize = 4;
+/// Mistakes for which they are as large as they can be.
+const FIRST: usize = 16;
+/// Fewest contexts that are remembered beside those that fit, so that a cache of more than was guessed is known soon.
+const BESIDE: usize = 256;
 /// Most room that is believed in, contexts.
 const MOST: usize = 1 << 22;
 
@@ -52,10 +59,11 @@ struct Cache {
     held: usize,
     beside: usize,
     count: u64,
+    ages: Ages,
     mistakes: usize,
 }
 
-/// The contexts that servers have used last: as many as fit, and as many again that come back when there is more room.
+/// The contexts that servers have used last: as many as fit, and as many again or more that come back when there is more room.
 #[derive(Clone, Debug)]
 pub struct Shadows {
     places: HashMap<u64, Vec<Place>, BuildHasherDefault<AsItIs>>,
@@ -74,7 +82,7 @@ impl Shadows {
     /// One more server.
     pub fn add(&mut self, room: usize) {
         let (fits, gone) = (VecDeque::new(), VecDeque::new());
-        self.caches.push(Cache { room, fits, gone, held: 0, beside: 0, count: 0, mistakes: FIRST });
+        self.caches.push(Cache { room, fits, gone, held: 0, beside: 0, count: 0, ages: Ages::default(), mistakes: 0 });
     }
 
     /// Servers that have `context`.
@@ -135,19 +143,38 @@ impl Shadows {
             }
         };
         let was_there = before.is_some_and(|place| place.fits);
+        cache.ages.add(now.at);
+        if let Some(place) = before {
+            cache.ages.remove(place.at);
+        }
         cache.held += usize::from(!was_there);
         cache.beside -= usize::from(before.is_some_and(|place| !place.fits));
         self.fit(server);
         was_there
     }
 
-    /// What was expected of a use was wrong: it was in the cache (`hit`) though not here, or the other way round. The room follows, so
-    /// that both happen as often in the end.
-    pub fn was_wrong(&mut self, server: usize, hit: bool) {
+    /// How many other contexts `server` has used since it used `context`: those that have to fit into its cache beside it, if it is still
+    /// there. `None` if that is not remembered.
+    #[must_use]
+    pub fn depth(&self, server: usize, context: u64) -> Option<usize> {
+        let place = self.places.get(&context)?.iter().find(|place| place.server as usize == server)?;
+        Some(self.caches[server].ages.since(place.at))
+    }
+
+    /// A use was in the cache (`hit`) or not, `depth` being what [`Shadows::depth`] said of it before. Where that is other than by the room
+    /// that is believed in, the room follows, up to what the use proves at most, so that both mistakes happen as often in the end. What
+    /// is not remembered proves nothing: others may have used it there.
+    pub fn learn(&mut self, server: usize, depth: Option<usize>, hit: bool) {
         let cache = &mut self.caches[server];
+        let Some(depth) = depth.filter(|depth| (*depth < cache.room) != hit) else { return };
         cache.mistakes = cache.mistakes.saturating_add(1);
-        let step = (cache.room / cache.mistakes.min(LEARNS)).max(1);
-        let room = if hit { cache.room.saturating_add(step).min(MOST) } else { cache.room.saturating_sub(step).max(1) };
+        // A half less or twice as much at first.
+        let part = cache.mistakes.saturating_sub(FIRST).clamp(1, LEARNS);
+        let room = if hit {
+            (cache.room + (cache.room / part).max(1)).min(depth + 1).min(MOST)
+        } else {
+            cache.room.saturating_sub((cache.room / (part + 1)).max(1)).max(depth).max(1)
+        };
         self.set_room(server, room);
     }
 
@@ -155,7 +182,7 @@ impl Shadows {
     pub fn clear(&mut self, server: usize) {
         let cache = &mut self.caches[server];
         let uses = std::mem::take(&mut cache.fits).into_iter().chain(std::mem::take(&mut cache.gone));
-        (cache.held, cache.beside) = (0, 0);
+        (cache.held, cache.beside, cache.ages) = (0, 0, Ages::default());
         for (context, _) in uses.collect::<Vec<_>>() {
             self.drop_place(server, context);
         }
@@ -196,16 +223,17 @@ impl Shadows {
                 self.caches[server].gone.push_back((context, at));
             }
         }
-        while self.caches[server].beside > self.caches[server].room.max(1)
+        while self.caches[server].beside > self.caches[server].room.max(BESIDE)
             && let Some((context, at)) = self.caches[server].gone.pop_front()
         {
             if self.place(server, context).is_some_and(|place| place.at == at && !place.fits) {
                 self.drop_place(server, context);
                 self.caches[server].beside -= 1;
+                self.caches[server].ages.remove(at);
             }
         }
         let cache = &mut self.caches[server];
-        let much = 2 * cache.room.max(8);
+        let much = 2 * cache.room.max(BESIDE);
         if cache.fits.len() > much || cache.gone.len() > much {
             let places = &self.places;
             let counts = |context: u64, at: u64, fits: bool| {
@@ -269,8 +297,8 @@ mod tests {
             assert_eq!(shadows.touch(server, context), was_there);
             assert!((0..16).all(|context| shadows.has(server, context) == list.contains(&context)));
             let cache = &shadows.caches[server];
-            assert!(cache.held == list.len() && cache.beside <= rooms[server].max(1));
-            assert!(cache.fits.len() <= 19 && cache.gone.len() <= 19);
+            assert!(cache.held == list.len() && cache.beside <= BESIDE);
+            assert!(cache.fits.len() <= 2 * BESIDE && cache.gone.len() <= 2 * BESIDE);
         }
         let remembered: usize = shadows.caches.iter().map(|cache| cache.held + cache.beside).sum();
         assert_eq!(shadows.places.values().map(Vec::len).sum::<usize>(), remembered);

@@ -8,23 +8,39 @@
 //! with W its work under way by its weight, s its slowness, p the chance that the context is cached there, b the price without pressure. Of equal
 //! servers the context's own order decides, so that it comes back to the same.
 //!
+//! Under pressure that alone would let one server fall behind by as much as misses cost, and whoever waits there has the latest answers
+//! of all. So what W exceeds the mean by more than two misses counts six times, less where W is known from reports, which are late.
+//!
 //! Dispatchers that do not know of each other would each bring a context to another server. So the more of the work comes from
 //! others, the more a miss costs away from the context's home: a = 1 at home, else 1 + 2 x their share.
 
-use super::{Policy, Request, Servers, rendezvous::more_wanted};
+use super::{Policy, Request, Servers, rendezvous::Wish};
 
 /// Most that pressure adds to the price.
 const MOST_PRESSURE: f64 = 20.0;
+/// Misses by which a server's work may exceed the mean before it counts more.
+const AHEAD: f64 = 2.0;
+/// How much more what exceeds that counts.
+const LATE: f64 = 5.0;
 /// How much more a miss costs away from home, where all work comes from other dispatchers.
 const AWAY: f64 = 2.0;
 /// Scores that differ by less, of the cost of a hit, are equal.
 const EQUAL: f64 = 1e-3;
 
+/// A server that may have the request.
+struct Open {
+    at: usize,
+    /// Time until it comes to it, seconds of a server of slowness 1.
+    own_s: f64,
+    slowness: f64,
+    wish: Wish,
+}
+
 /// The policy.
 pub struct Priced {
     price: f64,
-    /// Servers that may have the request: place, time until they come to it, slowness.
-    open: Vec<(usize, f64, f64)>,
+    /// In the order of their places; kept for its memory alone.
+    open: Vec<Open>,
 }
 
 impl Priced {
@@ -41,43 +57,48 @@ impl Policy for Priced {
         let (mut wait_s, mut hidden_s, mut home) = (0.0, 0.0, None);
         self.open.clear();
         for (at, server) in servers.open_to(context, now_s) {
-            let own_s = server.all_work_s() / server.weight;
+            // A division takes as long as all else together.
+            let by_weight = |seconds: f64| if server.weight == 1.0 { seconds } else { seconds / server.weight };
+            let own_s = by_weight(server.all_work_s());
             wait_s += own_s;
-            hidden_s += server.hidden_s / server.weight;
-            home = more_wanted(context, servers, home, at);
-            self.open.push((at, own_s, server.slowness));
+            hidden_s += by_weight(server.hidden_s);
+            let one = Open { at, own_s, slowness: server.slowness, wish: Wish::of(context, server) };
+            if home.is_none_or(|home: usize| one.wish.exceeds(self.open[home].wish)) {
+                home = Some(self.open.len());
+            }
+            self.open.push(one);
         }
-        let home = home?;
-        let mean_s = wait_s / self.open.len() as f64;
+        let (home, open) = (home?, &self.open);
+        let mean_s = wait_s / open.len() as f64;
         let pressure = (mean_s / servers.costs.mean_miss_s().max(f64::MIN_POSITIVE)).min(MOST_PRESSURE);
         let (hit_s, miss_s) = (servers.cost_s(request, true), servers.cost_s(request, false));
         let extra_s = (self.price + pressure) * (miss_s - hit_s);
-        let away = 1.0 + if wait_s > 0.0 { AWAY * hidden_s / wait_s } else { 0.0 };
+        let others = if wait_s > 0.0 { hidden_s / wait_s } else { 0.0 };
+        let (away, late) = (1.0 + AWAY * others, LATE * (1.0 - others));
         let [used, at_home, elsewhere] = servers.chances().map(|chance| 1.0 - chance);
-        let score = |own_s: f64, slowness: f64, misses: f64| (own_s + hit_s + misses * extra_s) * slowness;
+        let most_s = mean_s + AHEAD * servers.costs.mean_miss_s();
         let mut best: Option<(f64, usize)> = None;
-        let mut consider = |at: usize, score: f64| {
+        let mut consider = |which: usize, misses: f64| {
+            let Open { own_s, slowness, wish, .. } = open[which];
+            let late_s = late * (own_s - most_s).max(0.0);
+            let score = (own_s + late_s + hit_s + misses * extra_s) * slowness;
             best = match best {
                 Some((least, _)) if score > least + EQUAL * hit_s => best,
                 Some((least, before)) if score >= least - EQUAL * hit_s => {
-                    more_wanted(context, servers, Some(before), at).map(|at| (score.min(least), at))
+                    Some((score.min(least), if wish.exceeds(open[before].wish) { which } else { before }))
                 }
-                _ => Some((score, at)),
+                _ => Some((score, which)),
             };
         };
         // As if none had it; those that may are better, and come once more.
-        for &(at, own_s, slowness) in &self.open {
-            consider(at, score(own_s, slowness, elsewhere * away));
-        }
-        let holders = servers.shadows.holders(context).map(|at| (at, used));
-        for (at, misses) in std::iter::once((home, at_home)).chain(holders) {
-            // They are in the order of their places.
-            if let Ok(found) = self.open.binary_search_by_key(&at, |(at, _, _)| *at) {
-                let (_, own_s, slowness) = self.open[found];
-                consider(at, score(own_s, slowness, misses));
+        (0..open.len()).for_each(|which| consider(which, elsewhere * away));
+        consider(home, at_home);
+        for at in servers.shadows.holders(context) {
+            if let Ok(found) = open.binary_search_by_key(&at, |one| one.at) {
+                consider(found, used);
             }
         }
-        best.map(|(_, at)| at)
+        best.map(|(_, which)| open[which].at)
     }
 
     fn entries(&self, servers: &Servers) -> usize {

@@ -16,34 +16,51 @@ fn mixed(context: u64, id: u64) -> u64 {
 }
 
 /// The same, with weights: Schindelhauer & Schomaker 2005 (SPAA).
-fn wanted(context: u64, id: u64, weight: f64) -> f64 {
+fn wanted(bits: u64, weight: f64) -> f64 {
     // In (0, 1): 53 bits and a half.
-    let uniform = ((mixed(context, id) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     weight.max(f64::MIN_POSITIVE) / -libm::log(uniform)
 }
 
-/// The one of two servers that `context` wants more; `other` if there is no `one`.
-pub(crate) fn more_wanted(context: u64, servers: &Servers, one: Option<usize>, other: usize) -> Option<usize> {
-    let Some(one) = one else { return Some(other) };
-    let (first, second) = (&servers.all[one], &servers.all[other]);
-    // Of equal weights the logarithm changes no order, and takes longer than all else.
-    let keeps = if first.weight == second.weight {
-        mixed(context, first.id) >= mixed(context, second.id)
-    } else {
-        wanted(context, first.id, first.weight) >= wanted(context, second.id, second.weight)
-    };
-    Some(if keeps { one } else { other })
+/// How much a server is wanted by a context.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    bits: u64,
+    weight: f64,
+}
+
+impl Wish {
+    pub(super) fn of(context: u64, server: &Server) -> Self {
+        Self { bits: mixed(context, server.id), weight: server.weight }
+    }
+
+    /// Whether it is more than another.
+    pub(super) fn exceeds(self, other: Self) -> bool {
+        // Of equal weights the logarithm changes no order, and takes longer than all else.
+        if self.weight == other.weight {
+            self.bits > other.bits
+        } else {
+            wanted(self.bits, self.weight) > wanted(other.bits, other.weight)
+        }
+    }
+}
+
+/// The one that `context` wants most of some servers; of equal ones the first.
+fn favourite<'a>(context: u64, of: impl Iterator<Item = (usize, &'a Server)>) -> Option<usize> {
+    let wishes = of.map(|(at, server)| (at, Wish::of(context, server)));
+    wishes.reduce(|best, one| if one.1.exceeds(best.1) { one } else { best }).map(|(at, _)| at)
 }
 
 /// The server that `context` wants most.
 pub(crate) fn most_wanted(context: u64, servers: &Servers) -> Option<usize> {
-    servers.up().fold(None, |best, (at, _)| more_wanted(context, servers, best, at))
+    favourite(context, servers.up())
 }
 
 /// The servers that may have a request of `context`, the most wanted first, `count` at most.
 pub(super) fn order(context: u64, servers: &Servers, count: usize, now_s: f64) -> Vec<(usize, &Server)> {
     let open = servers.open_to(context, now_s);
-    let mut all: Vec<_> = open.map(|(at, server)| (wanted(context, server.id, server.weight), at, server)).collect();
+    let mut all: Vec<_> =
+        open.map(|(at, server)| (wanted(mixed(context, server.id), server.weight), at, server)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     all.truncate(count);
     all.into_iter().map(|(_, at, server)| (at, server)).collect()
@@ -54,8 +71,7 @@ pub struct Rendezvous;
 
 impl Policy for Rendezvous {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
-        let open = servers.open_to(request.context, now_s);
-        open.fold(None, |best, (at, _)| more_wanted(request.context, servers, best, at))
+        favourite(request.context, servers.open_to(request.context, now_s))
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Sent {
     turn: u32,
     /// Whether its context was expected to be cached.
     pub expected_hit: bool,
+    /// Other contexts that the server has used since this one, if that is remembered and rooms are learned.
+    depth: Option<usize>,
     guess: Guess,
     expected_s: f64,
 }
@@ -220,10 +222,10 @@ impl Servers {
         crate::policy::most_wanted(context, self).unwrap_or(0)
     }
 
-    fn guess(&self, server: usize, context: u64, home: usize) -> Guess {
+    fn guess(&self, server: usize, context: u64) -> Guess {
         match self.shadows.has(server, context) {
             true => Guess::Used,
-            false if server == home => Guess::Home,
+            false if server == self.home(context) => Guess::Home,
             false => Guess::Neither,
         }
     }
@@ -236,7 +238,8 @@ impl Servers {
 
     /// Notes that `request` goes to `server` now.
     pub fn send(&mut self, server: usize, request: Request, now_s: f64) -> Sent {
-        let guess = self.guess(server, request.context, self.home(request.context));
+        let guess = self.guess(server, request.context);
+        let depth = if self.learns_rooms { self.shadows.depth(server, request.context) } else { None };
         let expected_hit = self.shadows.touch(server, request.context);
         let chance = self.chances[guess as usize];
         let expected_s = chance * self.cost_s(request, true) + (1.0 - chance) * self.cost_s(request, false);
@@ -245,7 +248,7 @@ impl Servers {
         one.work_s += expected_s;
         let turn = one.turn;
         self.rise(server, now_s);
-        Sent { number: 0, server, request, at_s: now_s, turn, expected_hit, guess, expected_s }
+        Sent { number: 0, server, request, at_s: now_s, turn, expected_hit, depth, guess, expected_s }
     }
 
     /// Notes that `server` says it has `total_s` seconds of its own time to work: what of it is not this dispatcher's comes from others.
@@ -290,15 +293,25 @@ impl Servers {
         }
     }
 
+    /// Slowness of a server like the others: the harmonic mean, so that a few that hardly go on do not count.
+    fn usual_slowness(&self) -> f64 {
+        let (mut speeds, mut count) = (0.0, 0.0);
+        for (_, server) in self.up() {
+            speeds += 1.0 / server.slowness;
+            count += 1.0;
+        }
+        if speeds > 0.0 { count / speeds } else { 1.0 }
+    }
+
     fn learn(&mut self, sent: &Sent, answer: Answer, now_s: f64) {
         let hit = answer.hit.unwrap_or(sent.expected_hit);
         let usual_s = self.cost_s(sent.request, hit);
         if let Some(hit) = answer.hit {
             let chance = &mut self.chances[sent.guess as usize];
             *chance += CHANCE_GAIN * (f64::from(u8::from(hit)) - *chance);
-        }
-        if self.learns_rooms && hit != sent.expected_hit && (hit || self.shadows.held(sent.server) > 1) {
-            self.shadows.was_wrong(sent.server, hit);
+            if self.learns_rooms {
+                self.shadows.learn(sent.server, sent.depth, hit);
+            }
         }
         let server = &mut self.all[sent.server];
         server.is_over(sent);
@@ -309,10 +322,16 @@ impl Servers {
         if let Some(service_s) = answer.service_s
             && usual_s > 0.0
         {
-            let slowness = server.slowness + SLOWNESS_GAIN * (service_s / usual_s - server.slowness);
-            server.slowness = slowness.clamp(*SLOWNESS.start(), *SLOWNESS.end());
-            let slowness = server.slowness;
-            self.costs.learn(sent.request.product, hit, service_s / slowness);
+            // A guess says nothing of a server.
+            if self.costs.is_sure(sent.request.product, hit) {
+                let slowness = server.slowness + SLOWNESS_GAIN * (service_s / usual_s - server.slowness);
+                server.slowness = slowness.clamp(*SLOWNESS.start(), *SLOWNESS.end());
+            }
+            if self.costs.learns() {
+                // Else costs and slowness could grow against each other without end.
+                let by_usual = self.all[sent.server].slowness / self.usual_slowness();
+                self.costs.learn(sent.request.product, hit, service_s / by_usual);
+            }
         }
     }
 }
@@ -382,6 +401,27 @@ mod tests {
             let room = servers.shadows.room(0);
             assert!((240..=375).contains(&room), "began with {guess}, learned {room}");
         }
+    }
+
+    /// Times at random, with a deviation as large as their mean, of a hundred thousand answers.
+    #[test]
+    fn servers_that_are_alike_stay_so_however_much_their_times_differ() {
+        let mut servers = Servers::new(&[10; 4], Costs::guessed(0.005, 0.02));
+        let mut random = crate::simulate::Random::new(1, 1);
+        for turn in 0..100_000_u32 {
+            let (at, product) = (random.below(4) as usize, random.below(3) as u32);
+            let hit = random.uniform() < 0.7;
+            let sent = servers.send(at, Request { context: u64::from(turn) % 7, product }, f64::from(turn));
+            let mean_s = f64::from(product + 1) * if hit { 0.01 } else { 0.1 };
+            let service_s = mean_s * random.exponential() * if at == 3 { 3.0 } else { 1.0 };
+            servers.answered(&sent, Answer { hit: Some(hit), service_s: Some(service_s) }, f64::from(turn) + service_s);
+        }
+        // Three of speed 1 and one of a third: the usual server is 1.2 times as slow as the three.
+        let slowness: Vec<_> = servers.all.iter().map(|server| server.slowness * 1.2).collect();
+        assert!(slowness[..3].iter().all(|slowness| (0.5..2.0).contains(slowness)), "{slowness:?}");
+        assert!((1.5..6.0).contains(&slowness[3]), "{slowness:?}");
+        let miss_s = servers.costs.miss_s(2);
+        assert!((0.3 * 1.2 / 2.0..0.3 * 1.2 * 2.0).contains(&miss_s), "{miss_s}");
     }
 
     #[test]

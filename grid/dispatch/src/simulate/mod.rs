@@ -14,8 +14,6 @@ use crate::policy::Settings;
 use crate::servers::REPORT_COUNTS_S;
 use crate::trace::Event;
 
-/// Contexts that a cache is guessed to hold, where that is learned.
-const FIRST_ROOM: usize = 32;
 /// Seconds of a hit and of a miss that are guessed, where they are learned.
 const FIRST_COSTS: FirstCosts = FirstCosts::Guessed(0.005, 0.02);
 

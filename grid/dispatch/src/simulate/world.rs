@@ -1,13 +1,13 @@
 //! The events of a run, one after the other.
 
 use super::outcome::Tally;
-use super::{Arrivals, FIRST_ROOM, Incident, Outcome, Random, Scenario, Zipf};
+use super::{Arrivals, Incident, Outcome, Random, Scenario, Zipf};
 use crate::Request;
 use crate::dispatcher::Dispatcher;
 use crate::paper::{Admitted, FilterTable, connections};
 use crate::policy::Report;
 use crate::servers::{Answer, Sent};
-use crate::shadow::Shadows;
+use crate::shadow::{FIRST_ROOM, Shadows};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 

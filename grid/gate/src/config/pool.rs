@@ -136,7 +136,7 @@ impl Room {
     #[must_use]
     pub fn contexts(self, block: u64) -> usize {
         match self {
-            Self::Learned => 1000,
+            Self::Learned => pogson_dispatch::shadow::FIRST_ROOM,
             Self::Contexts(contexts) => contexts.max(1),
             Self::Bytes(bytes) => usize::try_from(bytes / block.max(1)).unwrap_or(usize::MAX).clamp(1, 1 << 24),
         }
