@@ -53,6 +53,17 @@ impl Default for Setup {
     }
 }
 
+/// What a dispatcher is told at the beginning and may be told anew.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// Seconds of slow start; see [`Servers::slow_start_s`].
+    pub slow_start_s: f64,
+    /// Seconds for which a report counts; see [`Servers::reports_count_s`].
+    pub reports_count_s: f64,
+    /// Whether the rooms of caches are learned; see [`Servers::learns_rooms`].
+    pub learns_rooms: bool,
+}
+
 type Listener = Box<dyn FnMut(&Event) + Send>;
 
 /// A policy, its servers, and who listens.
@@ -170,9 +181,24 @@ impl Dispatcher {
             Event::Hold { at_s, place, holds } => self.hold(known(*place)?, *holds, *at_s),
             Event::Room { at_s, place, room } => self.set_room(known(*place)?, *room, *at_s),
             Event::Report { at_s, place, report } => self.reported(known(*place)?, report, *at_s),
+            Event::Tune { at_s, tuning } => self.tune(*tuning, *at_s),
             Event::Request { .. } | Event::Answer { .. } | Event::Withdraw { .. } | Event::Takeover { .. } => {}
         }
         Ok(())
+    }
+
+    /// Goes on with other settings; servers that rise do so in the new time.
+    pub fn tune(&mut self, tuning: Tuning, now_s: f64) {
+        let servers = &mut self.servers;
+        let Tuning { slow_start_s, reports_count_s, learns_rooms } = tuning;
+        if (servers.slow_start_s, servers.reports_count_s, servers.learns_rooms)
+            == (slow_start_s, reports_count_s, learns_rooms)
+        {
+            return;
+        }
+        (servers.reports_count_s, servers.learns_rooms) = (reports_count_s, learns_rooms);
+        servers.rise_in(slow_start_s, now_s);
+        self.tell(|| Event::Tune { at_s: now_s, tuning });
     }
 
     /// What was sent is over; see [`Servers::answered`].

@@ -168,9 +168,15 @@ impl<T> Level<T> {
         self.work = if self.waiting.is_empty() { 0.0 } else { (self.work - work).max(0.0) };
     }
 
-    /// Takes out the one that is first.
-    fn pop_first(&mut self, now_s: f64) -> Option<Waits<T>> {
-        let (start, waits) = self.waiting.pop_first()?;
+    /// The first of those that `may` go.
+    fn first_of(&self, may: impl Fn(&T) -> bool) -> Option<(&Start, &Waits<T>)> {
+        self.waiting.iter().find(|(_, waits)| may(&waits.entry.item))
+    }
+
+    /// Takes it out.
+    fn pop_first(&mut self, now_s: f64, may: impl Fn(&T) -> bool) -> Option<Waits<T>> {
+        let start = *self.first_of(may)?.0;
+        let waits = self.waiting.remove(&start)?;
         self.lacks(waits.work);
         self.pace.goes(waits.work, now_s);
         self.clock = self.clock.max(start.0);
@@ -339,9 +345,19 @@ impl<T> Waiting<T> {
         gone.map_or(Entered::Waits, Entered::InPlaceOf)
     }
 
+    /// From now on requests are let in and out as `rules` say; those that wait stay.
+    pub fn follow(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// The request that goes to a server at `now_s`.
     pub fn next(&mut self, now_s: f64) -> Option<Entry<T>> {
-        let head = |level: &Level<T>| level.waiting.first_key_value().map(|(_, waits)| (waits.since_s, waits.work));
+        self.next_of(now_s, |_| true)
+    }
+
+    /// The same, of those that `may` go.
+    pub fn next_of(&mut self, now_s: f64, may: impl Fn(&T) -> bool) -> Option<Entry<T>> {
+        let head = |level: &Level<T>| level.first_of(&may).map(|(_, waits)| (waits.since_s, waits.work));
         let owed = (0..LEVELS).rev().find(|&at| {
             let level = &self.levels[at];
             head(level).is_some_and(|(_, work)| level.owed >= work)
@@ -358,7 +374,7 @@ impl<T> Waiting<T> {
             best.map(|(_, _, at)| at)
         };
         let from = owed.or_else(by_age)?;
-        let waits = self.levels[from].pop_first(now_s)?;
+        let waits = self.levels[from].pop_first(now_s, &may)?;
         self.held -= 1;
         self.pace.goes(waits.work, now_s);
         for (at, level) in self.levels.iter_mut().enumerate() {
@@ -395,10 +411,10 @@ impl<T> Waiting<T> {
         }
     }
 
-    /// The next request of the highest level goes to another server at `now_s`.
-    pub fn give(&mut self, now_s: f64) -> Option<Entry<T>> {
+    /// The next request of the highest level, of those that `may` go, goes to another server at `now_s`.
+    pub fn give(&mut self, now_s: f64, may: impl Fn(&T) -> bool) -> Option<Entry<T>> {
         let (at, _) = self.highest()?;
-        let waits = self.levels[at].pop_first(now_s)?;
+        let waits = self.levels[at].pop_first(now_s, may)?;
         self.held -= 1;
         Some(waits.entry)
     }

@@ -1,7 +1,7 @@
 //! A trace of the simulated worlds gives the same decisions when it is replayed.
 
 use pogson_dispatch::Request;
-use pogson_dispatch::dispatcher::{FirstCosts, Setup};
+use pogson_dispatch::dispatcher::{FirstCosts, Setup, Tuning};
 use pogson_dispatch::policy::{NAMES, Report, Settings};
 use pogson_dispatch::servers::Answer;
 use pogson_dispatch::simulate::{Outcome, Scenario, run_traced};
@@ -137,6 +137,9 @@ fn event() -> impl Strategy<Value = Event> {
             |(at_s, number, hit, service_s)| Event::Answer { at_s, number, answer: Answer { hit, service_s } }
         ),
         (real(), 0_u64..9).prop_map(|(at_s, number)| Event::Withdraw { at_s, number }),
+        (real(), real(), real(), any::<bool>()).prop_map(|(at_s, slow_start_s, reports_count_s, learns_rooms)| {
+            Event::Tune { at_s, tuning: Tuning { slow_start_s, reports_count_s, learns_rooms } }
+        }),
     ]
 }
 

@@ -1,10 +1,11 @@
 //! From a request to its reply: the server that it goes to, the way there and back, and what is done when that fails.
 //!
 //! An [`Errand`] is tried at one server after the other until one replies: `attempt` is the way to one of them, `hedged` that to two,
-//! `reply` the way back, `tunnel` what follows where both ends change to another protocol.
+//! `reply` the way back, `reading` how the client takes it, `tunnel` what follows where both ends change to another protocol.
 
 mod attempt;
 mod hedged;
+mod reading;
 mod reply;
 mod tunnel;
 
@@ -152,10 +153,17 @@ impl Errand<'_> {
     pub(crate) async fn run<C: Client>(&self, source: &mut impl Source, client: &mut C) -> Outcome {
         let idempotent = matches!(self.head.method(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
         let (mut tried, mut tries) = (Vec::new(), 0);
+        // Those of them that are in order but have much else to do.
+        let mut busy = Vec::new();
         loop {
-            let ticket = match self.admitted(client, &tried).await {
+            let not = [&tried[..], &busy[..]].concat();
+            let ticket = match self.admitted(client, &not).await {
                 Ok(Some(ticket)) => ticket,
                 Ok(None) => return Outcome::Broken,
+                Err(Refusal::NoServer) if !busy.is_empty() => {
+                    busy.clear();
+                    continue;
+                }
                 Err(Refusal::NoServer) if !tried.is_empty() => return Outcome::Failed(Failure::Unreachable),
                 Err(why) => return Outcome::Failed(Failure::Refused(why)),
             };
@@ -192,9 +200,8 @@ impl Errand<'_> {
                 return Outcome::Failed(Failure::Unreachable);
             }
             tries += 1;
-            if !matches!(attempt, Attempt::TooMuch) {
-                tried.push(endpoint.number);
-            }
+            let failed = if matches!(attempt, Attempt::TooMuch) { &mut busy } else { &mut tried };
+            failed.push(endpoint.number);
         }
     }
 

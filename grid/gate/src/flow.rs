@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use crate::chunk::{Chunks, Trailers};
 use crate::clock::Timer;
@@ -11,8 +11,10 @@ use crate::framing::Framing;
 use crate::link::Link;
 use crate::pipe::Pipes;
 
+mod behind;
 mod straight;
 
+pub(crate) use behind::Behind;
 use straight::Straight;
 
 /// Takes bytes of a body.
@@ -28,6 +30,10 @@ pub(crate) trait Source {
     fn poll_more(&mut self, context: &mut Context<'_>, emit: Emit<'_>) -> Poll<io::Result<()>>;
     /// The fields after it.
     fn trailers(&mut self) -> io::Result<Trailers>;
+    /// Bytes that have to come, if that is known.
+    fn left(&self) -> Option<u64> {
+        None
+    }
     /// The link from which its bytes come as they are, with none of them taken from it yet, and how many are left: `None` if they end
     /// with it.
     fn plain(&self) -> Option<(&Link, Option<u64>)> {
@@ -45,6 +51,8 @@ pub(crate) trait Sink {
     fn put(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()>;
     /// Sends what was kept.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Bytes that are kept.
+    fn held(&self) -> usize;
     /// Nothing follows but these.
     fn end(&mut self, trailers: Trailers) -> io::Result<()>;
     /// The link to which bytes go as they are.
@@ -72,72 +80,139 @@ pub(crate) enum Stopped {
     NothingWent,
 }
 
-/// Moves a body. At most one read of it is in memory: while that cannot go, nothing is read.
+/// Who looks at a body on its way: whoever only counts bytes is a function of them.
+pub(crate) trait Watch {
+    /// So many bytes came, or went where they pass this process by.
+    fn moved(&mut self, length: usize);
+    /// Bytes a second at which the body has to be taken; 0: it has to be taken at all.
+    fn slowest(&self) -> u64 {
+        0
+    }
+    /// All has come, and not all of it need have gone.
+    fn came(&mut self, _behind: &Behind) {}
+    /// Whether more may be taken while what came does not go.
+    ///
+    /// - `held`: bytes that are kept, of all that came.
+    /// - `left`: bytes that have to come, if that is known.
+    fn may_keep(&mut self, _held: usize, _left: Option<u64>) -> bool {
+        false
+    }
+    /// So many bytes are kept in memory, because whoever takes the body does not.
+    fn holds(&mut self, _held: usize) {}
+    /// None is any more.
+    fn goes_on(&mut self) {}
+    /// Whoever takes the body has been waited for: for how long it is waited for again until the next look, or that it is not.
+    ///
+    /// - `idle`: how far behind it may be.
+    fn looks(&mut self, behind: &Behind, idle: Duration) -> Option<Duration> {
+        idle.checked_sub(behind.debt()).filter(|left| !left.is_zero())
+    }
+}
+
+impl<F: FnMut(usize)> Watch for F {
+    fn moved(&mut self, length: usize) {
+        self(length);
+    }
+}
+
+/// Moves a body. While it does not go, at most one read of it is in memory, and more only if `watch` says so.
 ///
-/// - `idle`: how long nothing may come, and nothing may go.
+/// - `idle`: how long nothing may come, and how far behind whoever takes it may be.
 /// - `pipes`: where large bodies may go through pipes of the kernel.
-/// - `moved`: is told each number of bytes.
+///
+/// # Errors
+/// [`Stopped`] says at which end it was given up. Where it comes from ended too early, what came has gone.
 pub(crate) async fn pump(
     source: &mut impl Source,
     sink: &mut impl Sink,
     timer: &Timer,
     idle: [Duration; 2],
     pipes: Option<&Pipes>,
-    mut moved: impl FnMut(usize),
+    watch: &mut impl Watch,
 ) -> Result<(), Stopped> {
     let mut straight = Straight::new(pipes);
+    let mut behind = Behind::new(watch.slowest());
+    // When the next look is due, by the time for which the sink was waited for.
+    let mut look = watch.looks(&behind, idle[1]).unwrap_or(idle[1]);
+    let (mut came, mut ended, mut cut) = (false, false, None);
     // Which of the limits runs.
-    let (mut ended, mut waits) = (false, None);
+    let mut waits = None;
     let result = poll_fn(|context| {
         loop {
-            if !ended && straight.is_empty() && source.done() {
+            if !came && source.done() {
+                came = true;
+                if behind.is_waited_for() {
+                    behind.waits(straight.gone(sink.held()), Instant::now());
+                }
+                watch.came(&behind);
+            }
+            if came && !ended && straight.is_empty() {
                 let trailers = source.trailers().map_err(Stopped::From)?;
                 sink.end(trailers).map_err(|_| Stopped::To)?;
                 ended = true;
             }
+            let is_over = ended || cut.is_some();
+            let (mut side, mut turn) = (1, Poll::Ready(Ok(())));
             // What is here already goes with the head in one piece.
-            let mut progress = Poll::Ready(Ok(()));
-            let mut side = 1;
-            if ended || !straight.is_empty() || !source.has_some() {
-                progress = sink.poll_flush(context).map_err(|_| Stopped::To);
-                if ended && progress.is_ready() {
-                    return progress;
-                }
+            let flushes = is_over || !straight.is_empty() || !source.has_some();
+            if flushes {
+                turn = sink.poll_flush(context).map_err(|_| Stopped::To);
             }
-            if let Poll::Ready(flushed) = progress {
+            if let Poll::Ready(flushed) = turn {
                 flushed?;
-                match straight.turn(context, source, sink, &mut moved) {
-                    Some(turn) => (side, progress) = turn,
-                    None => {
-                        side = 0;
-                        let mut failed = Ok(());
-                        progress = source
-                            .poll_more(context, &mut |context, data| {
-                                straight.saw(data.len());
-                                moved(data.len());
-                                if failed.is_ok() {
-                                    failed = sink.put(context, data);
-                                }
-                            })
-                            .map_err(Stopped::From);
-                        failed.map_err(|_| Stopped::To)?;
+                if is_over {
+                    return Poll::Ready(cut.take().map_or(Ok(()), Err));
+                }
+                if flushes && straight.is_empty() && behind.is_waited_for() {
+                    behind.goes_on(straight.gone(0), Instant::now());
+                    watch.goes_on();
+                }
+                (side, turn) = match straight.turn(context, source, sink, &mut |length| watch.moved(length)) {
+                    Some(turn) => turn,
+                    None => (0, copies(context, source, sink, &mut straight, watch)),
+                };
+            } else if !is_over && straight.is_empty() && watch.may_keep(sink.held(), source.left()) {
+                match copies(context, source, sink, &mut straight, watch) {
+                    Poll::Pending => {}
+                    Poll::Ready(Err(why @ Stopped::From(_))) => {
+                        // What came before it goes yet.
+                        cut = Some(why);
+                        continue;
+                    }
+                    Poll::Ready(more) => {
+                        more?;
+                        continue;
                     }
                 }
             }
-            match progress {
+            match turn {
                 Poll::Ready(more) => {
                     more?;
-                    if let Some(side) = waits {
-                        timer.set(idle[side]);
+                    if waits == Some(0) {
+                        timer.set(idle[0]);
                     }
                 }
                 Poll::Pending => {
+                    if side == 1 {
+                        behind.waits(straight.gone(sink.held()), Instant::now());
+                        watch.holds(sink.held());
+                    }
                     if waits != Some(side) {
                         waits = Some(side);
-                        timer.set(idle[side]);
+                        timer.set(if side == 0 { idle[0] } else { look.saturating_sub(behind.waited()) });
                     }
-                    let why = if side == 0 { Stopped::NothingCame } else { Stopped::NothingWent };
-                    return timer.poll(context).map(|_| Err(why));
+                    ready!(timer.poll(context));
+                    if side == 0 {
+                        return Poll::Ready(Err(Stopped::NothingCame));
+                    }
+                    let Some(next) = watch.looks(&behind, idle[1]) else {
+                        return Poll::Ready(Err(Stopped::NothingWent));
+                    };
+                    look = behind.waited() + next;
+                    timer.set(next);
+                    if !straight.is_empty() && watch.may_keep(straight.held(), source.left()) {
+                        straight.gives(sink).map_err(|_| Stopped::To)?;
+                    }
                 }
             }
         }
@@ -147,6 +222,28 @@ pub(crate) async fn pump(
         timer.off();
     }
     result
+}
+
+/// Takes what comes next, and gives it to `sink`.
+fn copies(
+    context: &mut Context<'_>,
+    source: &mut impl Source,
+    sink: &mut impl Sink,
+    straight: &mut Straight<'_>,
+    watch: &mut impl Watch,
+) -> Poll<Result<(), Stopped>> {
+    let mut failed = Ok(());
+    let more = source.poll_more(context, &mut |context, data| {
+        straight.saw(data.len());
+        watch.moved(data.len());
+        if failed.is_ok() {
+            failed = sink.put(context, data);
+        }
+    });
+    if failed.is_err() {
+        return Poll::Ready(Err(Stopped::To));
+    }
+    more.map_err(Stopped::From)
 }
 
 /// A body of which no more than so many bytes are taken.
@@ -264,6 +361,10 @@ impl Source for FromLink<'_> {
         more.map(|more| more.and_then(|result| result))
     }
 
+    fn left(&self) -> Option<u64> {
+        if let Rest::Length(left) = self.rest { Some(left) } else { None }
+    }
+
     fn trailers(&mut self) -> io::Result<Trailers> {
         match &self.rest {
             Rest::Chunks(chunks) => chunks.trailers().map_err(bad),
@@ -337,6 +438,10 @@ impl Sink for ToLink<'_> {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.link.poll_flush(context)
+    }
+
+    fn held(&self) -> usize {
+        self.link.held()
     }
 
     fn plain(&self) -> Option<&Link> {

@@ -137,6 +137,10 @@ impl Source for FromFrames {
         Poll::Ready(Ok(()))
     }
 
+    fn left(&self) -> Option<u64> {
+        self.left
+    }
+
     fn trailers(&mut self) -> io::Result<Trailers> {
         Ok(std::mem::take(&mut self.trailers))
     }
@@ -243,6 +247,10 @@ impl Sink for ToFrames {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.send(context)
+    }
+
+    fn held(&self) -> usize {
+        self.waiting.iter().map(Bytes::len).sum()
     }
 
     fn end(&mut self, trailers: Trailers) -> io::Result<()> {

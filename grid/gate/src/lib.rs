@@ -31,6 +31,7 @@ mod front;
 pub mod head;
 mod hedge;
 mod keeper;
+mod kept;
 mod learned;
 mod link;
 mod listener;

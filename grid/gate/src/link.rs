@@ -3,7 +3,7 @@
 //! A link is used by one task, which reads and writes in turn; reads go to memory that all links of a thread share, so that a connection
 //! that waits holds none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -24,6 +24,13 @@ const KEPT: usize = 16 << 10;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
+    /// Bytes of it that are read at once of a body.
+    static READS: Cell<usize> = const { Cell::new(SCRATCH) };
+}
+
+/// Whether the thread reads little of a body at once from now on, for what is read may have to be kept.
+pub(crate) fn reads_little(little: bool) {
+    READS.set(if little { FIRST } else { SCRATCH });
 }
 
 /// A connection's end.
@@ -38,6 +45,16 @@ pub(crate) struct Link {
 struct Output {
     bytes: Vec<u8>,
     gone: usize,
+}
+
+impl Output {
+    /// Gives the memory back of what has gone, where that is most of it: more may be kept meanwhile.
+    fn forget(&mut self) {
+        if self.gone >= KEPT && self.gone >= self.bytes.len() / 2 {
+            self.bytes = self.bytes.split_off(self.gone);
+            self.gone = 0;
+        }
+    }
 }
 
 /// Why no head came.
@@ -113,7 +130,7 @@ impl Link {
             return Poll::Ready(Ok(value));
         }
         BUFFER.with_borrow_mut(|buffer| {
-            let length = ready!(self.poll_read(context, buffer))?;
+            let length = ready!(self.poll_read(context, &mut buffer[..READS.get()]))?;
             let (taken, value) = take(context, &buffer[..length]);
             if taken < length {
                 self.input.borrow_mut().extend_from_slice(&buffer[taken..length]);
@@ -251,7 +268,11 @@ impl Link {
         let output = &mut *output;
         let mut stream = self.stream.borrow_mut();
         while output.gone < output.bytes.len() {
-            match ready!(Pin::new(&mut *stream).poll_write(context, &output.bytes[output.gone..]))? {
+            let Poll::Ready(went) = Pin::new(&mut *stream).poll_write(context, &output.bytes[output.gone..]) else {
+                output.forget();
+                return Poll::Pending;
+            };
+            match went? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 length => output.gone += length,
             }
@@ -262,6 +283,12 @@ impl Link {
         }
         output.bytes.clear();
         Pin::new(&mut *stream).poll_flush(context)
+    }
+
+    /// Bytes that are to go and were kept.
+    pub(crate) fn held(&self) -> usize {
+        let output = self.output.borrow();
+        output.bytes.len() - output.gone
     }
 
     /// Sends what is to go.

@@ -118,6 +118,22 @@ impl Pipe<'_> {
         }
     }
 
+    /// Adds all that it holds to `to`.
+    pub(crate) fn empty_into(&mut self, to: &mut Vec<u8>) -> io::Result<()> {
+        let Some(ends) = &self.ends else { return Ok(()) };
+        while self.held > 0 {
+            let begin = to.len();
+            to.resize(begin + self.held, 0);
+            let read = rustix::io::retry_on_intr(|| rustix::io::read(&ends.out, &mut to[begin..]));
+            to.truncate(begin + *read.as_ref().unwrap_or(&0));
+            match read? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                length => self.held -= length.min(self.held),
+            }
+        }
+        Ok(())
+    }
+
     /// Sends of what it holds as much as goes; how many bytes.
     pub(crate) fn poll_drain(&mut self, context: &mut Context<'_>, to: &TcpStream) -> Poll<io::Result<usize>> {
         let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };

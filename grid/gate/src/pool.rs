@@ -55,6 +55,8 @@ async fn tcp(host: &str, port: u16) -> io::Result<Stream> {
 pub(crate) struct Limits {
     /// At most.
     pub(crate) most: u32,
+    /// Those beside whose clients do not take what there is for them, at most.
+    pub(crate) laggards: u32,
     /// Whether the number is learned from its answers.
     pub(crate) learns: bool,
 }

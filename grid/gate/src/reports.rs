@@ -90,8 +90,14 @@ impl<P: Clone + PartialEq> Reports<P> {
     /// Reports that say nothing any more after `stale_after`.
     #[must_use]
     pub fn new(stale_after: Duration, limits: Limits) -> Self {
-        let stale_after_ms = u64::try_from(stale_after.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self { ledger: Ledger::new(limits), senders: BTreeMap::new(), stale_after_ms }
+        let mut new = Self { ledger: Ledger::new(limits), senders: BTreeMap::new(), stale_after_ms: 0 };
+        new.count_for(stale_after);
+        new
+    }
+
+    /// They say nothing any more after `stale_after`, from now on.
+    pub fn count_for(&mut self, stale_after: Duration) {
+        self.stale_after_ms = u64::try_from(stale_after.as_millis()).unwrap_or(u64::MAX).max(1);
     }
 
     /// Takes reports of `name`, signed with `key`, as those of the back end at `place`. One back end may stand at several places; what

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use pogson_report::Key;
 
@@ -85,13 +86,19 @@ impl Running {
     /// The pool of that name, if it decides as `pool` says, and its servers are believed as `trust` does.
     fn desk(&self, pool: &Pool, trust: &Trust) -> Option<Arc<Desk>> {
         let same = |old: &Pool| {
-            let (rules, old_rules) = (&pool.queue, &old.queue);
             (&old.name, &old.policy, &old.settings, &old.trace)
                 == (&pool.name, &pool.policy, &pool.settings, &pool.trace)
-                && rules.rules() == old_rules.rules()
         };
         let at = self.config.pool.iter().position(same)?;
         self.desks.get(at).filter(|desk| desk.trust.is_as(trust)).cloned()
+    }
+
+    /// Threads that carry requests.
+    pub(crate) fn threads(&self) -> usize {
+        match self.config.workers {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        }
     }
 
     /// Pools with their desks.

@@ -102,10 +102,9 @@ impl Gate {
         let sockets = sockets(&config, &handed)?;
         let admin = admin_socket(&config, handed.iter().flatten())?;
         let orders = config.admin.socket.clone();
-        let count =
-            if config.workers == 0 { thread::available_parallelism().map_or(1, usize::from) } else { config.workers };
         let addresses = addresses(&sockets);
         let running = Running::new(config, addresses, 1, None).map_err(|problems| told(&problems))?;
+        let count = running.threads();
         let (log, writer) = log::new();
         log.goes_on_as(&running.config.log)?;
         let plan = Plan { running: Arc::new(running), sockets: Arc::new(sockets), admin };

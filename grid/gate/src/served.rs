@@ -25,6 +25,9 @@ pub struct ServerState {
     pub limit: u32,
     /// Requests there.
     pub active: u32,
+    /// Requests beside those whose clients do not take what the server has for them.
+    #[serde(default)]
+    pub slow: u32,
     /// Requests that wait in the gate for it.
     pub waiting: usize,
     /// Predicted work of both, seconds.

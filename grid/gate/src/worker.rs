@@ -12,6 +12,7 @@ use crate::back::Backs;
 use crate::books;
 use crate::clock::Clock;
 use crate::hedge::Hedges;
+use crate::kept::Keeps;
 use crate::log::Log;
 use crate::pipe::Pipes;
 use crate::running::Running;
@@ -28,6 +29,7 @@ pub(crate) struct Worker {
     pub(crate) books: books::Shared,
     pub(crate) log: Log,
     pub(crate) pipes: Pipes,
+    pub(crate) keeps: Keeps,
     running: RefCell<Arc<Running>>,
     drain: watch::Receiver<bool>,
     /// Further tries that may be made now, by pool.
@@ -56,6 +58,7 @@ impl Worker {
             books,
             log,
             pipes: Pipes::new(running.config.splice),
+            keeps: keeps(&running),
             running: running.into(),
             drain,
             tries: RefCell::default(),
@@ -79,6 +82,7 @@ impl Worker {
     pub(crate) fn goes_on_with(&self, running: Arc<Running>) {
         let number = running.number;
         self.pipes.pay_from(running.config.splice);
+        self.keeps.may(running.config.read_ahead, of_all(&running));
         if self.running.replace(running).number != number {
             books::open(&self.books).turn_over();
             self.hedges.turn_over();
@@ -147,6 +151,17 @@ impl Worker {
         let _ = write!(text, "{:012x}{number:08x}", self.id.0 >> 16);
         text
     }
+}
+
+/// Bytes that each of the threads may read ahead.
+fn of_all(running: &Running) -> u64 {
+    running.config.read_ahead_all / running.threads() as u64
+}
+
+fn keeps(running: &Running) -> Keeps {
+    let keeps = Keeps::default();
+    keeps.may(running.config.read_ahead, of_all(running));
+    keeps
 }
 
 /// A connection of a client.

@@ -85,6 +85,17 @@ impl Servers {
         }
     }
 
+    /// Servers rise in so many seconds from now on, those that have begun to, too.
+    pub(crate) fn rise_in(&mut self, slow_start_s: f64, now_s: f64) {
+        let rises = now_s < self.rising_until_s;
+        self.slow_start_s = slow_start_s;
+        self.rising_until_s = f64::NEG_INFINITY;
+        for server in self.all.iter_mut().filter(|server| rises && server.rise.part(now_s) < 1.0) {
+            server.rise.over_s = slow_start_s;
+            self.rising_until_s = self.rising_until_s.max(server.rise.from_s + slow_start_s);
+        }
+    }
+
     /// A request goes to the server at this place: those that rise gain, and it pays.
     pub(super) fn rise(&mut self, to: usize, now_s: f64) {
         if now_s >= self.rising_until_s {

@@ -3,6 +3,7 @@
 use super::Event;
 use super::setup::real;
 use crate::Request;
+use crate::dispatcher::Tuning;
 use crate::policy::Report;
 use crate::servers::Answer;
 use std::fmt::{Display, Formatter};
@@ -64,6 +65,9 @@ impl Display for Event {
                 write!(to, "take {at_s} {number} {context:x} {product} {place}")
             }
             Event::Withdraw { at_s, number } => write!(to, "withdraw {at_s} {number}"),
+            Event::Tune { at_s, tuning: Tuning { slow_start_s, reports_count_s, learns_rooms } } => {
+                write!(to, "tune {at_s} {slow_start_s} {reports_count_s} {learns_rooms}")
+            }
         }
     }
 }
@@ -126,8 +130,9 @@ impl FromStr for Event {
         let mut words = Words(text.split_ascii_whitespace());
         let word = words.word()?;
         let words = &mut words;
-        let known =
-            ["join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room"];
+        let known = [
+            "join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room", "tune",
+        ];
         if !known.contains(&word) {
             return Err(format!("'{word}' is no event; they are {}", known.join(", ")));
         }
@@ -153,6 +158,10 @@ impl FromStr for Event {
                 Event::Takeover { at_s, number, request, place: words.bounded(MOST_PLACES)? }
             }
             "withdraw" => Event::Withdraw { at_s, number: words.number()? },
+            "tune" => {
+                let (slow_start_s, reports_count_s) = (words.real()?, words.real()?);
+                Event::Tune { at_s, tuning: Tuning { slow_start_s, reports_count_s, learns_rooms: words.number()? } }
+            }
             _ => {
                 let place = words.bounded(MOST_PLACES)?;
                 match word {

@@ -22,6 +22,7 @@
 //! | `leave`, `anew` | place |
 //! | `up` | place, `true` or `false` |
 //! | `weight`, `hold`, `room` | place, value |
+//! | `tune` | from now on seconds of slow start and for which a report counts, and whether rooms of caches are learned: `true` or `false` |
 //!
 //! Places count from 0 in the order of joining; the place of one that has left is taken again. Numbers are written so that they are
 //! read as the same. A last line without an end was cut off, and is left out.
@@ -37,7 +38,7 @@ pub use replay::{Compared, Difference, Figures, decisions};
 pub use virtually::{Estimate, Known, estimate};
 
 use crate::Request;
-use crate::dispatcher::Setup;
+use crate::dispatcher::{Setup, Tuning};
 use crate::policy::Report;
 use crate::servers::Answer;
 use std::io::{self, BufRead, Write};
@@ -67,6 +68,8 @@ pub enum Event {
     Room { at_s: f64, place: usize, room: usize },
     /// [`crate::dispatcher::Dispatcher::reported`]
     Report { at_s: f64, place: usize, report: Report },
+    /// [`crate::dispatcher::Dispatcher::tune`]
+    Tune { at_s: f64, tuning: Tuning },
     /// [`crate::dispatcher::Dispatcher::dispatch`], with what was chosen
     Request { at_s: f64, number: u64, request: Request, tried: Vec<usize>, chosen: Option<usize> },
     /// [`crate::dispatcher::Dispatcher::answered`]

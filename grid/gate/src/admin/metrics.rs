@@ -173,10 +173,16 @@ fn pools(to: &mut Text, hub: &Hub) {
         }
     }
     type Of = fn(&ServerState) -> f64;
-    let kinds: [(&str, &str, &str, Of); 8] = [
+    let kinds: [(&str, &str, &str, Of); 9] = [
         ("server_up", "gauge", "Whether a server takes requests.", |server| f64::from(u8::from(server.state == "up"))),
         ("server_active", "gauge", "Requests at a server.", |server| f64::from(server.active)),
         ("server_limit", "gauge", "Requests that may be at a server.", |server| f64::from(server.limit)),
+        (
+            "server_slow_readers",
+            "gauge",
+            "Requests at a server whose clients do not take what it has for them.",
+            |server| f64::from(server.slow),
+        ),
         ("server_waiting", "gauge", "Requests that wait for a server.", |server| server.waiting as f64),
         ("server_work_seconds", "gauge", "Predicted work of a server, that of others included.", |server| {
             server.work_s

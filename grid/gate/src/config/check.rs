@@ -39,6 +39,7 @@ impl Problems {
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Problems::default();
     listeners(config, &mut found);
+    times(config, &mut found);
     if config.pool.is_empty() && !config.route.iter().any(|route| route.redirect.is_some() || route.respond.is_some()) {
         found.add(&[], "there is no pool; add [[pool]] with [[pool.server]] below it");
     }
@@ -66,6 +67,13 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         class(one, i, &mut found);
     }
     found.0
+}
+
+fn times(config: &Config, found: &mut Problems) {
+    let times = &config.times;
+    for (key, time) in [("head", times.head), ("body_idle", times.body_idle), ("write_idle", times.write_idle)] {
+        found.when(time.is_zero(), &["times".into(), key.into()], "nobody is that quick; a time-out is more than 0");
+    }
 }
 
 fn listeners(config: &Config, found: &mut Problems) {
@@ -141,6 +149,12 @@ fn pool(pool: &Pool, i: usize, found: &mut Problems) {
     let sentence = "shares are from 0 to 1, for high, medium and low, and 1 in all at most, such as [0.0, 0.1, 0.08]";
     found.when(wrong, &at(&["queue".into(), "shares".into()]), sentence);
     health(pool, &at, found);
+    let times = &pool.times;
+    let named = [("connect", times.connect), ("response_head", times.response_head), ("response_idle", times.response_idle)];
+    for (key, time) in named {
+        let sentence = "no back end is that quick; a time-out is more than 0";
+        found.when(time.is_zero(), &at(&["times".into(), key.into()]), sentence);
+    }
     let percent = |value: f64| !(0.0..=100.0).contains(&value);
     found.when(percent(pool.retries.budget), &at(&["retries".into(), "budget".into()]), "a budget is 0 to 100 percent");
     if let Some(hedge) = &pool.hedge {

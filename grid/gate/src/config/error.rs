@@ -117,7 +117,7 @@ fn find(table: &DeTable<'_>, place: &[Step]) -> Range<usize> {
 }
 
 /// Keys of the file itself, which are often written below a table by mistake.
-const FIRST: [&str; 3] = ["workers", "body_limit", "merge_slashes"];
+const FIRST: [&str; 6] = ["workers", "body_limit", "splice", "read_ahead", "read_ahead_all", "merge_slashes"];
 
 /// What serde says, in this program's words.
 fn hinted(message: &str) -> String {

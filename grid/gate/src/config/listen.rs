@@ -106,9 +106,12 @@ pub struct Times {
     /// Between pieces of a request's body.
     #[serde(deserialize_with = "de_time")]
     pub body_idle: Duration,
-    /// Until a client takes more of an answer.
+    /// For which a client may be behind with an answer: that it was waited for, and has not made up for since.
     #[serde(deserialize_with = "de_time")]
     pub write_idle: Duration,
+    /// Bytes of an answer by which a client makes up for a second; 0: any number makes up for all.
+    #[serde(deserialize_with = "de_bytes")]
+    pub write_rate: u64,
     /// Between requests of a connection.
     #[serde(deserialize_with = "de_time")]
     pub keep_alive: Duration,
@@ -127,6 +130,7 @@ impl Default for Times {
             head: s(10),
             body_idle: s(30),
             write_idle: s(60),
+            write_rate: 1 << 10,
             keep_alive: s(60),
             upgraded_idle: s(3600),
             drain: s(30),

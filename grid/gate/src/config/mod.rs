@@ -69,6 +69,12 @@ pub struct Config {
     /// TCP on both sides. `None`: never.
     #[serde(default = "splice_from", deserialize_with = "de_bytes_or_off")]
     pub splice: Option<u64>,
+    /// Bytes of an answer that are taken from a server before its client takes them, where that is all of the rest.
+    #[serde(default = "a_megabyte", deserialize_with = "de_bytes")]
+    pub read_ahead: u64,
+    /// The same of all answers together.
+    #[serde(default = "megabytes", deserialize_with = "de_bytes")]
+    pub read_ahead_all: u64,
     /// Whether slashes in a row count as one.
     #[serde(default = "yes")]
     pub merge_slashes: bool,
@@ -107,6 +113,14 @@ fn a_gigabyte() -> u64 {
 
 fn splice_from() -> Option<u64> {
     Some(256 << 10)
+}
+
+fn a_megabyte() -> u64 {
+    1 << 20
+}
+
+fn megabytes() -> u64 {
+    128 << 20
 }
 
 fn yes() -> bool {

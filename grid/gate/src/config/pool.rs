@@ -46,6 +46,9 @@ pub struct Pool {
     /// How many requests go to a back end at once.
     #[serde(default)]
     pub admission: Admission,
+    /// Requests of each back end whose clients do not take what it has for them, which count as no work there; without it as many as
+    /// `max_active`, or 1000 where that is no limit.
+    pub slow_readers: Option<u32>,
     /// When a request is sent again.
     #[serde(default)]
     pub retries: Retries,

@@ -108,6 +108,10 @@ fn what_is_wrong_is_said_with_value_and_mend() {
         ("[[listen]]\naddress = \"localhost\"", "is not an address to listen on"),
         ("[[listen]]\naddress = \":1\"\ntls = { cert = \"c\" }", "the key \"key\" is missing"),
         ("[[listen]]\naddress = \":1\"\ntls = { cert = \"c\", key = \"k\", alpn = [\"h3\"] }", "is not served"),
+        ("[[context]]\nkind = \"id\"\npath = \"/maps/{name}\"", "put {id} where it stands"),
+        ("[[context]]\nkind = \"hips\"\npath = \"/{dataset}/Npix{cell}\"", "put {order}"),
+        ("[times]\nwrite_idle = \"0s\"", "more than 0"),
+        ("[pool.times]\nresponse_head = 0", "more than 0"),
         ("x = ", "x ="),
     ] {
         let text = wrong_line(line);

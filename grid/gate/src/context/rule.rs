@@ -5,7 +5,7 @@ use pogson_healpix::{Cell, MAX_ORDER, Patch};
 
 use super::angle::{SkyPlace, sides};
 use super::query::pairs;
-use super::template::{Parts, Template};
+use super::template::{Part, Parts, Template};
 use super::{Asked, Context, ContextHash, ContextRule, Name, Place, adql, body};
 use crate::config::{ContextRule as Config, Kind};
 
@@ -109,6 +109,13 @@ impl Rule {
         if wants_path && path.is_none() {
             return Err(("kind", format!("a rule of the kind {kind} needs a template; add path = \"/...\"")));
         }
+        let names = |part| path.as_ref().is_some_and(|path| path.names(part));
+        if config.kind == Kind::Id && !names(Part::Id) {
+            return Err(("path", "nothing in the path is the id; put {id} where it stands, such as \"/maps/{id}\"".into()));
+        }
+        if config.kind == Kind::Hips && names(Part::Cell) && !names(Part::Order) {
+            return Err(("path", "nobody knows of which order {cell} is; put {order} where that stands".into()));
+        }
         let wants_name = matches!(config.kind, Kind::Header | Kind::Cookie | Kind::Query | Kind::Body);
         if wants_name && config.name.is_none() {
             return Err(("kind", format!("a rule of the kind {kind} needs what it looks at; add name = \"...\"")));
@@ -146,7 +153,7 @@ impl Rule {
     fn tile(&self, parts: &Parts<'_>) -> Option<Context> {
         let dataset = self.dataset(parts);
         let Some(cell) = parts.cell else {
-            let takes_cell = self.path.as_ref().is_some_and(Template::names_cell);
+            let takes_cell = self.path.as_ref().is_some_and(|path| path.names(Part::Cell));
             return (!takes_cell).then(|| dataset.common());
         };
         let order = u8::try_from(number(parts.order?)?).ok()?;

@@ -19,7 +19,7 @@ struct Segment {
 
 /// What a name in braces stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Dataset,
     Order,
     Cell,
@@ -81,10 +81,11 @@ impl Template {
         Ok(template)
     }
 
-    /// Whether a part named so is in it.
-    pub(super) fn names_cell(&self) -> bool {
+    /// Whether such a part is in it.
+    pub(super) fn names(&self, wanted: Part) -> bool {
         let behind = self.rest.iter().flat_map(|(_, behind)| behind);
-        self.front.iter().chain(behind).flat_map(|segment| &segment.takes).any(|(part, _)| *part == Part::Cell)
+        let takes = self.front.iter().chain(behind).flat_map(|segment| &segment.takes).map(|(part, _)| *part);
+        takes.chain(self.rest.iter().map(|(several, _)| *several)).any(|part| part == wanted)
     }
 
     /// What a path says, if it is as the template.

@@ -149,6 +149,7 @@ impl Desk {
             hearing.reports = Reports::new(pool.reports.stale_after, Limits::default());
         }
         hearing.key = key;
+        hearing.reports.count_for(pool.reports.stale_after);
         hearing.stale_after_ms = milliseconds(pool.reports.stale_after);
         hearing.block = pool.block;
         drop(hearing);

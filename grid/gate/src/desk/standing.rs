@@ -9,7 +9,8 @@ use pogson_dispatch::servers::Sent;
 use pogson_dispatch::waiting::{Entry, Waiting};
 use tokio::sync::oneshot;
 
-use super::{Desk, FIRST_LIMIT, Inner, Line, Refusal, Ticket, Waits, most};
+use super::line::{Laggards, Line};
+use super::{Desk, Inner, Refusal, Ticket, Waits, most, tuning};
 use crate::config::{self, Admission, Health, Passive, Room};
 use crate::context::ContextHash;
 use crate::pool::{Endpoint, Limits};
@@ -17,6 +18,10 @@ use crate::served::ServerState;
 
 /// Kind of thing that a server's identity is a hash of.
 const SERVER: u64 = 0x5365_7276_6572;
+/// Requests that are let go to a server before anything is known of it.
+const FIRST_LIMIT: u32 = 16;
+/// Clients that may be behind with what a server has for them, where nothing says how many requests that takes at once.
+const LAGGARDS: u32 = 1000;
 /// Times that an ejection doubles.
 const DOUBLINGS: u32 = 4;
 
@@ -140,8 +145,14 @@ impl Desk {
             let Endpoint { name, address, protocol, .. } = &*line.endpoint;
             (name, address, protocol) == (&server.name, &server.address, &server.protocol)
         };
-        self.lock().most = most(pool);
-        let there = self.lock().endpoints();
+        let now_s = self.seconds(Instant::now());
+        let mut inner = self.lock();
+        inner.most = most(pool);
+        inner.dispatcher.tune(tuning(pool), now_s);
+        let rules = pool.queue.rules();
+        inner.lines.iter_mut().for_each(|line| line.waiting.follow(rules));
+        let there = inner.endpoints();
+        drop(inner);
         for endpoint in &there {
             let stays = self.with(endpoint.number, |line| pool.server.iter().any(|server| same(line, server)));
             if stays == Some(false) {
@@ -278,6 +289,7 @@ impl Desk {
                 weight: line.standing.weight,
                 limit: line.limit(),
                 active: line.running,
+                slow: line.laggards.count(),
                 waiting: line.waiting.len(),
                 work_s: server.all_work_s(),
                 slowness: server.slowness,
@@ -331,7 +343,8 @@ impl Desk {
 fn limits(pool: &config::Pool, server: &config::Server) -> Limits {
     let most = if server.max_active == 0 { u32::MAX } else { server.max_active };
     let most = if let Admission::Fixed { t_high, .. } = pool.admission { most.min(t_high) } else { most };
-    Limits { most, learns: pool.admission == Admission::Learned }
+    let laggards = pool.slow_readers.unwrap_or(if most == u32::MAX { LAGGARDS } else { most });
+    Limits { most, laggards, learns: pool.admission == Admission::Learned }
 }
 
 fn forgets(rules: &Passive) -> Duration {
@@ -361,6 +374,7 @@ impl Inner {
             learns_room: server.cache == Room::Learned,
             learned: Limit::new(FIRST_LIMIT),
             running: 0,
+            laggards: Laggards::default(),
             queue: None,
             waiting: Waiting::new(pool.queue.rules()),
             waiting_s: 0.0,
@@ -383,7 +397,10 @@ impl Inner {
         while !up && let Some(entry) = self.lines[at].waiting.next(now_s) {
             self.lines[at].waiting_s -= entry.work_s;
             self.dispatcher.withdrawn(&entry.item.sent, now_s);
-            let Some(sent) = self.send(entry.item.sent.request, &[], now_s) else {
+            let request = entry.item.sent.request;
+            let failed = |at: &usize| entry.item.not.contains(&self.lines[*at].endpoint.number);
+            let tried: Vec<usize> = (0..self.lines.len()).filter(failed).collect();
+            let Some(sent) = self.send(request, &tried, now_s).or_else(|| self.send(request, &[], now_s)) else {
                 refused.push((entry.item.call, Refusal::NoServer));
                 continue;
             };

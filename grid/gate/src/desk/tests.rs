@@ -1,4 +1,5 @@
 use super::*;
+use pogson_dispatch::servers::Answer;
 use crate::reply::Reply;
 use std::future::Future;
 use std::pin::pin;
@@ -190,12 +191,12 @@ fn a_second_server_is_asked_only_where_there_is_room_and_nobody_waits() {
     let now = Instant::now();
     let first = goes(desk.ask(request(1), ASKER, &[], now));
     let number = first.endpoint.number;
-    let beside = desk.ask_beside(request(1), number, now).expect("there is room");
+    let beside = desk.ask_beside(request(1), 1, number, now).expect("there is room");
     assert_eq!((beside.endpoint.number, beside.choice), (3 - number, Choice::Hedged));
-    assert!(desk.ask_beside(request(1), number, now).is_none(), "there is no room any more");
+    assert!(desk.ask_beside(request(1), 1, number, now).is_none(), "there is no room any more");
     drop(beside);
     desk.hold(3 - number, Held::Down);
-    assert!(desk.ask_beside(request(1), number, now).is_none(), "nobody else is up");
+    assert!(desk.ask_beside(request(1), 1, number, now).is_none(), "nobody else is up");
     let place = waits(desk.ask(request(1), ASKER, &[], now));
     desk.hold(3 - number, Held::Up);
     let inner = desk.lock();
@@ -213,9 +214,9 @@ fn no_second_server_is_asked_while_others_wait_for_room() {
     let number = first.endpoint.number;
     // It waits where its context is, though others have nothing to do.
     let place = waits(desk.ask(request(1), ASKER, &[], now));
-    assert!(desk.ask_beside(request(1), number, now).is_none());
+    assert!(desk.ask_beside(request(1), 1, number, now).is_none());
     drop(place);
-    assert!(desk.ask_beside(request(1), number, now).is_some());
+    assert!(desk.ask_beside(request(1), 1, number, now).is_some());
 }
 
 #[test]
@@ -279,4 +280,111 @@ fn a_server_takes_over_the_high_level_of_another_before_it_serves_lower_ones() {
     let called = highs.iter_mut().filter_map(called).next().expect("one of the high level is called");
     let ticket = called.expect("it goes");
     assert!(ticket.endpoint.number != busy && ticket.choice == Choice::TakenOver);
+}
+
+/// One who does not take what there is for it.
+fn lags(ticket: Ticket) -> Lagging {
+    ticket.lags(Answer::default(), true).unwrap_or_else(|_| panic!("there is a place for it"))
+}
+
+#[test]
+fn who_lags_lets_others_go_and_only_as_many_lag_as_may() {
+    let desk = made(1, 1, "slow_readers = 2");
+    let now = Instant::now();
+    let first = goes(desk.ask(request(1), ASKER, &[], now));
+    let mut second = waits(desk.ask(request(2), ASKER, &[], now));
+    let first = lags(first);
+    let second = lags(called(&mut second).expect("called").expect("a ticket"));
+    let third = goes(desk.ask(request(3), ASKER, &[], now));
+    let Err(third) = third.lags(Answer::default(), true) else { panic!("a third one lags") };
+    assert!(!third.is_in_the_way() && !first.is_in_the_way(), "nobody waits");
+    let mut other = waits(desk.ask(request(4), ASKER, &[], now));
+    assert!(third.is_in_the_way() && first.is_in_the_way());
+    drop(second);
+    assert!(!third.is_in_the_way(), "it can lag now");
+    let third = lags(third);
+    let fourth = called(&mut other).expect("called").expect("a ticket");
+    drop((first, third));
+    let state = &desk.states("main")[0];
+    assert_eq!((state.active, state.slow), (1, 0));
+    fourth.answered(Answer::default(), true);
+    assert_eq!(desk.states("main")[0].active, 0);
+}
+
+#[test]
+fn of_those_who_lag_the_member_with_most_of_them_is_in_the_way() {
+    let desk = made(1, 1, "slow_readers = 3");
+    let now = Instant::now();
+    let lags_of = |member| lags(goes(desk.ask(request(member), Asker { member, ..ASKER }, &[], now)));
+    let [one, two, other] = [7, 7, 8].map(lags_of);
+    let _busy = goes(desk.ask(request(3), ASKER, &[], now));
+    assert!(!one.is_in_the_way());
+    let _waits = waits(desk.ask(request(4), ASKER, &[], now));
+    assert!(one.is_in_the_way() && two.is_in_the_way() && !other.is_in_the_way());
+}
+
+#[test]
+fn a_place_of_one_who_lags_at_a_server_that_left_is_nobodys() {
+    let desk = made(1, 1, "slow_readers = 2\nallow_empty = true");
+    let now = Instant::now();
+    let one = lags(goes(desk.ask(request(1), ASKER, &[], now)));
+    desk.part(1);
+    let mut config = config::Config::parse(
+        "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\nslow_readers = 2\n[[pool.server]]\naddress = \"http://127.0.0.1:9\"",
+    )
+    .expect("a configuration");
+    desk.adapt(&config.pool[0], || 17);
+    let other = lags(goes(desk.ask(request(2), ASKER, &[], now)));
+    drop(one);
+    assert_eq!(desk.states("main")[0].slow, 1);
+    drop(other);
+    config.pool[0].queue.limit = 0;
+    desk.adapt(&config.pool[0], || 18);
+    assert_eq!(desk.states("main")[0].slow, 0);
+}
+
+#[test]
+fn a_request_that_is_asked_again_waits_on_for_a_server_that_has_not_failed_it() {
+    let desk = made(2, 1, "policy = \"rendezvous\"\nadmission = \"off\"");
+    let now = Instant::now();
+    let first = goes(desk.ask(request(1), ASKER, &[], now));
+    let failed = first.endpoint.number;
+    let second = goes(desk.ask(request(1), ASKER, &[failed], now));
+    assert_ne!(second.endpoint.number, failed);
+    // The other is busy; so much waits for it that the failed one would take some over.
+    let mut again: Vec<Place> = (0..40).map(|_| waits(desk.ask(request(1), ASKER, &[failed], now))).collect();
+    drop(first);
+    desk.call_up();
+    assert!(again.iter_mut().all(|place| called(place).is_none()), "the server that failed it has room");
+    let other = second.endpoint.number;
+    drop(second);
+    let next = called(&mut again[0]).expect("called").expect("a ticket");
+    assert_eq!(next.endpoint.number, other);
+    // Where no other is there it goes to that one after all.
+    desk.hold(other, Held::Down);
+    assert_eq!(called(&mut again[1]).expect("called").expect("a ticket").endpoint.number, failed);
+}
+
+#[test]
+fn settings_of_a_pool_reach_it_while_it_runs() {
+    let desk = made(2, 0, "");
+    let now = Instant::now();
+    let pool = |more: &str, slow_start: &str| {
+        let server = |at: u16| format!("[[pool.server]]\naddress = \"http://127.0.0.1:{at}\"\nslow_start = \"{slow_start}\"\n");
+        let text = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n{more}\n{}{}", server(1), server(2));
+        config::Config::parse(&text).unwrap_or_else(|why| panic!("{why}")).pool.remove(0)
+    };
+    desk.adapt(
+        &pool("queue = { limit = 1 }\nadmission = \"off\"\nreports = { stale_after = \"7s\" }", "90s"),
+        || panic!("all are there"),
+    );
+    {
+        let inner = desk.lock();
+        let servers = inner.dispatcher.servers();
+        assert_eq!((servers.slow_start_s, servers.reports_count_s), (90.0, 7.0));
+    }
+    desk.adapt(&pool("queue = { limit = 0 }\nadmission = { t_high = 1, t_low = 1 }", "0s"), || panic!("all are there"));
+    assert_eq!(desk.lock().dispatcher.servers().slow_start_s, 0.0);
+    let _one = goes(desk.ask(request(1), ASKER, &[], now));
+    assert!(matches!(desk.ask(request(3), ASKER, &[], now), Asked::Refused(Refusal::Full)), "nobody waits");
 }

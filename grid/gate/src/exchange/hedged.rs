@@ -137,7 +137,9 @@ impl Errand<'_> {
     fn second(&self, first: &Endpoint) -> Option<Ticket> {
         let hedges = &self.worker.hedges;
         let ticket =
-            hedges.may(self.place).then(|| self.desk.ask_beside(self.request, first.number, Instant::now()))??;
+            hedges.may(self.place).then(|| {
+                self.desk.ask_beside(self.request, self.asker.member, first.number, Instant::now())
+            })??;
         hedges.spends(self.place);
         Some(ticket)
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use pogson_dispatch::servers::Answer;
 
 use super::attempt::Attempt;
+use super::reading::Reading;
 use super::{Client, Errand, Failure, Outcome};
 use crate::back::server::{NoReply, Server};
 use crate::config::{Fields, RetryOn};
@@ -39,7 +40,8 @@ impl Errand<'_> {
         let timer = self.worker.clock.timer();
         let idle = [self.times.body_idle, self.pool.times.response_idle];
         let pipes = Some(&self.worker.pipes);
-        let mut upload = pin!(pump(source, sink, &timer, idle, pipes, |length| self.story.took(length)));
+        let mut took = |length: usize| self.story.took(length);
+        let mut upload = pin!(pump(source, sink, &timer, idle, pipes, &mut took));
         let mut download = pin!(self.reply(server, None, ticket, client, (false, false), sent));
         let mut uploads = true;
         poll_fn(|context| {
@@ -172,20 +174,20 @@ impl Errand<'_> {
         {
             ticket.answered(answer, well);
         }
-        let timer = client.timer();
         let mut source = server.body(framing);
         let idle = [self.pool.times.response_idle, self.times.write_idle];
-        let gave = |length| self.story.gave(length);
-        if pump(&mut source, &mut body, timer, idle, Some(&self.worker.pipes), gave).await.is_err() {
-            return (Attempt::Done(Outcome::Broken), false);
-        }
-        if let Some(ticket) = ticket.take() {
-            ticket.answered(answer, well);
-        }
+        let kept = self.worker.keeps.begin();
+        let mut reading = Reading::new(self.story, kept, self.times.write_rate, ticket, (answer, well));
+        let pipes = Some(&self.worker.pipes);
+        let went = pump(&mut source, &mut body, client.timer(), idle, pipes, &mut reading).await;
         let keeps = sent.get()
+            && reading.has_come()
             && reply.version() == Version::Http11
             && framing != Framing::UntilClose
             && !reply.connection_says("close");
+        if went.is_err() {
+            return (Attempt::Done(Outcome::Broken), keeps);
+        }
         (Attempt::Done(Outcome::Replied { status: reply.status(), taken: sent.get() }), keeps)
     }
 }

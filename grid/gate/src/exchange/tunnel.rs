@@ -38,8 +38,10 @@ impl Errand<'_> {
         let mut back = FromLink::new(link, Framing::UntilClose);
         let timer = self.worker.clock.timer();
         let last = self.worker.clock.timer();
-        let mut there = pin!(pump(&mut from, &mut to, &timer, idle, None, |length| self.story.took(length)));
-        let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, None, |length| self.story.gave(length)));
+        let mut took = |length: usize| self.story.took(length);
+        let mut gave = |length: usize| self.story.gave(length);
+        let mut there = pin!(pump(&mut from, &mut to, &timer, idle, None, &mut took));
+        let mut here = pin!(pump(&mut back, &mut forth, client.timer(), idle, None, &mut gave));
         let (mut has_ended, mut is_shut) = (false, false);
         poll_fn(|context| {
             if here.as_mut().poll(context).is_ready() {

@@ -30,6 +30,26 @@ impl<'a> Straight<'a> {
         self.pipe.is_none()
     }
 
+    /// Bytes that are on their way.
+    pub(super) fn held(&self) -> usize {
+        self.pipe.as_ref().map_or(0, Pipe::held)
+    }
+
+    /// Bytes that have gone, of all, where `kept` of them are in memory.
+    pub(super) fn gone(&self, kept: usize) -> u64 {
+        self.came.saturating_sub((self.held() + kept) as u64)
+    }
+
+    /// Gives what is on its way to `sink`, so that it takes more although nothing goes.
+    pub(super) fn gives(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        let Some(mut pipe) = self.pipe.take() else { return Ok(()) };
+        let link = sink.plain().ok_or(io::ErrorKind::NotConnected)?;
+        let mut read = Ok(());
+        link.write(|output| read = pipe.empty_into(output));
+        sink.part_ends();
+        read
+    }
+
     /// Bytes came by the other way.
     pub(super) fn saw(&mut self, length: usize) {
         self.came += length as u64;
@@ -140,15 +160,16 @@ mod tests {
                 client.read_to_end(&mut all).map(|_| all)
             });
             let (pipes, timer, mut count) = (Pipes::new(least), clock.timer(), 0);
+            let mut counts = |length: usize| count += length as u64;
             let mut source = FromLink::new(&from, framings[0]);
             let mut source = Limited { source: &mut source, left: u64::MAX };
             let mut sink = ToLink::new(&to, framings[1]);
             let result = match framings[0] {
                 // A limit that may be passed is looked at by copying.
                 Framing::UntilClose => {
-                    pump(source.source, &mut sink, &timer, IDLE, Some(&pipes), |length| count += length as u64).await
+                    pump(source.source, &mut sink, &timer, IDLE, Some(&pipes), &mut counts).await
                 }
-                _ => pump(&mut source, &mut sink, &timer, IDLE, Some(&pipes), |length| count += length as u64).await,
+                _ => pump(&mut source, &mut sink, &timer, IDLE, Some(&pipes), &mut counts).await,
             };
             drop(to);
             let all = reads.join().expect("a thread").expect("bytes");
@@ -215,7 +236,7 @@ mod tests {
             let framing = Framing::Length(64 << 20);
             let (mut source, mut sink) = (FromLink::new(&from, framing), ToLink::new(&to, framing));
             let idle = [Duration::from_secs(20), Duration::from_millis(100)];
-            let result = pump(&mut source, &mut sink, &timer, idle, Some(&pipes), |_| ()).await;
+            let result = pump(&mut source, &mut sink, &timer, idle, Some(&pipes), &mut |_: usize| ()).await;
             assert!(matches!(result, Err(Stopped::NothingWent)), "{result:?}");
             assert_eq!(pipes.count(), (0, 0), "a pipe that holds bytes serves nobody else");
             drop((from, client));

@@ -11,5 +11,6 @@ mod hedges;
 mod large;
 mod limits;
 mod replies;
+mod slow;
 mod traces;
 mod world;

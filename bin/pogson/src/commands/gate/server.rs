@@ -45,7 +45,7 @@ enum What {
         /// Where it is, as in the configuration
         address: String,
         /// Its share where all else is equal
-        #[arg(long, value_name = "X", default_value_t = 1.0)]
+        #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = weight)]
         weight: f64,
     },
     /// Remove a server; what it has under way ends
@@ -77,9 +77,16 @@ enum What {
     Weight {
         /// The server
         name: String,
-        /// Its share where all else is equal
+        /// Its share where all else is equal, 0 to 1000000
+        #[arg(value_name = "X", value_parser = weight)]
         weight: f64,
     },
+}
+
+/// A share as it is written.
+fn weight(text: &str) -> Result<f64, String> {
+    let weight = text.parse().ok().filter(|weight| (0.0..=1e6).contains(weight));
+    weight.ok_or_else(|| "a weight is a number from 0 to 1000000, such as 0.5".to_string())
 }
 
 /// The result.
@@ -107,10 +114,10 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     if out.is_json() {
         return out.object(&Servers { servers: told.servers });
     }
-    out.line(format!("{:12} {:20} {:10} {:>7} {:>7} {:>7}  address", "pool", "server", "state", "weight", "active", "waiting"))?;
+    out.line(format!("{:12} {:20} {:10} {:>7} {:>7} {:>7} {:>7}  address", "pool", "server", "state", "weight", "active", "slow", "waiting"))?;
     for server in told.servers {
-        let ServerState { pool, name, address, state, weight, active, waiting, .. } = server;
-        out.line(format!("{pool:12} {name:20} {state:10} {weight:7} {active:7} {waiting:7}  {address}"))?;
+        let ServerState { pool, name, address, state, weight, active, slow, waiting, .. } = server;
+        out.line(format!("{pool:12} {name:20} {state:10} {weight:7} {active:7} {slow:7} {waiting:7}  {address}"))?;
     }
     Ok(())
 }
