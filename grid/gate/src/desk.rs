@@ -234,4 +234,3 @@ fn most(pool: &config::Pool) -> Option<(u32, u32)> {
         Admission::Learned | Admission::Off => None,
     }
 }
-

@@ -131,7 +131,8 @@ impl FromStr for Event {
         let word = words.word()?;
         let words = &mut words;
         let known = [
-            "join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room", "tune",
+            "join", "ask", "take", "answer", "withdraw", "report", "leave", "up", "anew", "weight", "hold", "room",
+            "tune",
         ];
         if !known.contains(&word) {
             return Err(format!("'{word}' is no event; they are {}", known.join(", ")));

@@ -150,7 +150,8 @@ fn pool(pool: &Pool, i: usize, found: &mut Problems) {
     found.when(wrong, &at(&["queue".into(), "shares".into()]), sentence);
     health(pool, &at, found);
     let times = &pool.times;
-    let named = [("connect", times.connect), ("response_head", times.response_head), ("response_idle", times.response_idle)];
+    let named =
+        [("connect", times.connect), ("response_head", times.response_head), ("response_idle", times.response_idle)];
     for (key, time) in named {
         let sentence = "no back end is that quick; a time-out is more than 0";
         found.when(time.is_zero(), &at(&["times".into(), key.into()]), sentence);

@@ -111,7 +111,10 @@ impl Rule {
         }
         let names = |part| path.as_ref().is_some_and(|path| path.names(part));
         if config.kind == Kind::Id && !names(Part::Id) {
-            return Err(("path", "nothing in the path is the id; put {id} where it stands, such as \"/maps/{id}\"".into()));
+            return Err((
+                "path",
+                "nothing in the path is the id; put {id} where it stands, such as \"/maps/{id}\"".into(),
+            ));
         }
         if config.kind == Kind::Hips && names(Part::Cell) && !names(Part::Order) {
             return Err(("path", "nobody knows of which order {cell} is; put {order} where that stands".into()));

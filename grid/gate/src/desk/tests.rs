@@ -1,6 +1,6 @@
 use super::*;
-use pogson_dispatch::servers::Answer;
 use crate::reply::Reply;
+use pogson_dispatch::servers::Answer;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -370,14 +370,14 @@ fn settings_of_a_pool_reach_it_while_it_runs() {
     let desk = made(2, 0, "");
     let now = Instant::now();
     let pool = |more: &str, slow_start: &str| {
-        let server = |at: u16| format!("[[pool.server]]\naddress = \"http://127.0.0.1:{at}\"\nslow_start = \"{slow_start}\"\n");
+        let server =
+            |at: u16| format!("[[pool.server]]\naddress = \"http://127.0.0.1:{at}\"\nslow_start = \"{slow_start}\"\n");
         let text = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n{more}\n{}{}", server(1), server(2));
         config::Config::parse(&text).unwrap_or_else(|why| panic!("{why}")).pool.remove(0)
     };
-    desk.adapt(
-        &pool("queue = { limit = 1 }\nadmission = \"off\"\nreports = { stale_after = \"7s\" }", "90s"),
-        || panic!("all are there"),
-    );
+    desk.adapt(&pool("queue = { limit = 1 }\nadmission = \"off\"\nreports = { stale_after = \"7s\" }", "90s"), || {
+        panic!("all are there")
+    });
     {
         let inner = desk.lock();
         let servers = inner.dispatcher.servers();

@@ -136,10 +136,9 @@ impl Errand<'_> {
     /// A ticket to another server, if one may be asked now and has room.
     fn second(&self, first: &Endpoint) -> Option<Ticket> {
         let hedges = &self.worker.hedges;
-        let ticket =
-            hedges.may(self.place).then(|| {
-                self.desk.ask_beside(self.request, self.asker.member, first.number, Instant::now())
-            })??;
+        let ticket = hedges
+            .may(self.place)
+            .then(|| self.desk.ask_beside(self.request, self.asker.member, first.number, Instant::now()))??;
         hedges.spends(self.place);
         Some(ticket)
     }

@@ -166,9 +166,7 @@ mod tests {
             let mut sink = ToLink::new(&to, framings[1]);
             let result = match framings[0] {
                 // A limit that may be passed is looked at by copying.
-                Framing::UntilClose => {
-                    pump(source.source, &mut sink, &timer, IDLE, Some(&pipes), &mut counts).await
-                }
+                Framing::UntilClose => pump(source.source, &mut sink, &timer, IDLE, Some(&pipes), &mut counts).await,
                 _ => pump(&mut source, &mut sink, &timer, IDLE, Some(&pipes), &mut counts).await,
             };
             drop(to);

@@ -1,6 +1,7 @@
 //! Clients that read slowly or not at all, and the servers that have answers for them.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,8 @@ fn who_reads_nothing_does_not_keep_others_from_the_server() {
     ] {
         let (one, _done) = much(MUCH, chunks);
         let one_at_a_time = if pool.contains("t_high") { "" } else { "max_active = 1\n" };
-        let listed = format!("[[pool.server]]\nname = \"one\"\naddress = \"http://{one}\"\n{one_at_a_time}slow_start = \"0s\"");
+        let listed =
+            format!("[[pool.server]]\nname = \"one\"\naddress = \"http://{one}\"\n{one_at_a_time}slow_start = \"0s\"");
         let gate = gate(&[], &format!("{top}\n---{pool}\nslow_readers = 3\n{listed}"));
         // Were they work, the first of them would be all that the server may have.
         let mut slow: Vec<Client> = (0..3).map(|_| Client::of(&gate)).collect();
@@ -106,6 +108,52 @@ fn a_server_is_done_when_it_has_sent_all_that_is_kept_for_the_client() {
         }
         assert_eq!(client.ask(GET).body, b"ok", "the connection goes on");
     }
+}
+
+/// By HTTP/2, asks for much and leaves its window as it is; then, where `then` says so, takes all.
+async fn by_streams(address: std::net::SocketAddr, count: usize, then: impl AsyncFnOnce() -> bool) {
+    let stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let (mut requests, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let mut bodies = Vec::new();
+    for _ in 0..count {
+        let request = http::Request::builder().uri("http://a/much").body(()).expect("a request");
+        requests = requests.ready().await.expect("room");
+        let (reply, _) = requests.send_request(request, true).expect("sent");
+        bodies.push(reply.await.expect("a reply").into_body());
+    }
+    if !then().await {
+        return;
+    }
+    for mut body in bodies {
+        let mut got = Vec::new();
+        while let Some(data) = body.data().await {
+            let data = data.expect("bytes");
+            body.flow_control().release_capacity(data.len()).expect("room");
+            got.extend_from_slice(&data);
+        }
+        assert!(got == bytes(MUCH));
+    }
+}
+
+#[test]
+fn streams_of_http_2_that_nobody_reads_keep_nobody_from_the_server() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
+    let (one, _done) = much(MUCH, false);
+    let listed = format!("[[pool.server]]\nname = \"one\"\naddress = \"http://{one}\"\nmax_active = 1\n");
+    let slow = Arc::new(gate(&[], &format!("\n---slow_readers = 2\n{listed}")));
+    let other = slow.clone();
+    runtime.block_on(by_streams(slow.addresses()[0], 2, async || {
+        let asks = tokio::task::spawn_blocking(move || Client::of(&other).ask(GET).body == b"ok");
+        asks.await.expect("a thread")
+    }));
+    let (one, is_done) = much(MUCH, false);
+    let ahead = gate(&[one], "read_ahead = \"32MiB\"\n---");
+    runtime.block_on(by_streams(ahead.addresses()[0], 1, async || {
+        let done = tokio::task::spawn_blocking(move || is_done.recv_timeout(STUCK).is_ok());
+        assert!(done.await.expect("a thread"), "the server has sent all, and nobody has read it");
+        true
+    }));
 }
 
 #[test]
