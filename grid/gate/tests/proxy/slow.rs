@@ -113,7 +113,10 @@ fn a_server_is_done_when_it_has_sent_all_that_is_kept_for_the_client() {
 /// By HTTP/2, asks for much and leaves its window as it is; then, where `then` says so, takes all.
 async fn by_streams(address: std::net::SocketAddr, count: usize, then: impl AsyncFnOnce() -> bool) {
     let stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
-    let (mut requests, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    let mut builder = h2::client::Builder::new();
+    // One that is not read holds up no other one.
+    let (mut requests, connection) =
+        builder.initial_connection_window_size(1 << 20).handshake(stream).await.expect("HTTP/2");
     tokio::spawn(connection);
     let mut bodies = Vec::new();
     for _ in 0..count {
