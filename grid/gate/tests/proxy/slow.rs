@@ -116,7 +116,7 @@ async fn by_streams(address: std::net::SocketAddr, count: usize, then: impl Asyn
     let mut builder = h2::client::Builder::new();
     // One that is not read holds up no other one.
     let (mut requests, connection) =
-        builder.initial_connection_window_size(1 << 20).handshake(stream).await.expect("HTTP/2");
+        builder.initial_connection_window_size(1 << 20).handshake::<_, bytes::Bytes>(stream).await.expect("HTTP/2");
     tokio::spawn(connection);
     let mut bodies = Vec::new();
     for _ in 0..count {
