@@ -150,17 +150,14 @@ impl Ticket {
         self.desk.over(&self.sent, Some(Ended { answer, took_s: Some(took_s), well }), now);
     }
 
-    /// The client does not take what the server has for it: from now on this is no work of the server, which others may ask.
-    ///
-    /// # Errors
-    /// The ticket, where the server has as many of those as it may.
-    pub(crate) fn lags(mut self, mut answer: Answer, well: bool) -> Result<Lagging, Self> {
+    /// The client does not take what the server has for it: from now on this is no work of the server, which others may ask, and the
+    /// ticket is over. `None` where the server has as many of those as it may.
+    pub(crate) fn lags(&mut self, mut answer: Answer, well: bool) -> Option<Lagging> {
         let now = Instant::now();
         let mut inner = self.desk.lock();
         let line = &mut inner.lines[self.sent.server];
         if !line.lets_lag() {
-            drop(inner);
-            return Err(self);
+            return None;
         }
         line.laggards.enter(self.member);
         drop(inner);
@@ -170,7 +167,7 @@ impl Ticket {
         // What it would have taken nobody knows.
         self.desk.over(&self.sent, Some(Ended { answer, took_s: None, well }), now);
         let (desk, endpoint) = (self.desk.clone(), self.endpoint.clone());
-        Ok(Lagging { desk, endpoint, server: self.sent.server, member: self.member })
+        Some(Lagging { desk, endpoint, server: self.sent.server, member: self.member })
     }
 
     /// Whether others wait for a place that its client is to give up, one of those who hold most of them.

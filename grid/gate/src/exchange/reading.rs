@@ -106,11 +106,10 @@ impl Watch for Reading<'_> {
         if is_first {
             return Some(LOOK);
         }
-        if let Some(ticket) = self.ticket.take() {
-            match ticket.lags(self.answer, self.well) {
-                Ok(lagging) => self.lagging = Some(lagging),
-                Err(ticket) => *self.ticket = Some(ticket),
-            }
+        self.lagging =
+            self.ticket.as_mut().and_then(|ticket| ticket.lags(self.answer, self.well)).or(self.lagging.take());
+        if self.lagging.is_some() {
+            *self.ticket = None;
         }
         if behind.debt_where_others_wait() >= idle / PRESSED && self.is_in_the_way() {
             return None;
