@@ -37,6 +37,10 @@ redis-benchmark redis-tools
 nginx nginx-light
 wrk wrk
 curl curl
+chromium chromium
+chromedriver chromium-driver
+/usr/sbin/logrotate logrotate
+unshare util-linux
 memcached memcached
 iperf3 iperf3
 NPtcp netpipe-tcp

@@ -15,8 +15,9 @@ from astropy.coordinates import SkyCoord  # noqa: E402
 from astropy.wcs import WCS  # noqa: E402
 
 from conftest import program  # noqa: E402
+from gate_world import World, until  # noqa: E402
 from test_gate_h2 import Gate  # noqa: E402
-from test_portal import CENTER, finest, mosaics, portal, tile_path  # noqa: E402, F401
+from test_portal import CENTER, Portal, finest, mosaics, portal, tile_path  # noqa: E402, F401
 
 PART = f"/sim/cutout?ra={CENTER.ra.deg}&dec={CENTER.dec.deg}&size=0.1"
 
@@ -139,3 +140,33 @@ def test_a_part_is_the_smallest_image_about_a_shape(portal, gate, shape):  # noq
     # Sides are whole pixels, so that one more may be there.
     for found, size in ((x, width), (y, height)):
         assert -0.51 <= found.min() < 1 and size - 2 < found.max() <= size - 0.49, (found.min(), found.max(), size)
+
+
+def test_a_gate_takes_a_portals_reports_in_answers_and_by_push(pogson, mosaics, tmp_path):  # noqa: F811
+    (tmp_path / "key").write_text("a key that both sides have\n")
+    world = World(pogson, tmp_path)
+    gate = world.gate({}, begins=False)
+    options = ["--name", "tiles-1", "--key", tmp_path / "key", "--report-to", gate.admin + "/reports"]
+    running = Portal(pogson, mosaics, *options)
+    try:
+        gate.writes({"tiles-1": running.url.removeprefix("http://")}, pool='reports = { key_file = "key" }')
+        gate.begins()
+
+        def report():
+            return gate.state()["pools"][0]["servers"][0]["report"] or {}
+
+        def asks(times):
+            for at in range(times):
+                assert set(gate.ask(f"/sim/cutout?ra={CENTER.ra.deg + at % 7 / 1000}&dec={CENTER.dec.deg}&size=0.01")) == {200}
+
+        until(lambda: report().get("cpu") is not None, "no push is taken")
+        asks(30)
+        taken = report()["taken"]
+        # What only pushes tell is known again after answers, and once nobody asks.
+        until(lambda: report()["taken"] >= taken + 3 and report()["cpu"] is not None, "pushes are not taken after answers")
+        asks(30)
+        results = dict(gate.state()["pools"][0]["reports"])
+        assert results["taken"] > 8 and all(results[name] == 0 for name in results if name not in ("taken", "reordered")), results
+    finally:
+        running.stop()
+        world.ends()

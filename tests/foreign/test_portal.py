@@ -314,6 +314,11 @@ def test_reports_are_pushed_and_signed(pogson, mosaics, tmp_path):
             sequences.append(int(mark.split("sequence=")[1].split(";")[0]))
             assert json.loads(payload)["named_metrics"]["cache_limit_bytes"] == 64 << 20
         assert sequences == sorted(sequences) and len(taken) >= 3
+        # In answers and by push it has one life, and uses no number twice.
+        marks += [(headers["pogson-report"], b"") for headers in (running.get("/sim/properties")[1] for _ in range(20)) if "pogson-report" in headers]
+        all_marks = [mark for mark, _ in marks + taken]
+        assert len({mark.split("boot=")[1].split(";")[0] for mark in all_marks}) == 1
+        assert len({mark.split("sequence=")[1].split(";")[0] for mark in all_marks}) == len(all_marks)
     finally:
         assert running.stop() == 0
         gate.shutdown()

@@ -5,5 +5,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = pogson_gate::config::Config::read(path.as_ref())?;
     let gate = pogson_gate::serve::Gate::start(config)?;
     println!("{:?}", gate.addresses());
-    Ok(gate.wait()?)
+    gate.wait()?;
+    Ok(())
 }

@@ -21,8 +21,12 @@ const EACH: u64 = 8;
 /// Why requests were turned away, in the order of their counts.
 pub(crate) const REFUSALS: [Refusal; 4] = [Refusal::NoServer, Refusal::Full, Refusal::Replaced, Refusal::TooLong];
 /// What was wrong with tokens, in the order of their counts.
-pub(crate) const TOKENS: [(TokenRefused, &str); 3] =
-    [(TokenRefused::Malformed, "malformed"), (TokenRefused::Forged, "forged"), (TokenRefused::Expired, "expired")];
+pub(crate) const TOKENS: [(TokenRefused, &str); 4] = [
+    (TokenRefused::Malformed, "malformed"),
+    (TokenRefused::Forged, "forged"),
+    (TokenRefused::Expired, "expired"),
+    (TokenRefused::Retired, "retired"),
+];
 
 /// Times of requests.
 #[derive(Clone, Debug, Default)]

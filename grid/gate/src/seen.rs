@@ -66,6 +66,9 @@ pub struct PoolState {
     pub servers: Vec<Seen>,
     /// Its classes.
     pub classes: Vec<ClassState>,
+    /// Requests that a second server was asked for as well, and those of them that it replied to.
+    #[serde(default)]
+    pub hedges: [u64; 2],
     /// Reports, by what became of them.
     pub reports: Vec<(String, u64)>,
     /// Of the contexts that are asked for most, those that servers of the pool are taken to have cached, each with those servers.
@@ -244,6 +247,7 @@ pub(crate) fn state(hub: &Hub) -> State {
             waiting,
             servers: desk.states(&pool.name).into_iter().map(of).collect(),
             classes: classes(&sum, &pool.name),
+            hedges: sum.of(|whose| whose.pool == pool.name).hedges,
             reports: RESULTS.iter().zip(results).map(|(word, count)| ((*word).to_string(), count)).collect(),
             bindings: bindings(&sum, desk),
         }

@@ -40,6 +40,15 @@ pub struct Gate {
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
+/// Lines of the access log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Those that were written.
+    pub written: u64,
+    /// Those that were not, because they came faster than they could be, or the disk is full.
+    pub lost: u64,
+}
+
 /// Sockets by their places; those that are not listened on any more leave theirs empty.
 type Sockets = Vec<Option<Arc<Socket>>>;
 
@@ -176,10 +185,11 @@ impl Gate {
         self.hub.log.reopen()
     }
 
-    /// Lines of the access log that were not written, because they came faster than they could be, or the disk is full.
+    /// Lines of the access log so far.
     #[must_use]
-    pub fn lines_lost(&self) -> u64 {
-        self.hub.log.counts().1
+    pub fn lines(&self) -> Lines {
+        let (written, lost) = self.hub.log.counts();
+        Lines { written, lost }
     }
 
     /// Serves another configuration from now on: what is under way goes on, connections stay, and each uses it from its next request on.
@@ -208,24 +218,25 @@ impl Gate {
         !self.hub.serves()
     }
 
-    /// Accepts nothing more, and waits until all that is under way has ended, or the time for that is over.
+    /// Accepts nothing more, and waits until all that is under way has ended, or the time for that is over. Returns the lines of the
+    /// access log in all.
     ///
     /// # Errors
     /// That of a thread that could not serve.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(self) -> io::Result<Lines> {
         self.drain();
         self.wait()
     }
 
-    /// Waits until all threads have ended.
+    /// Waits until all threads have ended. Returns the lines of the access log in all.
     ///
     /// # Errors
     /// That of a thread that could not serve.
-    pub fn wait(self) -> io::Result<()> {
-        for thread in self.threads {
+    pub fn wait(mut self) -> io::Result<Lines> {
+        for thread in std::mem::take(&mut self.threads) {
             thread.join().map_err(|_| io::Error::other("a thread of the gate panicked"))??;
         }
-        Ok(())
+        Ok(self.lines())
     }
 }
 

@@ -401,7 +401,7 @@ fn the_log_has_one_line_for_each_request_also_under_load_and_across_rotations() 
     thread::sleep(Duration::from_millis(60));
     stop.store(true, Ordering::Relaxed);
     let mut sent: Vec<String> = clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
-    assert_eq!(world.gate.lines_lost(), 0);
+    assert_eq!(world.gate.lines().lost, 0);
     let World { folder, gate, .. } = world;
     gate.finish().expect("an end");
     let mut told = Vec::new();

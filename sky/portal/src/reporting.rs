@@ -1,12 +1,14 @@
 //! Reports to gates: how much waits and is worked on, what is cached, what requests take; pushed, and in answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName};
-use pogson_report::{ClassCounts, Cost, Key, MARK_HEADER, METRICS_HEADER, Name, Report, Sender, sender::now_ms};
+use pogson_report::{
+    ClassCounts, Cost, Key, MARK_HEADER, METRICS_HEADER, Name, Report, Sender, in_responses::of_one, sender::now_ms,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::reply::put;
@@ -27,6 +29,9 @@ pub struct Reporting {
 
 /// Bytes of a report in an answer at most: few enough for the limits that servers set to headers.
 const ROOM: usize = 1024;
+/// Least time between answers that tell of the whole portal: a gate reads 100 reports a second of all kinds, and none that 64 later ones
+/// have passed on their way.
+const BETWEEN: Duration = Duration::from_millis(20);
 /// How long a gate's answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often the end of the server is looked for.
@@ -54,10 +59,42 @@ fn figures(site: &Site) -> Report {
     }
 }
 
-/// Writes a report into an answer's headers.
-pub(crate) fn write(site: &Site, sender: &Sender, (took, hit): (Duration, bool), headers: &mut HeaderMap) {
-    let report = Report { request_s: Some(took.as_secs_f64()), request_hit: Some(hit), ..figures(site) };
-    let signed = sender.header(&report, ROOM, now_ms());
+/// The portal's voice: one life and one sequence for reports of all kinds, for of two lives a gate believes the newer alone.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    sender: Sender,
+    began: Instant,
+    /// Microseconds since `began` when an answer tells of the whole portal again.
+    next_us: AtomicU64,
+}
+
+impl Voice {
+    /// It begins.
+    pub(crate) fn new(reporting: &Reporting) -> Self {
+        let sender = Sender::new(reporting.name.clone(), reporting.key.clone());
+        Self { sender, began: Instant::now(), next_us: AtomicU64::new(0) }
+    }
+
+    /// Whether an answer tells of the whole portal now.
+    fn is_due(&self) -> bool {
+        let now = self.began.elapsed();
+        let due = self.next_us.load(Ordering::Relaxed);
+        let next = (now + BETWEEN).as_micros() as u64;
+        let may = now.as_micros() as u64 >= due;
+        // Of those that find it due at the same time one does.
+        may && self.next_us.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Writes a report into an answer's headers: of what it took itself, and every so often of the whole portal.
+pub(crate) fn write(site: &Site, voice: &Voice, (took, hit): (Duration, bool), headers: &mut HeaderMap) {
+    let took_s = took.as_secs_f64();
+    if !voice.is_due() {
+        put(headers, HeaderName::from_static(METRICS_HEADER), &of_one(took_s, Some(hit)));
+        return;
+    }
+    let report = Report { request_s: Some(took_s), request_hit: Some(hit), ..figures(site) };
+    let signed = voice.sender.header(&report, ROOM, now_ms());
     put(headers, HeaderName::from_static(METRICS_HEADER), &signed.payload);
     put(headers, HeaderName::from_static(MARK_HEADER), &signed.mark);
 }
@@ -71,13 +108,13 @@ fn processor_time() -> Duration {
 /// Pushes reports to one address until the server ends, from a thread of its own.
 pub(crate) fn push(
     site: &Arc<Site>,
-    reporting: &Reporting,
+    voice: &Voice,
+    every: Duration,
     url: &str,
     ending: &Arc<AtomicBool>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let (site, ending, url, every) = (Arc::clone(site), Arc::clone(ending), url.to_owned(), reporting.every);
-    // Each gate counts what it gets: a sequence of its own.
-    let sender = Sender::new(reporting.name.clone(), reporting.key.clone());
+    let (site, ending, url) = (Arc::clone(site), Arc::clone(ending), url.to_owned());
+    let sender = voice.sender.clone();
     std::thread::Builder::new().name("reports".into()).spawn(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as f64;

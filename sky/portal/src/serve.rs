@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
-use pogson_report::Sender;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
@@ -28,7 +27,7 @@ use crate::error::PortalError;
 use crate::page;
 use crate::properties::Publisher;
 use crate::reply::{Validators, not_modified, plain, put, sentence, whole_or_part};
-use crate::reporting::{self, Reporting};
+use crate::reporting::{self, Reporting, Voice};
 use crate::request::{Request, RequestError, What};
 use crate::set::{DataSet, hex};
 use crate::shelf::{Shelf, Tally};
@@ -76,7 +75,7 @@ pub(crate) struct Site {
     pub(crate) desk: Desk,
     pub(crate) clients: Arc<Clients>,
     /// Signs the reports in answers.
-    sender: Option<Sender>,
+    voice: Option<Voice>,
 }
 
 /// How long requests that are under way may take when the server ends.
@@ -109,9 +108,9 @@ impl Server {
         let desk = Desk::start(settings.workers.max(1), settings.queue.max(1)).map_err(PortalError::Ended)?;
         let workshop = Workshop { collection, shelf, publisher: settings.publisher.clone() };
         let reporting = settings.reporting.clone();
-        let sender = reporting.as_ref().map(|who| Sender::new(who.name.clone(), who.key.clone()));
+        let voice = reporting.as_ref().map(Voice::new);
         let clients = Clients::new(settings.limits);
-        let site = Arc::new(Site { workshop, desk, clients, sender });
+        let site = Arc::new(Site { workshop, desk, clients, voice });
         Ok(Server { site, listener, handle: Handle::new(), head: settings.limits.head, reporting })
     }
 
@@ -140,9 +139,9 @@ impl Server {
         let runtime = runtime.map_err(PortalError::Ended)?;
         let ending = Arc::new(AtomicBool::new(false));
         let mut reports = Vec::new();
-        if let Some(who) = &self.reporting {
+        if let (Some(who), Some(voice)) = (&self.reporting, &self.site.voice) {
             for url in &who.urls {
-                reports.push(reporting::push(&self.site, who, url, &ending).map_err(PortalError::Ended)?);
+                reports.push(reporting::push(&self.site, voice, who.every, url, &ending).map_err(PortalError::Ended)?);
             }
         }
         let service = router(Arc::clone(&self.site)).into_make_service();
@@ -277,8 +276,8 @@ async fn of_set(site: &Arc<Site>, asked: Asked<'_>) -> Response {
     put(headers, SERVER_TIMING, &timing);
     put(headers, CACHE_STATUS, if tally.misses == 0 { "pogson; hit" } else { "pogson; fwd=miss" });
     put(headers, CONTEXT_HEADER, &context);
-    if let Some(sender) = &site.sender {
-        reporting::write(site, sender, (worked, tally.misses == 0), headers);
+    if let Some(voice) = &site.voice {
+        reporting::write(site, voice, (worked, tally.misses == 0), headers);
     }
     response
 }

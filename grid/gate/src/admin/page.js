@@ -32,9 +32,9 @@ const servers=p=>table("Servers of the pool "+p.name,[["server"],["state","",1],
 const classes=p=>table("Classes of the pool "+p.name,[["class"],["requests"],["turned away"],["why","",1]],
   p.classes.map(c=>{const n=c.refused.reduce((sum,x)=>sum+x[1],0);return [c.name,number(c.requests),make("td",number(n),n?"bad":""),
     text(c.refused.map(x=>x[0]+" "+number(x[1])).join(", "))]}),"No request has come yet.");
-function pool(p){const [high,medium,low]=p.waiting,heard=p.reports.filter(x=>x[1]).map(x=>x[0]+" "+number(x[1])).join(", ");
+function pool(p){const [high,medium,low]=p.waiting,[asked,won]=p.hedges,heard=p.reports.filter(x=>x[1]).map(x=>x[0]+" "+number(x[1])).join(", ");
   return [make("h2","Pool "+p.name),make("p","Policy "+p.policy+"; "+number(p.table)+" bindings; waiting: "+number(high)+" high, "+number(medium)
-    +" medium, "+number(low)+" low"+(heard?"; reports: "+heard:""),"dim"),servers(p),classes(p)]}
+    +" medium, "+number(low)+" low"+(asked?"; hedged: "+number(asked)+", won by the second server: "+number(won):"")+(heard?"; reports: "+heard:""),"dim"),servers(p),classes(p)]}
 function contexts(s){const held=new Map();s.pools.forEach(p=>p.bindings.forEach(([c,names])=>held.set(c,(held.get(c)||[])
     .concat(names.map(n=>s.pools.length>1?p.name+": "+n:n)))));
   return [make("h2","Bind table"),table("The contexts asked for most, and the servers that have them cached",[["context"],["requests"],["bound to","",1]],

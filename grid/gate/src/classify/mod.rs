@@ -5,6 +5,7 @@
 //! file, and the other conditions that a class names have to hold too. What clients say of their level without a signature counts nothing.
 
 mod client;
+mod keys;
 mod networks;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{self, Config, Identity, Level, Problem};
 use crate::head::Head;
 use crate::route::{HostName, NormalPath};
+use keys::Keys;
 
 /// The field that may hold a signed token.
 pub const TOKEN_FIELD: &str = "Pogson-Priority";
@@ -65,7 +67,7 @@ pub struct Classes {
     by_network: NetworkMap<Vec<usize>>,
     rest: Vec<usize>,
     identities: Vec<Identity>,
-    key: Option<TokenKey>,
+    keys: Option<Keys>,
     cookie: String,
     level: Level,
     hash: RandomState,
@@ -85,22 +87,15 @@ pub struct Asker<'a> {
 }
 
 impl Classes {
-    /// The member table of a configuration; reads the file of the key.
+    /// The member table of a configuration; reads the files of the keys.
     ///
     /// # Errors
-    /// A key that cannot be read or is too short.
+    /// Keys that cannot be read or are too short.
     pub fn compile(config: &Config) -> Result<Self, Vec<Problem>> {
-        let key = config.members.key_file.as_ref().map(|path| {
-            let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            TokenKey::new(&bytes).map_err(|error| format!("{}: {error}", path.display()))
-        });
-        let key = key
-            .transpose()
-            .map_err(|sentence| vec![Problem { place: vec!["members".into(), "key_file".into()], sentence }])?;
-        Ok(Self::with_key(config, key))
+        Ok(Self { keys: Keys::read(&config.members)?, ..Self::with_key(config, None) })
     }
 
-    /// The same with a key that was read before.
+    /// The same with one key, which was read before.
     #[must_use]
     pub fn with_key(config: &Config, key: Option<TokenKey>) -> Self {
         let rows: Vec<Row> = config.class.iter().map(row).collect();
@@ -126,7 +121,7 @@ impl Classes {
             by_network: NetworkMap::new(networks, Vec::push),
             rest,
             identities: config.members.by.clone(),
-            key,
+            keys: key.map(Keys::of),
             cookie: config.members.cookie.clone(),
             level: config.members.level,
             hash: RandomState::new(),
@@ -169,13 +164,13 @@ impl Classes {
 
     /// The signed token that a request brings, if it brings any: the first that is good, else why the last is not.
     fn signed<'a>(&self, asker: Asker<'a>) -> Option<Result<Token<'a>, TokenRefused>> {
-        let key = self.key.as_ref()?;
+        let keys = self.keys.as_ref()?;
         let head = asker.head;
         let field = head.get(TOKEN_FIELD).and_then(|value| std::str::from_utf8(value).ok());
         let bearer = word(head).and_then(|word| std::str::from_utf8(word).ok()).filter(|word| token::may_be(word));
         let mut last = None;
         for word in [field, head.cookie(&self.cookie), bearer].into_iter().flatten() {
-            let read = key.read(word.trim(), asker.now_s);
+            let read = keys.believe(word.trim(), asker.now_s);
             if read.is_ok() {
                 return Some(read);
             }

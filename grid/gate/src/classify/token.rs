@@ -39,6 +39,9 @@ pub enum TokenRefused {
     /// Its time is over.
     #[error("its time is over")]
     Expired,
+    /// It was signed with a former key, whose time of grace is over.
+    #[error("the key that it was signed with counts no more")]
+    Retired,
 }
 
 /// Why no token can be made.

@@ -63,6 +63,9 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         let sentence = format!("there are two classes of the name \"{}\"; give each its own", class.name);
         (&class.name, vec!["class".into(), i.into(), "name".into()], sentence)
     }));
+    let alone = config.members.key_file.is_none() && !config.members.former_keys.is_empty();
+    let sentence = "former keys count beside a present one; set members.key_file";
+    found.when(alone, &["members".into(), "former_keys".into()], sentence);
     for (i, one) in config.class.iter().enumerate() {
         class(one, i, &mut found);
     }

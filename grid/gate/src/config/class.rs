@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::address::Network;
+use super::moment::de_moment;
 use super::quantity::de_list;
 
 /// How important a request is.
@@ -91,6 +92,8 @@ pub struct Members {
     pub by: Vec<Identity>,
     /// File of the key that priority tokens are signed with; without it none is believed.
     pub key_file: Option<PathBuf>,
+    /// Keys that tokens were signed with before, and that count for a while still.
+    pub former_keys: Vec<FormerKey>,
     /// Cookie that may hold such a token; a field `Pogson-Priority` and `Authorization: Bearer` may too.
     pub cookie: String,
     /// Level of those who are in no class.
@@ -102,10 +105,22 @@ impl Default for Members {
         Self {
             by: vec![Identity::Address],
             key_file: None,
+            former_keys: Vec::new(),
             cookie: "pogson_priority".to_string(),
             level: Level::default(),
         }
     }
+}
+
+/// A key that tokens are not signed with any more.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerKey {
+    /// Its file.
+    pub file: PathBuf,
+    /// Until when tokens that it signed are believed: seconds of Unix time.
+    #[serde(rename = "until", deserialize_with = "de_moment")]
+    pub until_s: u64,
 }
 
 /// What tells clients apart.

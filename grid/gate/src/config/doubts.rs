@@ -1,5 +1,7 @@
 //! What is not wrong but hardly meant.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::{Config, Problem, Route, Step};
 
 /// All of it.
@@ -19,6 +21,12 @@ pub(super) fn all(config: &Config) -> Vec<Problem> {
             let place: Vec<Step> = vec!["pool".into(), at.into(), "name".into()];
             found.push(Problem { place, sentence: format!("no route leads to the pool \"{}\"", pool.name) });
         }
+    }
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    for (at, _) in config.members.former_keys.iter().enumerate().filter(|(_, former)| former.until_s <= now_s) {
+        let place = vec!["members".into(), "former_keys".into(), at.into(), "until".into()];
+        let sentence = "the time of this key is over; its tokens are refused, and it may be left out".to_string();
+        found.push(Problem { place, sentence });
     }
     found
 }

@@ -27,6 +27,7 @@ mod doubts;
 mod error;
 mod health;
 mod listen;
+mod moment;
 mod near;
 mod paths;
 mod pool;
@@ -34,7 +35,7 @@ mod quantity;
 mod route;
 
 pub use address::{ListenAddress, Network, ServerAddress};
-pub use class::{Class, Identity, Level, Members};
+pub use class::{Class, FormerKey, Identity, Level, Members};
 pub use context::{ContextRule, Kind};
 pub use error::{ConfigError, Fault, Problem, Step};
 pub use health::{Health, Passive, Statuses};
@@ -136,7 +137,8 @@ impl Config {
         Self::read_with_doubts(path).map(|(config, _)| config)
     }
 
-    /// The same, with what is not wrong but hardly meant: routes that no request takes, pools that no route leads to.
+    /// The same, with what is not wrong but hardly meant: routes that no request takes, pools that no route leads to, former keys whose
+    /// time is over.
     ///
     /// # Errors
     /// As those of [`Config::read`].

@@ -32,6 +32,9 @@ pub(super) fn settle(config: &mut Config, folder: &Path) -> Vec<Problem> {
     if let Some(path) = &mut config.members.key_file {
         must(path, vec!["members".into(), "key_file".into()]);
     }
+    for (i, former) in config.members.former_keys.iter_mut().enumerate() {
+        must(&mut former.file, vec!["members".into(), "former_keys".into(), i.into(), "file".into()]);
+    }
     for (i, pool) in config.pool.iter_mut().enumerate() {
         if let Some(path) = &mut pool.reports.key_file {
             must(path, vec!["pool".into(), i.into(), "reports".into(), "key_file".into()]);

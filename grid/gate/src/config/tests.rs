@@ -96,6 +96,11 @@ fn what_is_wrong_is_said_with_value_and_mend() {
         ("[log]\nacces = \"a\"", "did you mean \"access\"?"),
         ("[times]\ndrain = \"10 lightyears\"", "is not a time"),
         ("[members]\nlevel = 1", "words in quotes"),
+        ("[members]\nformer_keys = [{ file = \"a\", until = 2026-12-24T00:00:00Z }]", "set members.key_file"),
+        ("[members]\nformer_keys = [{ file = \"a\", until = \"soon\" }]", "this is not a moment"),
+        ("[members]\nformer_keys = [{ file = \"a\", until = 2026-12-24 }]", "write it with its zone"),
+        ("[members]\nformer_keys = [{ file = \"a\" }]", "the key \"until\" is missing"),
+        ("splice = 1", "above the first [[...]]"),
         ("weight = \"heavy\"", "has to be a number"),
         ("max_active = -1", "has to be a whole number from 0"),
         ("address = 127.0.0.1:80", "put text in quotes"),
@@ -140,6 +145,10 @@ fn what_is_hardly_meant_is_said_but_taken() {
     assert_eq!(doubts(&hosts).len(), 1);
     let unused = route("prefix = \"/\"") + "[[pool]]\nname = \"two\"\n[[pool.server]]\naddress = \"http://a:1\"\n";
     assert!(doubts(&unused)[0].1.contains("no route leads to the pool \"two\""));
+    std::fs::write(folder.path().join("key"), "0123456789abcdef").expect("a file");
+    let keys = "[members]\nkey_file = \"key\"\nformer_keys = [\n{ file = \"key\", until = 9999-12-24T00:00:00Z },\n{ file = \"key\", until = 2020-01-01T00:00:00Z }]\n";
+    let old = doubts(keys);
+    assert!(old.len() == 1 && old[0].0 == 14 && old[0].1.contains("time of this key is over"), "{old:?}");
 }
 
 #[test]
@@ -147,8 +156,14 @@ fn keys_words_and_certificates_of_no_use_are_wrong_at_their_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("gate.toml");
     std::fs::write(folder.path().join("short"), "x\n").expect("a file");
+    std::fs::write(folder.path().join("good"), "0123456789abcdef\n").expect("a file");
     for (more, part) in [
         ("[members]\nkey_file = \"short\"\n", "16"),
+        ("[members]\nkey_file = \"good\"\nformer_keys = [{ file = \"short\", until = 2026-12-24T00:00:00Z }]\n", "16"),
+        (
+            "[members]\nkey_file = \"good\"\nformer_keys = [{ file = \"none\", until = 2026-12-24T00:00:00Z }]\n",
+            "name a file that can be read",
+        ),
         ("[admin]\ntoken_file = \"short\"\n", "16"),
         ("[[listen]]\naddress = \":1\"\ntls = { cert = \"short\", key = \"short\" }\n", "certificate"),
         ("[log]\naccess = \"nowhere/access.log\"\n", "there is no such folder"),

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pogson_gate::config::{Config, ListenAddress};
-use pogson_gate::serve::Gate;
+use pogson_gate::serve::{Gate, Lines};
 use signal_hook::consts::{SIGHUP, SIGUSR1};
 
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::output::Output;
 
 /// How often it looks for signals.
 const LOOK: Duration = Duration::from_millis(50);
-/// Least time between two words of the same.
+/// Least time between two words about the access log.
 const TELLS: Duration = Duration::from_secs(10);
 
 /// Serve what a configuration says until told to stop
@@ -69,7 +69,7 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         out.note(format!("reports, metrics and the live page are at http://{address}/"));
     }
     let interrupted = out.interrupt_flag();
-    let (mut lost, mut told) = (0, None::<Instant>);
+    let mut watch = LogWatch::default();
     out.ends_by_itself();
     while !interrupted.load(Ordering::Relaxed) && !gate.drains() {
         thread::sleep(LOOK);
@@ -85,14 +85,43 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         {
             out.warn(format!("the access log goes on in its old file: {why}"));
         }
-        let now_lost = gate.lines_lost();
-        if now_lost > lost && told.is_none_or(|told| told.elapsed() >= TELLS) {
-            out.warn(format!("{} lines of the access log were not written: the disk is full or too slow", now_lost - lost));
-            (lost, told) = (now_lost, Some(Instant::now()));
-        }
+        watch.looks(gate.lines(), out);
     }
     out.note("no more connections are accepted; what is under way ends");
-    gate.finish().map_err(|error| Failure::failed(error.to_string()))
+    let lines = gate.finish().map_err(|error| Failure::failed(error.to_string()))?;
+    watch.tells(lines, out);
+    Ok(())
+}
+
+/// Says when lines of the access log are lost, and when no more are.
+#[derive(Default)]
+struct LogWatch {
+    told: Lines,
+    /// When that was, while lines are lost.
+    at: Option<Instant>,
+}
+
+impl LogWatch {
+    fn looks(&mut self, now: Lines, out: &Output) {
+        match self.at {
+            Some(at) if at.elapsed() < TELLS => {}
+            _ if now.lost > self.told.lost => self.tells(now, out),
+            // Without requests there is nothing to be lost or written.
+            Some(_) if now.written > self.told.written => {
+                out.warn(format!("the access log is written again; {} lines of it were lost in all", now.lost));
+                self.at = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn tells(&mut self, now: Lines, out: &Output) {
+        let lost = now.lost - self.told.lost;
+        if lost > 0 {
+            out.warn(format!("{lost} lines of the access log were not written: the disk is full or too slow"));
+            (self.told, self.at) = (now, Some(Instant::now()));
+        }
+    }
 }
 
 fn read(args: &Args, out: &Output) -> Result<Config, Failure> {

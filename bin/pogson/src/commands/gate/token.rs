@@ -13,7 +13,8 @@ use crate::output::Output;
 /// Make a token that says how important its bearer's requests are
 ///
 /// It is signed with the key that the gate's configuration names as members.key_file. Bearers send it as the cookie pogson_priority, in a
-/// field Pogson-Priority, or as Authorization: Bearer.
+/// field Pogson-Priority, or as Authorization: Bearer. To change the key, let the gate name the old one in members.former_keys until its
+/// tokens are over.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -45,6 +46,9 @@ struct Made {
 /// # Errors
 /// A key that cannot be read or is too short (exit 3), a name that is none (exit 2).
 pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
+    if args.lasts < Duration::from_secs(1) {
+        return Err(Failure::usage("--for: a token counts for a second at least; write a time such as 12h"));
+    }
     let bytes = std::fs::read(&args.key).map_err(|error| Failure::io(&args.key, &error))?;
     let wrong_key = |error| Failure::bad_input(format!("{}: {error}", args.key.display()));
     let key = TokenKey::new(&bytes).map_err(wrong_key)?;

@@ -51,9 +51,11 @@ impl Screen {
 
     /// Lines as the screen shows them: cut where it ends, in one piece, so that it does not flicker.
     pub(super) fn fitted(&self, lines: Vec<String>) -> String {
-        let size = termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_row > 1 && size.ws_col > 0);
-        let (rows, columns) =
-            size.map_or((usize::MAX, usize::MAX), |size| (usize::from(size.ws_row) - 1, usize::from(size.ws_col)));
+        let size = termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_row > 0 && size.ws_col > 0);
+        let (rows, columns) = size.map_or((usize::MAX, usize::MAX), |size| {
+            // The line below the last one is where the cursor is.
+            (usize::from(size.ws_row - 1).max(1), usize::from(size.ws_col))
+        });
         let more = lines.len().saturating_sub(rows);
         let mut text = String::from(HOME);
         for (at, line) in lines.iter().take(rows).enumerate() {

@@ -101,6 +101,10 @@ pub(super) fn lines(state: &State, sort: Sort, turned: bool) -> Vec<String> {
 
 fn of_pool(pool: &PoolState, sort: Sort, turned: bool) -> Vec<String> {
     let [high, medium, low] = pool.waiting;
+    let hedges = match pool.hedges {
+        [0, _] => String::new(),
+        [asked, won] => format!("; hedged {asked}, won {won}"),
+    };
     let mut servers: Vec<&Seen> = pool.servers.iter().collect();
     servers.sort_by(|a, b| sort.of(a, b));
     if turned {
@@ -110,7 +114,7 @@ fn of_pool(pool: &PoolState, sort: Sort, turned: bool) -> Vec<String> {
     let width = longest.clamp(6, NAME);
     let mut lines = vec![
         String::new(),
-        format!("{} ({}): {} bindings; waiting {high} high, {medium} medium, {low} low", plain(&pool.name), pool.policy, pool.table),
+        format!("{} ({}): {} bindings; waiting {high} high, {medium} medium, {low} low{hedges}", plain(&pool.name), pool.policy, pool.table),
         // What matters most comes first: narrow terminals cut lines off.
         format!(
             "{:width$} {:10} {:>6} {:>6} {:>6} {:>8} {:>6} {:>9} {:>7} {:>8} {:>6} {:>8}",
@@ -136,9 +140,10 @@ fn of_pool(pool: &PoolState, sort: Sort, turned: bool) -> Vec<String> {
     lines
 }
 
-/// What is no command to the terminal.
+/// What is no command to the terminal, and turns no line round.
 fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|letter| if letter.is_control() || turns(letter) { '?' } else { letter }).collect()
 }
 
 fn percent(share: Option<f64>) -> String {
