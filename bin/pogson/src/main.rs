@@ -6,8 +6,6 @@
 
 mod arguments;
 mod commands;
-#[cfg(test)]
-mod examples;
 mod failure;
 mod interrupt;
 mod output;

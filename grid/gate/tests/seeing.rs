@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -369,9 +369,10 @@ fn the_log_has_one_line_for_each_request_also_under_load_and_across_rotations() 
     let world = World::new(more, "", &[one.entry("one")]);
     let (path, address) = (world.folder.path().join("access.log"), world.gate.addresses()[0]);
     let stop = Arc::<AtomicBool>::default();
+    let asked = Arc::<AtomicUsize>::default();
     let clients: Vec<_> = (0..4)
         .map(|client| {
-            let stop = stop.clone();
+            let (stop, asked) = (stop.clone(), asked.clone());
             thread::spawn(move || {
                 let mut sent = Vec::new();
                 let mut stream = TcpStream::connect(address).expect("a connection");
@@ -387,18 +388,23 @@ fn the_log_has_one_line_for_each_request_also_under_load_and_across_rotations() 
                     let mut body = [0; 3];
                     reply.read_exact(&mut body).expect("a body");
                     sent.push(path);
+                    asked.fetch_add(1, Ordering::Relaxed);
                 }
                 sent
             })
         })
         .collect();
+    let goes_on = || {
+        let before = asked.load(Ordering::Relaxed);
+        until("requests", || asked.load(Ordering::Relaxed) >= before + 20);
+    };
     for turn in 0..5 {
-        thread::sleep(Duration::from_millis(60));
+        goes_on();
         fs::rename(&path, world.folder.path().join(format!("access.log.{turn}"))).expect("it is moved");
         world.gate.reopen_log().expect("it is opened");
         until("the new file", || path.exists());
     }
-    thread::sleep(Duration::from_millis(60));
+    goes_on();
     stop.store(true, Ordering::Relaxed);
     let mut sent: Vec<String> = clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
     assert_eq!(world.gate.lines().lost, 0);

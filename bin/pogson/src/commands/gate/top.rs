@@ -100,7 +100,8 @@ pub fn run(args: &Args, out: &Output) -> Result<(), Failure> {
                     asked = Instant::now();
                     match ask() {
                         Ok(now) => (state, trouble) = (now, None),
-                        Err(why) => trouble = Some(format!("{why}; trying again, what follows is old")),
+                        // The first words are what narrow terminals show.
+                        Err(why) => trouble = Some(format!("trying again, what follows is old: {why}")),
                     }
                 }
             }
