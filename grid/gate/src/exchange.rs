@@ -1,9 +1,11 @@
 //! From a request to its reply: the server that it goes to, the way there and back, and what is done when that fails.
 //!
 //! An [`Errand`] is tried at one server after the other until one replies: `attempt` is the way to one of them, `hedged` that to two,
-//! `reply` the way back, `reading` how the client takes it, `tunnel` what follows where both ends change to another protocol.
+//! `reply` the way back, `reading` how the client takes it, `direct` a body's that does not pass the gate, `tunnel` what follows where
+//! both ends change to another protocol.
 
 mod attempt;
+mod direct;
 mod hedged;
 mod reading;
 mod reply;
@@ -48,6 +50,10 @@ pub(crate) trait Client {
     fn can_change(&self) -> bool;
     /// What the client sends after that; `None` if it cannot.
     fn tunnel(&mut self) -> Option<Self::Tunnel>;
+    /// Whether a body can be written to its connection by another program.
+    fn lends(&self) -> bool {
+        false
+    }
     /// Whether a server's reply is one to what the client asked for.
     fn is_answered_by(&self, _reply: &Reply) -> bool {
         true
@@ -77,6 +83,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) target: &'a [u8],
     /// Fields that the route sets or removes, of requests and of replies.
     pub(crate) fields: [&'a Fields; 2],
+    /// Whether the client's connection can be lent to a server.
+    pub(crate) lends: bool,
     /// Whether the client was told to send its body.
     pub(crate) is_told: bool,
     /// Whether a further try may be made now; counts it.

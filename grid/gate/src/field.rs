@@ -39,6 +39,8 @@ pub enum Known {
     Cookie,
     /// `Endpoint-Load-Metrics`, `Pogson-Report`, `Pogson-Class`: what a server says of its load, and by what it counts that.
     Report,
+    /// `Pogson-Direct`: see [`crate::exchange`].
+    Direct,
 }
 
 /// What a field's name means.
@@ -62,6 +64,7 @@ pub fn known(name: &[u8]) -> Known {
         12 if name[0] | 32 == b'p' => (Known::Report, &["pogson-class"]),
         12 => (Known::RequestId, &["x-request-id"]),
         13 if name[0] | 32 == b's' => (Known::ServerTiming, &["server-timing"]),
+        13 if name[0] | 32 == b'p' && name[7] | 32 == b'd' => (Known::Direct, &["pogson-direct"]),
         13 if name[0] | 32 == b'p' => (Known::Report, &["pogson-report"]),
         13 => (Known::XCache, &["x-proxy-cache"]),
         14 if name[0] | 32 == b'c' => (Known::ContentLength, &["content-length"]),

@@ -14,6 +14,8 @@ use crate::reply::{Reply, reason, says};
 
 /// Name of the field that tells a server the class of a request's context.
 const CLASS_FIELD: &str = "pogson-class";
+/// Name and value of the field that offers a server the client's connection.
+const DIRECT_FIELD: (&str, &[u8]) = ("pogson-direct", b"offered");
 
 /// What a gate tells a server of a request's way.
 pub(crate) struct Way<'a> {
@@ -27,6 +29,8 @@ pub(crate) struct Way<'a> {
     pub(crate) target: &'a [u8],
     /// Class of its context, where the policy counts what waits by class.
     pub(crate) class: Option<usize>,
+    /// Whether the server may have the client's connection for the body of its reply.
+    pub(crate) direct: bool,
     /// Fields that are set or removed.
     pub(crate) fields: &'a Fields,
 }
@@ -42,6 +46,7 @@ fn goes_on(field: &Field<'_>, named: &[&[u8]]) -> bool {
             | Known::Te
             | Known::Upgrade
             | Known::Trailer
+            | Known::Direct
     ) && !named.iter().any(|name| field.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
@@ -107,6 +112,9 @@ pub(crate) fn request_fields(head: &Head, way: &Way<'_>, mut put: impl FnMut(&st
     own("x-request-id", way.id.as_bytes());
     if let Some(class) = way.class {
         own(CLASS_FIELD, class.to_string().as_bytes());
+    }
+    if way.direct {
+        own(DIRECT_FIELD.0, DIRECT_FIELD.1);
     }
     if let Some(peer) = way.peer.filter(|_| forwarded) {
         own("forwarded", hop(peer, way.scheme).as_bytes());
@@ -306,7 +314,8 @@ mod tests {
     fn sent(text: &str, framing: Framing, trusted: bool, upgrade: bool) -> String {
         let fields = Fields { set: [("X-Set".to_owned(), "1".to_owned())].into(), remove: vec!["x-gone".to_owned()] };
         let peer = Some(IpAddr::from([192, 0, 2, 7]));
-        let way = Way { peer, trusted, scheme: "http", id: "1", target: b"/x", class: None, fields: &fields };
+        let way =
+            Way { peer, trusted, scheme: "http", id: "1", target: b"/x", class: None, direct: false, fields: &fields };
         let mut to = Vec::new();
         request(&mut to, &head(text), framing, &way, upgrade);
         String::from_utf8(to).expect("text")

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::clock::Timer;
 use crate::stream::{Begun, Stream};
@@ -148,6 +148,11 @@ impl Link {
     /// What `with` does with its socket, if that is one of TCP whose bytes are those of the stream.
     pub(crate) fn with_tcp<T>(&self, with: impl FnOnce(&TcpStream) -> T) -> Option<T> {
         self.stream.borrow().tcp().map(with)
+    }
+
+    /// The same of a socket of the file system.
+    pub(crate) fn with_unix<T>(&self, with: impl FnOnce(&UnixStream) -> T) -> Option<T> {
+        self.stream.borrow().unix().map(with)
     }
 
     /// Whether bytes have come that nobody has taken.

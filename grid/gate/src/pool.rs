@@ -19,6 +19,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: ServerAddress,
     /// What is spoken to it.
     pub(crate) protocol: Protocol,
+    /// Whether it may be lent clients' connections, to write bodies to them itself.
+    pub(crate) direct: bool,
     /// TLS to it, of one of `https://`.
     pub(crate) tls: Option<ToServer>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Pool, Protocol, Room, Server};
+use crate::config::{Pool, Protocol, Room, Server, ServerAddress};
 use crate::control::Order;
 use crate::desk::Held;
 use crate::running::{Running, next_number};
@@ -109,6 +109,7 @@ fn add(running: &Running, of: Option<&str>, name: String, address: &str, weight:
     let like = pool.server.first();
     let server = Server {
         name,
+        direct: like.is_some_and(|server| server.direct) && matches!(address, ServerAddress::Unix(_)),
         address,
         weight: checked_weight(weight)?,
         protocol: like.map_or(Protocol::default(), |server| server.protocol),

@@ -34,6 +34,16 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// The socket, if it is one of the file system.
+    pub(crate) fn unix(&self) -> Option<&UnixStream> {
+        match self {
+            Self::Unix(stream) => Some(stream),
+            Self::Tcp(_) | Self::Begun(_) | Self::Wire(_) | Self::Tls(_) => None,
+        }
+    }
+}
+
 impl AsyncRead for Begun {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.first.is_empty() {

@@ -265,6 +265,7 @@ impl<'a> Visit<'a> {
             story,
             target: &target,
             fields: [&route.request, &route.response],
+            lends: self.framing == Framing::None && self.head.method() == "GET" && client.lends(),
             is_told: wanted.is_some(),
             may_retry: &|| visitor.worker.spends(pool),
         };

@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dir: dir.into(),
         scratch: std::env::temp_dir(),
         listen,
+        unix: None,
         cache_bytes: 64 << 20,
         store_delay: Duration::from_millis(delay),
         workers: 1,

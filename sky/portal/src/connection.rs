@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// What clients may take.
@@ -64,6 +64,23 @@ impl Clients {
         self.connections.load(Relaxed)
     }
 
+    /// What each may take.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A connection that counts; nothing where there is one too many, which is told so.
+    pub(crate) fn enters<S: TryWrite>(self: &Arc<Self>, stream: S) -> Option<Connection<S>> {
+        let before = self.connections.fetch_add(1, Relaxed);
+        let clients = Counted(Arc::clone(self));
+        if before >= self.limits.connections {
+            // Nothing waits for it to be read: what does not fit now is lost.
+            let _ = stream.try_write(FULL);
+            return None;
+        }
+        Some(Connection { stream, clients, writing: None })
+    }
+
     /// Whether answers that nobody reads take all the memory that they may.
     pub(crate) fn are_full(&self) -> bool {
         self.unread.load(Relaxed) >= self.limits.unread
@@ -105,21 +122,32 @@ impl Drop for Held {
 pub(crate) struct Door(pub(crate) Arc<Clients>);
 
 impl<S> Accept<TcpStream, S> for Door {
-    type Stream = Connection;
+    type Stream = Connection<TcpStream>;
     type Service = S;
-    type Future = Ready<io::Result<(Connection, S)>>;
+    type Future = Ready<io::Result<(Connection<TcpStream>, S)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let before = self.0.connections.fetch_add(1, Relaxed);
-        let counted = Counted(Arc::clone(&self.0));
-        if before >= self.0.limits.connections {
-            // Nothing waits for it to be read: what does not fit now is lost.
-            let _ = stream.try_write(FULL);
-            return ready(Err(io::Error::other("too many connections")));
-        }
-        let taken =
-            stream.set_nodelay(true).map(|()| (Connection { stream, clients: counted, writing: None }, service));
-        ready(taken)
+        let no_delay = stream.set_nodelay(true);
+        let entered = self.0.enters(stream).ok_or_else(|| io::Error::other("too many connections"));
+        ready(no_delay.and(entered).map(|connection| (connection, service)))
+    }
+}
+
+/// A socket that takes bytes at once or not at all.
+pub(crate) trait TryWrite {
+    /// Sends what has room.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+impl TryWrite for TcpStream {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        TcpStream::try_write(self, bytes)
+    }
+}
+
+impl TryWrite for UnixStream {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        UnixStream::try_write(self, bytes)
     }
 }
 
@@ -132,8 +160,8 @@ impl Drop for Counted {
 }
 
 /// A connection that fails when its client does not read.
-pub(crate) struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection<S> {
+    stream: S,
     clients: Counted,
     writing: Option<Writing>,
 }
@@ -145,7 +173,18 @@ struct Writing {
     look: Pin<Box<Sleep>>,
 }
 
-impl Connection {
+impl<S> Connection<S> {
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Another one, of the same clients, beside this.
+    pub(crate) fn beside<T>(&self, stream: T) -> Connection<T> {
+        let clients = Arc::clone(&self.clients.0);
+        clients.connections.fetch_add(1, Relaxed);
+        Connection { stream, clients: Counted(clients), writing: None }
+    }
+
     /// The outcome of a write, or the end of patience.
     fn waited(&mut self, outcome: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(written) = outcome {
@@ -167,13 +206,13 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(context, into)
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let own = self.get_mut();
         let outcome = Pin::new(&mut own.stream).poll_write(context, bytes);

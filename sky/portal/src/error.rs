@@ -63,6 +63,14 @@ pub enum PortalError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The socket in the file system to listen at.
+    #[error("cannot listen at {path}: {source}; choose another place by --unix")]
+    Local {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Serving ended by itself.
     #[error("serving ended: {0}")]
     Ended(std::io::Error),

@@ -9,6 +9,7 @@
 //!     dir: "mosaics".into(),
 //!     scratch: std::env::temp_dir(),
 //!     listen: "127.0.0.1:8080".into(),
+//!     unix: None,
 //!     cache_bytes: 64 << 20,
 //!     store_delay: std::time::Duration::ZERO,
 //!     workers: 2,
@@ -35,6 +36,7 @@ mod fits_bytes;
 mod grid;
 mod jpeg;
 mod level;
+mod local;
 mod page;
 mod picture;
 pub mod properties;

@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::answer::{Answer, Refusal, Workshop};
 use crate::cache::BlockCache;
@@ -24,6 +24,7 @@ use crate::connection::{Clients, Door, Limits};
 use crate::context::kind_of_work;
 use crate::desk::{Desk, Label, Outcome};
 use crate::error::PortalError;
+use crate::local::Place;
 use crate::page;
 use crate::properties::Publisher;
 use crate::reply::{Validators, not_modified, plain, put, sentence, whole_or_part};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// Address to listen at.
     pub listen: String,
+    /// Socket in the file system to listen at besides, for a gate on the same machine.
+    pub unix: Option<PathBuf>,
     /// Bytes of storage blocks in memory.
     pub cache_bytes: usize,
     /// Waited for each block that is read, to try what a distant store would do.
@@ -64,7 +67,9 @@ pub struct Settings {
 pub struct Server {
     site: Arc<Site>,
     listener: TcpListener,
+    place: Option<Place>,
     handle: Handle<SocketAddr>,
+    ending: watch::Sender<bool>,
     head: Duration,
     reporting: Option<Reporting>,
 }
@@ -82,7 +87,7 @@ pub(crate) struct Site {
 const GRACE: Duration = Duration::from_secs(4);
 
 /// Bytes of a request's head.
-const LONGEST_HEAD: usize = 32 << 10;
+pub(crate) const LONGEST_HEAD: usize = 32 << 10;
 
 /// The name by which the portal tells a request's context.
 pub const CONTEXT_HEADER: HeaderName = HeaderName::from_static("pogson-context");
@@ -98,6 +103,7 @@ impl Server {
     /// [`PortalError`].
     pub fn start(settings: &Settings) -> Result<Server, PortalError> {
         let listener = listen_at(&settings.listen)?;
+        let place = settings.unix.as_deref().map(Place::open).transpose()?;
         let io = |source| PortalError::Io { path: settings.scratch.clone(), source };
         let scratch = tempfile::Builder::new().prefix(".pogson-portal-").tempdir_in(&settings.scratch).map_err(io)?;
         let collection = Collection::open(&settings.dir, scratch.path(), settings.block_order)?;
@@ -111,7 +117,8 @@ impl Server {
         let voice = reporting.as_ref().map(Voice::new);
         let clients = Clients::new(settings.limits);
         let site = Arc::new(Site { workshop, desk, clients, voice });
-        Ok(Server { site, listener, handle: Handle::new(), head: settings.limits.head, reporting })
+        let (handle, ending) = (Handle::new(), watch::channel(false).0);
+        Ok(Server { site, listener, place, handle, ending, head: settings.limits.head, reporting })
     }
 
     /// Where it listens.
@@ -126,8 +133,11 @@ impl Server {
 
     /// Something to end it by, from another thread: requests under way are answered.
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
-        let handle = self.handle.clone();
-        move || handle.graceful_shutdown(Some(GRACE))
+        let (handle, ending) = (self.handle.clone(), self.ending.clone());
+        move || {
+            handle.graceful_shutdown(Some(GRACE));
+            ending.send_replace(true);
+        }
     }
 
     /// Serves until it is stopped.
@@ -146,11 +156,19 @@ impl Server {
         }
         let service = router(Arc::clone(&self.site)).into_make_service();
         let served = runtime.block_on(async {
+            let local =
+                self.place.map(|place| tokio::spawn(place.serve(Arc::clone(&self.site), self.ending.subscribe())));
             let door = Door(Arc::clone(&self.site.clients));
             let mut server = axum_server::from_tcp(self.listener)?.handle(self.handle).acceptor(door).http1_only();
             let mut http = server.http_builder().http1();
             http.timer(TokioTimer::new()).header_read_timeout(self.head).max_buf_size(LONGEST_HEAD);
-            server.serve(service).await
+            let served = server.serve(service).await;
+            self.ending.send_replace(true);
+            if let Some(local) = local {
+                // What is not answered by then is cut.
+                let _ = tokio::time::timeout(GRACE, local).await;
+            }
+            served
         });
         self.site.desk.end();
         ending.store(true, Ordering::Relaxed);
@@ -175,6 +193,11 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
 }
 
 async fn answer(State(site): State<Arc<Site>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    respond(&site, method, uri, headers).await
+}
+
+/// What a request is answered.
+pub(crate) async fn respond(site: &Arc<Site>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method == Method::OPTIONS {
         let mut response = plain(StatusCode::NO_CONTENT, "text/plain", Body::empty());
         let headers = response.headers_mut();
@@ -190,8 +213,8 @@ async fn answer(State(site): State<Arc<Site>>, method: Method, uri: Uri, headers
     }
     let query = uri.query().unwrap_or("");
     match Request::parse(uri.path(), query) {
-        Ok(Request::Of(name, what)) => of_set(&site, Asked { name: &name, what, uri: &uri, headers: &headers }).await,
-        Ok(Request::Home) => home(&site, &headers),
+        Ok(Request::Of(name, what)) => of_set(site, Asked { name: &name, what, uri: &uri, headers: &headers }).await,
+        Ok(Request::Home) => home(site, &headers),
         Ok(Request::HipsList) => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
             let workshop = &site.workshop;
@@ -199,7 +222,7 @@ async fn answer(State(site): State<Arc<Site>>, method: Method, uri: Uri, headers
             plain(StatusCode::OK, "text/plain; charset=utf-8", list)
         }
         Ok(Request::Health) => fresh(plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")),
-        Ok(Request::Status) => fresh(plain(StatusCode::OK, "application/json", status::json(&site).to_string())),
+        Ok(Request::Status) => fresh(plain(StatusCode::OK, "application/json", status::json(site).to_string())),
         Err(error @ RequestError::NoSuch) => sentence(StatusCode::NOT_FOUND, &error.to_string()),
         Err(error @ RequestError::Bad(_)) => sentence(StatusCode::BAD_REQUEST, &error.to_string()),
     }

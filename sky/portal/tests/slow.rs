@@ -41,6 +41,7 @@ impl Portal {
             dir: folder.path().into(),
             scratch: std::env::temp_dir(),
             listen: "127.0.0.1:0".into(),
+            unix: None,
             cache_bytes: 64 << 20,
             store_delay: Duration::ZERO,
             workers: 1,

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use pogson_dispatch::policy::NAMES;
 
 use super::near::nearest;
-use super::{Admission, Class, Config, ListenAddress, Pool, Problem, Route, Step};
+use super::{Admission, Class, Config, ListenAddress, Pool, Problem, Protocol, Route, ServerAddress, Step};
 
 /// Collects what is wrong.
 #[derive(Default)]
@@ -135,6 +135,9 @@ fn pool(pool: &Pool, i: usize, found: &mut Problems) {
     for (j, server) in pool.server.iter().enumerate() {
         let wrong = !(server.weight >= 0.0 && server.weight <= 1e6);
         found.when(wrong, &at(&["server".into(), j.into(), "weight".into()]), "a weight is from 0 to 1000000");
+        let lends = matches!(server.address, ServerAddress::Unix(_)) && server.protocol == Protocol::Http1;
+        let sentence = "connections can only be lent to a server of HTTP/1.1 at \"unix:/path\"";
+        found.when(server.direct && !lends, &at(&["server".into(), j.into(), "direct".into()]), sentence);
     }
     let set = &pool.settings;
     let setting = |key: &str| at(&["settings".into(), key.into()]);

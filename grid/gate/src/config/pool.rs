@@ -92,6 +92,9 @@ pub struct Server {
     /// What is spoken to it.
     #[serde(default)]
     pub protocol: Protocol,
+    /// Whether it may be lent clients' connections, to write bodies to them itself: a server of `unix:` that is made for it.
+    #[serde(default)]
+    pub direct: bool,
     /// Requests at once, however many admission would let; 0: no such limit.
     #[serde(default)]
     pub max_active: u32,

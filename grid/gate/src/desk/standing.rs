@@ -142,8 +142,8 @@ impl Desk {
     /// - `number`: gives servers their numbers.
     pub(crate) fn adapt(self: &Arc<Self>, pool: &config::Pool, mut number: impl FnMut() -> u64) {
         let same = |line: &Line, server: &config::Server| {
-            let Endpoint { name, address, protocol, .. } = &*line.endpoint;
-            (name, address, protocol) == (&server.name, &server.address, &server.protocol)
+            let Endpoint { name, address, protocol, direct, .. } = &*line.endpoint;
+            (name, address, protocol, direct) == (&server.name, &server.address, &server.protocol, &server.direct)
         };
         let now_s = self.seconds(Instant::now());
         let mut inner = self.lock();
@@ -366,6 +366,7 @@ impl Inner {
             name: server.name.clone(),
             address: server.address.clone(),
             protocol: server.protocol,
+            direct: server.direct,
             tls: self.trust.to(&server.address, server.protocol),
         };
         let line = Line {

@@ -81,7 +81,7 @@ impl Errand<'_> {
         let Ok(link) = self.worker.backs.connect(endpoint, self.pool.times.connect).await else {
             return Attempt::NoWay;
         };
-        link.write(|output| forward::request(output, self.head, self.framing, &self.way(), false));
+        link.write(|output| forward::request(output, self.head, self.framing, &self.way(false), false));
         if !self.is_told && !goes_on(self.head, client).await {
             return Attempt::Done(Outcome::Broken);
         }
@@ -104,21 +104,22 @@ impl Errand<'_> {
         twice: bool,
         upgrade: bool,
     ) -> Result<(Link, Reply), Attempt> {
+        let direct = self.lends && endpoint.direct && !upgrade;
         // A connection that was kept may be closed by its server in the moment in which it is used.
         if twice && let Some(link) = self.worker.backs.idle(endpoint) {
-            match self.begins_to_answer(&link, upgrade).await {
+            match self.begins_to_answer(&link, upgrade, direct).await {
                 Err(Attempt::Silent) => {}
                 Err(attempt) => return Err(attempt),
                 Ok(head) => return Ok((link, head)),
             }
         }
         let link = self.worker.backs.connect(endpoint, self.pool.times.connect).await.map_err(|_| Attempt::NoWay)?;
-        let head = self.begins_to_answer(&link, upgrade).await?;
+        let head = self.begins_to_answer(&link, upgrade, direct).await?;
         Ok((link, head))
     }
 
-    async fn begins_to_answer(&self, link: &Link, upgrade: bool) -> Result<Reply, Attempt> {
-        link.write(|output| forward::request(output, self.head, self.framing, &self.way(), upgrade));
+    async fn begins_to_answer(&self, link: &Link, upgrade: bool, direct: bool) -> Result<Reply, Attempt> {
+        link.write(|output| forward::request(output, self.head, self.framing, &self.way(direct), upgrade));
         link.flush().await.map_err(|_| Attempt::Silent)?;
         self.first_head(link).await
     }
@@ -183,7 +184,8 @@ impl Errand<'_> {
         loop {
             let seat = self.worker.backs.seat(endpoint, &self.pool.times).await.map_err(|_| Attempt::NoWay)?;
             let is_old = seat.is_old;
-            let Some(head) = forward::request_in_frames(self.head, self.framing, &self.way(), &endpoint.address) else {
+            let Some(head) = forward::request_in_frames(self.head, self.framing, &self.way(false), &endpoint.address)
+            else {
                 return Err(Attempt::Done(Outcome::Failed(Failure::Unsendable)));
             };
             match seat.send(head, self.framing, self.worker.clock.timer()).await {
@@ -244,7 +246,7 @@ impl Errand<'_> {
         self.framing == Framing::None && forward::upgrades(self.head)
     }
 
-    fn way(&self) -> Way<'_> {
+    fn way(&self, direct: bool) -> Way<'_> {
         Way {
             peer: self.peer,
             trusted: self.trusted,
@@ -252,6 +254,7 @@ impl Errand<'_> {
             id: self.id,
             target: self.target,
             class: (self.pool.policy == "context").then(|| class_of(self.request.context, self.pool.settings.classes)),
+            direct,
             fields: self.fields[0],
         }
     }

@@ -144,6 +144,9 @@ impl Errand<'_> {
         if may_retry && matches!(reply.status(), 502..=504) && self.again(RetryOn::ServerError, 0) {
             return (Attempt::Unable, false);
         }
+        let is_direct = self.lends
+            && ticket.as_ref().is_some_and(|ticket| ticket.endpoint.direct)
+            && reply.all(Known::Direct).next().is_some();
         let mut answer = learned::answer(&reply);
         if let Some(ticket) = ticket
             && reply.all(Known::Report).next().is_some()
@@ -174,8 +177,19 @@ impl Errand<'_> {
         {
             ticket.answered(answer, well);
         }
-        let mut source = server.body(framing);
         let idle = [self.pool.times.response_idle, self.times.write_idle];
+        if is_direct && let (Framing::Length(length), Some(link)) = (framing, server.link()) {
+            // Its work is done: what is left is between its kernel and the client.
+            if let Some(ticket) = ticket.take() {
+                ticket.answered(answer, well);
+            }
+            if self.by_server(link, &mut body, length, client.timer(), idle[1]).await.is_err() {
+                return (Attempt::Done(Outcome::Broken), false);
+            }
+            let keeps = !reply.connection_says("close");
+            return (Attempt::Done(Outcome::Replied { status: reply.status(), taken: true }), keeps);
+        }
+        let mut source = server.body(framing);
         let kept = self.worker.keeps.begin();
         let mut reading = Reading::new(self.story, kept, self.times.write_rate, ticket, (answer, well));
         let pipes = Some(&self.worker.pipes);

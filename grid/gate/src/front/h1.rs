@@ -58,6 +58,10 @@ impl<'a> Client for OnLink<'a> {
         self.link.poll_flush(context)
     }
 
+    fn lends(&self) -> bool {
+        self.version == Version::Http11 && self.link.with_tcp(|_| ()).is_some()
+    }
+
     fn can_change(&self) -> bool {
         true
     }

@@ -4,6 +4,7 @@
 mod attacks;
 mod bodies;
 mod contexts;
+mod direct;
 mod faults;
 mod fields;
 mod forms;

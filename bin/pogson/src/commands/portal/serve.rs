@@ -26,6 +26,7 @@ Examples:
   pogson portal serve mosaics --listen 127.0.0.1:8080
   pogson portal serve mosaics --listen 0.0.0.0:8080 --cache 2GiB --workers 8
   pogson portal serve mosaics --listen 127.0.0.1:8081 --workers 1 --store-delay 36ms
+  pogson portal serve mosaics --unix /run/portal-1.sock
   pogson portal serve mosaics --report-to http://127.0.0.1:8081/reports --name tiles-1 --key tiles-1.key")]
 pub struct Args {
     /// Folder of mosaics
@@ -33,6 +34,9 @@ pub struct Args {
     /// Address to listen at; port 0 takes any that is free
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// Listen at a socket in the file system besides, for a gate on the same machine, which may lend it the connections of clients
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
     /// Memory for blocks of pixels
     #[arg(long, value_name = "BYTES", default_value = "64MiB")]
     cache: Bytes,
@@ -111,6 +115,7 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
         dir: args.dir,
         scratch: args.scratch.unwrap_or_else(std::env::temp_dir),
         listen: args.listen,
+        unix: args.unix,
         cache_bytes: args.cache.0,
         store_delay: args.store_delay.unwrap_or_default(),
         workers: args.workers.map_or(processors, usize::from),
