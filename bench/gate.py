@@ -1,12 +1,14 @@
 """The gate beside HAProxy and nginx, all in turn on this machine.
 
-usage: POGSON_BIN=target/release/pogson python3 bench/gate.py [plane] [large] [wire] [portals] [--turns N] [--seconds N] [--json FILE]
+usage: POGSON_BIN=target/release/pogson python3 bench/gate.py [plane] [large] [wire] [direct] [portals] [--turns N] [--seconds N] [--json FILE]
 
 plane    small and large files from nginx through each front end, one thread each: answers a second, processor time of the front end
          for each, 99th percentile. Ratios are medians over the turns of the ratio within a turn.
 large    files of 64 kB to 256 MB: processor time of the front end for each megabyte, with bodies that go by the kernel (`splice`) and
          copied ones, beside HAProxy with `option splice-response`.
 wire     small files from one nginx to the gate over TCP and over `pogson wire`: processor time of both together for each answer.
+direct   cut-outs of 64 kB and 1 MB from one portal, which the gate passes on and which the portal writes to the gate's clients itself:
+         processor time of each for an answer.
 portals  cut-outs of a mosaic of two degrees from four portals with one worker and a bounded cache each, a block that is not cached
          taking 36 ms more: hits, answers a second where as much is asked as comes, percentiles at 70 % of what the slowest reaches.
          Each front end once by the address and once by the storage block, so that the gain of the key and that of the policy are apart.
@@ -297,6 +299,34 @@ def wire(turns, seconds):
     return found
 
 
+def direct(turns, seconds):
+    """Processor time of the gate and of a portal for an answer that goes through the gate, and for one that goes past it."""
+    found = {}
+    with Stage() as stage:
+        data = stage.folder / "data"
+        data.mkdir()
+        mosaic(data)
+        back, local = free_port(), stage.folder / "portal.sock"
+        portal = stage.start("portal", back, POGSON, "portal", "serve", data, "--listen", f"127.0.0.1:{back}", "--unix", local, "--workers", 1, "--cache", "256MiB")
+        ways = {}
+        for name, server in (("tcp", f'address = "http://127.0.0.1:{back}"'), ("unix", f'address = "unix:{local}"'), ("direct", f'address = "unix:{local}"\ndirect = true')):
+            front = free_port()
+            text = f'workers = 1\n[[listen]]\naddress = "127.0.0.1:{front}"\n[[pool]]\n[[pool.server]]\n{server}\n'
+            ways[name] = (front, stage.start(f"gate-{name}", front, POGSON, "gate", "serve", "--config", stage.write(f"{name}.toml", text)), portal)
+        for turn in range(turns):
+            for size, side in (("64k", 126), ("1M", 511)):
+                for name, (port, *programs) in ways.items():
+                    before = [processor_s(one) for one in programs]
+                    one = wrk(port, f"sky/cutout?ra=180&dec=0&size=0.1&width={side}&height={side}", seconds, 8)
+                    one["gate_us"], one["server_us"] = [(processor_s(program) - was) / one["answers"] * 1e6 for program, was in zip(programs, before)]
+                    found.setdefault(size, {}).setdefault(name, []).append(one)
+    for size, ways in found.items():
+        for name, ones in ways.items():
+            mean = {key: statistics.median(one[key] for one in ones) for key in ("rate", "gate_us", "server_us")}
+            print(f"{size:4} {name:6} {mean['rate']:8.0f} /s  gate {mean['gate_us']:6.1f}  portal {mean['server_us']:8.1f} us")
+    return found
+
+
 def report(wanted):
     for what, value, sign, bound in wanted:
         met = value <= bound if sign == "<=" else value >= bound
@@ -399,7 +429,7 @@ def portals(seconds, workers=4):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["plane", "large", "wire", "portals"])
+    parser.add_argument("parts", nargs="*", default=["plane", "large", "wire", "direct", "portals"])
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=0, help="of each measure (25 for portals, 3 for the others)")
     parser.add_argument("--json", type=pathlib.Path)
@@ -414,6 +444,8 @@ def main():
         found["large"] = large(args.turns, args.seconds or 3)
     if "wire" in args.parts:
         found["wire"] = wire(args.turns, args.seconds or 3)
+    if "direct" in args.parts:
+        found["direct"] = direct(args.turns, args.seconds or 3)
     if "portals" in args.parts:
         found["portals"] = portals(args.seconds or 25)
     if args.json:
