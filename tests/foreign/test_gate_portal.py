@@ -4,6 +4,7 @@ import io
 import re
 import ssl
 import subprocess
+import time
 import urllib.request
 
 import numpy as np
@@ -16,7 +17,7 @@ from astropy.wcs import WCS  # noqa: E402
 
 from conftest import program  # noqa: E402
 from gate_world import World, until  # noqa: E402
-from test_gate_h2 import Gate  # noqa: E402
+from test_gate_h2 import SOON_S, Gate, answers, free_port  # noqa: E402
 from test_portal import CENTER, Portal, finest, mosaics, portal, tile_path  # noqa: E402, F401
 
 PART = f"/sim/cutout?ra={CENTER.ra.deg}&dec={CENTER.dec.deg}&size=0.1"
@@ -65,6 +66,41 @@ def test_answers_are_the_same_by_every_way(portal, gate):  # noqa: F811
                     assert (part.status_code, part.content) == (206, body[10:30]), (path, version)
                     again = client.get(url + path, headers={"If-None-Match": answer.headers["etag"]})
                     assert (again.status_code, again.content) == (304, b""), (path, version)
+
+
+def test_answers_are_the_same_where_the_portal_writes_them_to_the_client(pogson, mosaics, tmp_path):  # noqa: F811
+    httpx = pytest.importorskip("httpx")
+    running = Portal(pogson, mosaics, "--unix", tmp_path / "portal.sock")
+    port = free_port()
+    (tmp_path / "gate.toml").write_text(f"""
+        workers = 1
+        [[listen]]
+        address = "127.0.0.1:{port}"
+        [[pool]]
+        [[pool.server]]
+        address = "unix:{tmp_path}/portal.sock"
+        direct = true
+    """)
+    process = subprocess.Popen([pogson.path, "gate", "serve", "--config", tmp_path / "gate.toml"], stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + SOON_S
+        while not answers(port):
+            assert process.poll() is None and time.monotonic() < end, "the gate does not listen"
+            time.sleep(0.02)
+        with httpx.Client(timeout=60) as client:
+            for path in everything(running) + [PART + "&width=1500&height=1500"]:
+                wanted = essence(*running.get(path))
+                answer = client.get(f"http://127.0.0.1:{port}{path}")
+                assert essence(answer.status_code, answer.headers, answer.content) == wanted, path
+                assert "pogson-direct" not in answer.headers
+                # A part that is large goes there, too.
+                part = client.get(f"http://127.0.0.1:{port}{path}", headers={"Range": "bytes=100-99999"})
+                assert part.status_code != 206 or part.content == wanted[2][100:100_000], path
+    finally:
+        process.kill()
+        process.wait(60)
+        assert running.stop() == 0
+    assert not (tmp_path / "portal.sock").exists()
 
 
 def test_astropy_reads_the_same_through_the_gate(portal, gate):  # noqa: F811
