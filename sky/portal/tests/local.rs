@@ -62,7 +62,9 @@ impl Portal {
 
     fn end(&mut self) {
         (self.stop)();
-        self.thread.take().map(|thread| thread.join().expect("an end"));
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("an end");
+        }
     }
 
     /// Status, fields and body of an answer by TCP.
