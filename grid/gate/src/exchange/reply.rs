@@ -171,18 +171,14 @@ impl Errand<'_> {
         if reply.status() == 101 {
             return (self.tunnel(server.link(), body, ticket, client, answer).await, false);
         }
-        // It may go on for hours, and is no work.
-        if learned::is_event_stream(reply)
+        // One may go on for hours and is no work, the other is between the server's kernel and the client.
+        if (learned::is_event_stream(reply) || is_direct)
             && let Some(ticket) = ticket.take()
         {
             ticket.answered(answer, well);
         }
         let idle = [self.pool.times.response_idle, self.times.write_idle];
         if is_direct && let (Framing::Length(length), Some(link)) = (framing, server.link()) {
-            // Its work is done: what is left is between its kernel and the client.
-            if let Some(ticket) = ticket.take() {
-                ticket.answered(answer, well);
-            }
             if self.by_server(link, &mut body, length, client.timer(), idle[1]).await.is_err() {
                 return (Attempt::Done(Outcome::Broken), false);
             }
