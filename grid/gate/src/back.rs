@@ -68,7 +68,14 @@ impl Backs {
     pub(crate) async fn connect(&self, endpoint: &Endpoint, time: Duration) -> io::Result<Link> {
         let timer = self.clock.timer();
         let stream = timer.within(time, endpoint.open()).await;
-        let stream = stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let stream = stream.map_err(|_| timed_out(endpoint))??;
         Ok(Link::new(stream, timer))
     }
+}
+
+/// What becomes of a connection that takes too long.
+fn timed_out(endpoint: &Endpoint) -> io::Error {
+    let why = io::Error::from(io::ErrorKind::TimedOut);
+    endpoint.fails(&why);
+    why
 }

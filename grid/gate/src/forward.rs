@@ -173,6 +173,20 @@ pub(crate) fn with_fields(reply: &Reply, fields: &Fields) -> Reply {
     Reply::of_parts(reply.version(), reply.status(), kept.chain(set))
 }
 
+/// How the body of a request ends for a server that speaks HTTP/1.1.
+///
+/// HTTP/2 has fields behind a body whose length was said before; HTTP/1.1 has them behind chunks alone. Those that the head announces go on, so
+/// the body does in chunks; those that it does not are left out, as an intermediary may (RFC 9110, sections 6.5.1 and 6.6.2), for they
+/// are known only when the head has gone.
+pub(crate) fn framing_in_http1(head: &Head, framing: Framing) -> Framing {
+    match framing {
+        Framing::Length(_) if head.version() == Version::Http2 && head.all(Known::Trailer).next().is_some() => {
+            Framing::Chunked
+        }
+        framing => framing,
+    }
+}
+
 /// Writes the head of a request for a server that speaks HTTP/1.1.
 pub(crate) fn request(to: &mut Vec<u8>, head: &Head, framing: Framing, way: &Way<'_>, upgrade: bool) {
     to.extend_from_slice(head.method().as_bytes());
@@ -186,7 +200,10 @@ pub(crate) fn request(to: &mut Vec<u8>, head: &Head, framing: Framing, way: &Way
         Framing::None if matches!(head.method(), "POST" | "PUT" | "PATCH") => field(to, "Content-Length", b"0"),
         Framing::None | Framing::UntilClose => {}
         Framing::Length(length) => field(to, "Content-Length", length.to_string().as_bytes()),
-        Framing::Chunked => field(to, "Transfer-Encoding", b"chunked"),
+        Framing::Chunked => {
+            field(to, "Transfer-Encoding", b"chunked");
+            head.all(Known::Trailer).for_each(|names| field(to, "Trailer", names));
+        }
     }
     if says(head.all(Known::Te), "trailers") {
         to.extend_from_slice(b"TE: trailers\r\nConnection: TE\r\n");

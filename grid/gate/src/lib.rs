@@ -13,6 +13,8 @@ mod admin;
 mod ahead;
 mod back;
 mod books;
+mod calendar;
+mod certificates;
 pub mod chunk;
 pub mod classify;
 mod clock;

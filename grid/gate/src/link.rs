@@ -38,6 +38,8 @@ pub(crate) struct Link {
     stream: RefCell<Stream>,
     input: RefCell<Vec<u8>>,
     output: RefCell<Output>,
+    /// What the other end said by TLS as it broke the connection.
+    broke: Cell<Option<io::Error>>,
     pub(crate) timer: Timer,
 }
 
@@ -78,7 +80,13 @@ impl<E> From<io::Error> for NoHead<E> {
 
 impl Link {
     pub(crate) fn new(stream: Stream, timer: Timer) -> Self {
-        Self { stream: stream.into(), input: RefCell::default(), output: RefCell::default(), timer }
+        Self {
+            stream: stream.into(),
+            input: RefCell::default(),
+            output: RefCell::default(),
+            broke: Cell::default(),
+            timer,
+        }
     }
 
     /// The connection for another use, with what came of it and was not taken.
@@ -141,8 +149,19 @@ impl Link {
 
     fn poll_read(&self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut into = ReadBuf::new(into);
-        ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, &mut into))?;
-        Poll::Ready(Ok(into.filled().len()))
+        match ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, &mut into)) {
+            Ok(()) => Poll::Ready(Ok(into.filled().len())),
+            Err(why) if why.kind() == io::ErrorKind::InvalidData => {
+                self.broke.set(Some(why));
+                Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
+            }
+            Err(why) => Poll::Ready(Err(why)),
+        }
+    }
+
+    /// What was wrong with its TLS, if that broke it.
+    pub(crate) fn broke(&self) -> Option<io::Error> {
+        self.broke.take()
     }
 
     /// What `with` does with its socket, if that is one of TCP whose bytes are those of the stream.

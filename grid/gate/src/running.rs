@@ -156,8 +156,8 @@ fn key(pool: &Pool, at: usize) -> Result<Option<Key>, Problem> {
 }
 
 fn trust(pool: &Pool, at: usize) -> Result<Trust, Problem> {
-    let place = || vec!["pool".into(), at.into(), "tls".into(), "ca".into()];
-    Trust::new(pool).map_err(|why| Problem { place: place(), sentence: why.to_string() })
+    let place = |key: &str| vec!["pool".into(), at.into(), "tls".into(), key.into()];
+    Trust::new(pool).map_err(|why| Problem { place: place(why.key()), sentence: why.to_string() })
 }
 
 /// A number that no server has had.

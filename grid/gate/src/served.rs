@@ -38,6 +38,9 @@ pub struct ServerState {
     pub contexts: usize,
     /// Times that it got no requests for a while because of failures.
     pub ejections: u64,
+    /// Why the last connection to it came to nothing, if none came about since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// All servers, pool by pool.

@@ -116,7 +116,7 @@ impl Connections {
             }
         };
         let seat = clock.timer().within(times.connect, opens).await;
-        seat.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        seat.map_err(|_| super::timed_out(endpoint))?
     }
 
     async fn open(&self, endpoint: &Endpoint, unused: Duration) -> io::Result<Seat> {

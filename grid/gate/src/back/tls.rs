@@ -9,9 +9,11 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, version};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, version};
 use tokio_rustls::TlsConnector;
 
+use crate::calendar::Moment;
+use crate::certificates::{BadCertificate, Certificates};
 use crate::config::{Pool, PoolTls, Protocol, ServerAddress};
 use crate::stream::Stream;
 
@@ -43,16 +45,31 @@ pub(crate) enum NoTrust {
     /// What servers' certificates have to be for is no name.
     #[error("\"{0}\" is no host name or address; leave tls.name out, or write a name such as \"sky.example.org\"")]
     Name(String),
+    /// The gate's own certificate is of no use.
+    #[error(transparent)]
+    Own(#[from] BadCertificate),
     /// The library refuses what was set.
     #[error("TLS cannot be set up: {0}")]
     Refused(String),
 }
 
-/// How the servers of a pool are believed.
+impl NoTrust {
+    /// Which key of `tls` it is about.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } | Self::NoSystem | Self::Refused(_) => "ca",
+            Self::Name(_) => "name",
+            Self::Own(_) => "cert",
+        }
+    }
+}
+
+/// How the servers of a pool are believed, and what the gate shows to those that ask who it is.
 pub(crate) struct Trust {
     of: PoolTls,
     /// What the file of certificates held.
     roots: Option<Vec<CertificateDer<'static>>>,
+    own: Option<Arc<Certificates>>,
     config: Option<ClientConfig>,
 }
 
@@ -94,12 +111,16 @@ impl Trust {
             ServerName::try_from(name.as_str()).map_err(|_| NoTrust::Name(name.clone()))?;
         }
         let roots = of.ca.as_deref().map(certificates).transpose()?;
+        let own = match (&of.cert, &of.key) {
+            (Some(cert), Some(key)) => Some(Arc::new(Certificates::read(vec![(cert.clone(), key.clone())])?)),
+            _ => None,
+        };
         let is_wanted = pool.server.iter().any(|server| matches!(server.address, ServerAddress::Https(..)));
-        let config = (is_wanted || roots.is_some()).then(|| config(&of, roots.as_deref())).transpose()?;
-        Ok(Self { of, roots, config })
+        let config = (is_wanted || roots.is_some()).then(|| config(&of, roots.as_deref(), own.as_ref())).transpose()?;
+        Ok(Self { of, roots, own, config })
     }
 
-    /// Whether servers are believed alike.
+    /// Whether servers are believed alike. A certificate of the gate's own is read anew when its file changes.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         (&self.of, &self.roots) == (&other.of, &other.roots)
     }
@@ -110,7 +131,7 @@ impl Trust {
         let mut config = match &self.config {
             Some(config) => config.clone(),
             // The first of its kind, which an operator added.
-            None => config(&self.of, None).inspect_err(|why| eprintln!("gate: {why}")).ok()?,
+            None => config(&self.of, None, self.own.as_ref()).inspect_err(|why| eprintln!("gate: {why}")).ok()?,
         };
         config.alpn_protocols = match protocol {
             Protocol::Http1 => vec![b"http/1.1".to_vec()],
@@ -123,7 +144,11 @@ impl Trust {
     }
 }
 
-fn config(of: &PoolTls, roots: Option<&[CertificateDer<'static>]>) -> Result<ClientConfig, NoTrust> {
+fn config(
+    of: &PoolTls,
+    roots: Option<&[CertificateDer<'static>]>,
+    own: Option<&Arc<Certificates>>,
+) -> Result<ClientConfig, NoTrust> {
     let refused = |why: String| NoTrust::Refused(why);
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if of.verify {
@@ -148,7 +173,43 @@ fn config(of: &PoolTls, roots: Option<&[CertificateDer<'static>]>) -> Result<Cli
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(|why| refused(why.to_string()))?;
-    Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    let config = config.dangerous().with_custom_certificate_verifier(verifier);
+    Ok(match own {
+        Some(own) => config.with_client_cert_resolver(own.clone()),
+        None => config.with_no_client_auth(),
+    })
+}
+
+/// Why TLS with a server came to nothing, as a sentence that says what to do; `None` if that was not for what TLS is about.
+///
+/// No sentence has a time of the day: the same trouble is the same sentence.
+pub(crate) fn sentence(why: &io::Error) -> Option<String> {
+    let why = why.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let of_time = |time: UnixTime| Moment::of(time.as_secs() as i64);
+    Some(match why {
+        rustls::Error::InvalidCertificate(wrong) => match wrong {
+            CertificateError::ExpiredContext { not_after, .. } => {
+                format!("its certificate ended on {}; it needs a new one", of_time(*not_after))
+            }
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                format!("its certificate begins on {} only; look at the clocks of both", of_time(*not_before))
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => format!(
+                "its certificate is not for {} but for {}; name one of these as tls.name",
+                expected.to_str(),
+                presented.join(", ")
+            ),
+            CertificateError::UnknownIssuer => {
+                "nobody who is trusted vouches for its certificate; name a file with who does, or with itself, as tls.ca".to_owned()
+            }
+            other => format!("its certificate is not believed: {}", rustls::Error::InvalidCertificate(other.clone())),
+        },
+        rustls::Error::AlertReceived(alert) => {
+            format!("it refuses the gate ({alert:?}); if it wants a certificate that it trusts, name that as tls.cert and tls.key")
+        }
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS; is its address http:// rather than https://?".to_owned(),
+        other => format!("no TLS with it: {other}"),
+    })
 }
 
 impl ToServer {

@@ -139,6 +139,14 @@ fn pool(pool: &Pool, i: usize, found: &mut Problems) {
         let sentence = "connections can only be lent to a server of HTTP/1.1 at \"unix:/path\"";
         found.when(server.direct && !lends, &at(&["server".into(), j.into(), "direct".into()]), sentence);
     }
+    for (one, other, key) in [(&pool.tls.cert, &pool.tls.key, "cert"), (&pool.tls.key, &pool.tls.cert, "key")] {
+        let place = at(&["tls".into(), key.into()]);
+        found.when(
+            one.is_some() && other.is_none(),
+            &place,
+            "a certificate and its key go together; name both cert and key",
+        );
+    }
     let set = &pool.settings;
     let setting = |key: &str| at(&["settings".into(), key.into()]);
     found.when(!(set.bound >= 1.0 && set.bound.is_finite()), &setting("bound"), "bound is 1 or more, such as 2.0");

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Config, Problem, Route, Step};
+use crate::certificates::validity;
 
 /// All of it.
 pub(super) fn all(config: &Config) -> Vec<Problem> {
@@ -28,7 +29,28 @@ pub(super) fn all(config: &Config) -> Vec<Problem> {
         let sentence = "the time of this key is over; its tokens are refused, and it may be left out".to_string();
         found.push(Problem { place, sentence });
     }
+    found.extend(times(config, now_s as i64));
     found
+}
+
+/// Certificates that do not count now. A gate serves with them all the same: to end would help nobody.
+fn times(config: &Config, now_s: i64) -> Vec<Problem> {
+    let mut files: Vec<(&std::path::Path, Vec<Step>)> = Vec::new();
+    for (at, listen) in config.listen.iter().enumerate() {
+        let Some(tls) = &listen.tls else { continue };
+        files.push((&tls.cert, vec!["listen".into(), at.into(), "tls".into(), "cert".into()]));
+        for (which, pair) in tls.also.iter().enumerate() {
+            let place = ["listen".into(), at.into(), "tls".into(), "also".into(), which.into(), "cert".into()];
+            files.push((&pair.cert, place.to_vec()));
+        }
+    }
+    for (at, pool) in config.pool.iter().enumerate() {
+        if let Some(cert) = &pool.tls.cert {
+            files.push((cert, vec!["pool".into(), at.into(), "tls".into(), "cert".into()]));
+        }
+    }
+    let doubt = |(path, place)| validity::doubt(path, now_s).map(|sentence| Problem { place, sentence });
+    files.into_iter().filter_map(doubt).collect()
 }
 
 /// Whether `earlier` takes all requests that fit `later`, which stands behind it and is as exact.

@@ -42,8 +42,11 @@ pub(super) fn settle(config: &mut Config, folder: &Path) -> Vec<Problem> {
         if let Some(path) = &mut pool.trace {
             *path = folder.join(&*path);
         }
-        if let Some(path) = &mut pool.tls.ca {
-            must(path, vec!["pool".into(), i.into(), "tls".into(), "ca".into()]);
+        let tls = &mut pool.tls;
+        for (path, key) in [(&mut tls.ca, "ca"), (&mut tls.cert, "cert"), (&mut tls.key, "key")] {
+            if let Some(path) = path {
+                must(path, vec!["pool".into(), i.into(), "tls".into(), key.into()]);
+            }
         }
     }
     let log = config.log.access.as_mut().filter(|path| path.as_os_str() != "-");

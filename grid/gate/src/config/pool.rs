@@ -426,10 +426,14 @@ pub struct PoolTls {
     pub name: Option<String>,
     /// Whether certificates are checked.
     pub verify: bool,
+    /// File of the gate's own certificate with those that sign it, PEM, for back ends that ask for one.
+    pub cert: Option<PathBuf>,
+    /// File of its private key, PEM.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for PoolTls {
     fn default() -> Self {
-        Self { ca: None, name: None, verify: true }
+        Self { ca: None, name: None, verify: true, cert: None, key: None }
     }
 }

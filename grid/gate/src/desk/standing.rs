@@ -13,7 +13,7 @@ use super::line::{Laggards, Line};
 use super::{Desk, Inner, Refusal, Ticket, Waits, most, tuning};
 use crate::config::{self, Admission, Health, Passive, Room};
 use crate::context::ContextHash;
-use crate::pool::{Endpoint, Limits};
+use crate::pool::{Endpoint, Limits, Trouble};
 use crate::served::ServerState;
 
 /// Kind of thing that a server's identity is a hash of.
@@ -295,6 +295,7 @@ impl Desk {
                 slowness: server.slowness,
                 contexts: inner.dispatcher.servers().shadows.held(at),
                 ejections: line.standing.ejections,
+                trouble: line.endpoint.trouble.now(),
             }
         };
         members.map(state).collect()
@@ -368,6 +369,7 @@ impl Inner {
             protocol: server.protocol,
             direct: server.direct,
             tls: self.trust.to(&server.address, server.protocol),
+            trouble: Trouble::default(),
         };
         let line = Line {
             endpoint: Arc::new(endpoint),

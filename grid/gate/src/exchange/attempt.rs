@@ -81,13 +81,15 @@ impl Errand<'_> {
         let Ok(link) = self.worker.backs.connect(endpoint, self.pool.times.connect).await else {
             return Attempt::NoWay;
         };
-        link.write(|output| forward::request(output, self.head, self.framing, &self.way(false), false));
+        let framing = forward::framing_in_http1(self.head, self.framing);
+        link.write(|output| forward::request(output, self.head, framing, &self.way(false), false));
         if !self.is_told && !goes_on(self.head, client).await {
             return Attempt::Done(Outcome::Broken);
         }
         let sent = Cell::new(false);
-        let mut sink = ToLink::new(&link, self.framing);
+        let mut sink = ToLink::new(&link, framing);
         let (attempt, keeps) = self.both(&link, &mut sink, &mut ticket, source, client, &sent).await;
+        endpoint.broke(&link);
         self.put_back(endpoint, link, keeps);
         attempt
     }
@@ -114,7 +116,7 @@ impl Errand<'_> {
             }
         }
         let link = self.worker.backs.connect(endpoint, self.pool.times.connect).await.map_err(|_| Attempt::NoWay)?;
-        let head = self.begins_to_answer(&link, upgrade, direct).await?;
+        let head = self.begins_to_answer(&link, upgrade, direct).await.inspect_err(|_| endpoint.broke(&link))?;
         Ok((link, head))
     }
 

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::calendar::Moment;
 use crate::config::LogFormat;
 use crate::head::Head;
 
@@ -112,19 +113,9 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 /// A date as web servers write it: `22/Nov/2026:18:33:01 +0000`.
 fn date(to: &mut String, time_s: i64) {
-    let (day, second) = (time_s.div_euclid(86_400), time_s.rem_euclid(86_400));
-    // Years of the calendar begin in March here, so that leap days are their last (Fliegel & van Flandern 1968).
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (name, later) = if month < 10 { (month + 2, 0) } else { (month - 10, 1) };
-    let year = year + era * 400 + later;
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let name = MONTHS[name as usize];
-    let _ = write!(to, "{of_month:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
+    let Moment { year, month, day, hour, minute, second } = Moment::of(time_s);
+    let name = MONTHS[(month - 1) as usize];
+    let _ = write!(to, "{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
 }
 
 /// Seconds since 1970 UTC.

@@ -116,8 +116,9 @@ pub fn run(args: Args, out: &Output) -> Result<(), Failure> {
     }
     out.line(format!("{:12} {:20} {:10} {:>7} {:>7} {:>7} {:>7}  address", "pool", "server", "state", "weight", "active", "slow", "waiting"))?;
     for server in told.servers {
-        let ServerState { pool, name, address, state, weight, active, slow, waiting, .. } = server;
-        out.line(format!("{pool:12} {name:20} {state:10} {weight:7} {active:7} {slow:7} {waiting:7}  {address}"))?;
+        let ServerState { pool, name, address, state, weight, active, slow, waiting, trouble, .. } = server;
+        let trouble = trouble.map(|trouble| format!("  ({trouble})")).unwrap_or_default();
+        out.line(format!("{pool:12} {name:20} {state:10} {weight:7} {active:7} {slow:7} {waiting:7}  {address}{trouble}"))?;
     }
     Ok(())
 }
