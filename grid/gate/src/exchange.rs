@@ -131,6 +131,8 @@ pub(crate) enum Failure {
     Unsendable,
     /// The server opens no WebSocket, and says so in no way that a client of HTTP/2 would understand.
     Unopened,
+    /// The client asks for a WebSocket, and the server speaks HTTP/2.
+    NoWebSocket,
 }
 
 impl Outcome {

@@ -313,6 +313,7 @@ impl<'a> Visit<'a> {
             Failure::TooLarge => (413, "The request's body has more bytes than it may have here."),
             Failure::BadBody => (400, "The request's body is not as its head says."),
             Failure::Unopened => (502, "The server opens no WebSocket at this address."),
+            Failure::NoWebSocket => (501, "WebSockets are not passed on to servers that are spoken to in HTTP/2."),
             Failure::Unsendable => (400, "The request cannot be sent on in HTTP/2."),
             Failure::ClientTimedOut => (408, "The request's body did not come in time."),
         };

@@ -267,6 +267,30 @@ fn trailers_go_both_ways() {
 }
 
 #[test]
+fn trailers_behind_a_length_go_on_if_they_are_announced() {
+    let world = world();
+    with_client(world.address(), |client| async move {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-check", "9".parse().expect("a value"));
+        let sized = || post("/echo").header("content-length", "3");
+        let announced = sized().header("trailer", "x-check").body(()).expect("a request");
+        assert_eq!(ask(&client, announced, Some(b"abc"), Some(trailers.clone())).await.expect("a reply").0, 200);
+        let others = sized().body(()).expect("a request");
+        assert_eq!(ask(&client, others, Some(b"abc"), Some(trailers)).await.expect("a reply").1, b"abc");
+    });
+    let Seen::Request(head, body) = world.seen() else { panic!("no request") };
+    let head = head.to_lowercase();
+    assert!(
+        head.contains("\r\ntransfer-encoding: chunked\r\ntrailer: x-check\r\n") && !head.contains("content-length"),
+        "{head}"
+    );
+    assert_eq!(String::from_utf8_lossy(&body), "abc0\r\nx-check: 9\r\n\r\n");
+    let Seen::Request(head, body) = world.seen() else { panic!("no request") };
+    assert!(head.to_lowercase().contains("\r\ncontent-length: 3\r\n"), "{head}");
+    assert_eq!(body, b"abc", "HTTP/1.1 has no place for them");
+}
+
+#[test]
 fn many_requests_go_side_by_side() {
     let world = world();
     with_client(world.address(), |client| async move {

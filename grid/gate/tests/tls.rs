@@ -10,10 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use pogson_gate::config::Config;
+use pogson_gate::control::{Order, tell};
 use pogson_gate::serve::Gate;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection, version};
 
 /// Time after which a test is stuck.
@@ -33,25 +35,43 @@ impl Pair {
     }
 }
 
+/// Runs openssl in a folder; whether it is there.
+fn openssl(folder: &Path, args: &[&str]) -> bool {
+    let made = Command::new("openssl").args(args).current_dir(folder).stdin(Stdio::null()).output();
+    match made {
+        Ok(made) => {
+            assert!(made.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&made.stderr));
+            true
+        }
+        Err(_) => {
+            eprintln!("skipped: openssl is not installed");
+            false
+        }
+    }
+}
+
 /// Makes a certificate for a name; `None`, with the reason printed, where there is no openssl.
 fn pair(folder: &Path, name: &str) -> Option<Pair> {
-    let (cert, key, rules) =
-        (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")), folder.join("rules"));
+    pair_between(folder, name, "20200101000000Z", "20991231235959Z")
+}
+
+/// - `from`, `until`: when it counts, as `20200131235959Z`.
+fn pair_between(folder: &Path, name: &str, from: &str, until: &str) -> Option<Pair> {
     let text = format!(
-        "[req]\nprompt=no\ndistinguished_name=n\nx509_extensions=e\n[n]\nCN={name}\n[e]\nsubjectAltName=DNS:{name}\nbasicConstraints=critical,CA:FALSE\n"
+        "[req]\nprompt=no\ndistinguished_name=n\n[n]\nCN={name}\n[e]\nsubjectAltName=DNS:{name}\nbasicConstraints=critical,CA:FALSE\n\
+         [ca]\ndefault_ca=c\n[c]\ndatabase=index\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\npolicy=p\nx509_extensions=e\n\
+         unique_subject=no\n[p]\ncommonName=supplied\n"
     );
-    fs::write(&rules, text).expect("a file");
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"])
-        .args([Path::new("-config"), &rules, Path::new("-keyout"), &key, Path::new("-out"), &cert])
-        .stderr(Stdio::null())
-        .status();
-    if made.is_err() {
-        eprintln!("skipped: openssl is not installed");
-        return None;
-    }
-    assert!(made.is_ok_and(|status| status.success()), "openssl makes a certificate for {name}");
-    Some(Pair { cert, key })
+    fs::write(folder.join("rules"), text).expect("a file");
+    fs::write(folder.join("index"), "").expect("a file");
+    let (cert, key) = (format!("{name}.pem"), format!("{name}.key"));
+    let asks = ["-nodes", "-config", "rules", "-keyout", &key, "-out", "asked"];
+    let of = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    let signs =
+        ["ca", "-batch", "-selfsign", "-notext", "-config", "rules", "-in", "asked", "-keyfile", &key, "-out", &cert];
+    let made = openssl(folder, &[&of[..], &asks].concat())
+        && openssl(folder, &[&signs[..], &["-startdate", from, "-enddate", until]].concat());
+    made.then(|| Pair { cert: folder.join(cert), key: folder.join(key) })
 }
 
 fn client(roots: &[&Pair], alpn: &[&str], versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {
@@ -127,11 +147,21 @@ fn plain() -> SocketAddr {
 
 /// A server over TLS that replies with what it saw of the connection: how it began, and what was chosen.
 fn secure(pair: &Pair, alpn: &[&str]) -> SocketAddr {
+    secure_for(pair, alpn, None)
+}
+
+/// - `known`: the certificate that a client has to have; none has to have one without it.
+fn secure_for(pair: &Pair, alpn: &[&str], known: Option<&Pair>) -> SocketAddr {
     let key = PrivateKeyDer::from_pem_file(&pair.key).expect("a key");
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(BOTH)
         .expect("versions")
-        .with_no_client_auth()
+        .with_client_cert_verifier(known.map_or_else(WebPkiClientVerifier::no_client_auth, |known| {
+            let mut store = RootCertStore::empty();
+            store.add(known.certificate()).expect("a root");
+            let provider = Arc::new(ring::default_provider());
+            WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider).build().expect("a verifier")
+        }))
         .with_single_cert(vec![pair.certificate()], key)
         .expect("a certificate");
     config.ticketer = ring::Ticketer::new().expect("tickets");
@@ -144,7 +174,10 @@ fn secure(pair: &Pair, alpn: &[&str]) -> SocketAddr {
             let mut tls = ServerConnection::new(config.clone()).expect("TLS");
             stream.set_read_timeout(Some(STUCK)).expect("a limit");
             let asked = head(&mut rustls::Stream::new(&mut tls, &mut stream));
-            if asked.is_some() {
+            if asked.is_none() {
+                // Why not is said to the client.
+                tls.write_tls(&mut stream).ok();
+            } else {
                 let alpn = tls.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
                 let text = format!("{:?} {alpn:?}", tls.handshake_kind());
                 reply(&mut rustls::Stream::new(&mut tls, &mut stream), &text);
@@ -348,4 +381,150 @@ fn http2_over_tls_is_spoken_to_servers_that_choose_it() {
         let text = got(&gate);
         assert!(text.starts_with("HTTP/1.1 200 ") && text.contains("https://sky.example/a"), "{text}");
     }
+}
+
+/// What the gate says of its one server.
+fn trouble(gate: &Gate, socket: &Path) -> Option<String> {
+    got(gate);
+    let told = tell(socket, &Order::Servers).expect("the gate answers");
+    told.servers.into_iter().next().expect("a server").trouble
+}
+
+#[test]
+fn what_is_wrong_with_a_servers_certificate_is_a_502_and_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(good) = pair(folder.path(), "sky.example") else { return };
+    let Some(other) = pair(folder.path(), "other.example") else { return };
+    let Some(over) = pair_between(folder.path(), "over.example", "20200101000000Z", "20200201000000Z") else { return };
+    let Some(early) = pair_between(folder.path(), "early.example", "20980101000000Z", "20991231235959Z") else {
+        return;
+    };
+    let of = |pair: &Pair, name: &str| format!("ca = \"{}\"\nname = \"{name}\"", pair.cert.display());
+    for (number, (server, tls, why)) in [
+        (secure(&over, &[]), of(&over, "over.example"), Some("its certificate ended on 2020-02-01 00:00:00 UTC")),
+        (
+            secure(&good, &[]),
+            of(&good, "wrong.example"),
+            Some("not for wrong.example but for sky.example; name one of these as tls.name"),
+        ),
+        (secure(&good, &[]), of(&other, "sky.example"), Some("nobody who is trusted vouches for its certificate")),
+        (secure_for(&good, &[], Some(&other)), of(&good, "sky.example"), Some("name that as tls.cert and tls.key")),
+        (plain(), of(&good, "sky.example"), Some("is its address http:// rather than https://?")),
+        (secure(&good, &[]), of(&good, "sky.example"), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let socket = folder.path().join(format!("{number}.sock"));
+        let gate = gate(&format!(
+            "[[listen]]\naddress = \"127.0.0.1:0\"\n[admin]\nsocket = \"{}\"\n[[pool]]\n[[pool.server]]\naddress = \"https://{server}\"\n[pool.tls]\n{tls}\n",
+            socket.display()
+        ));
+        let status = if why.is_some() { "HTTP/1.1 502 " } else { "HTTP/1.1 200 " };
+        assert!(got(&gate).starts_with(status), "{tls}");
+        match (trouble(&gate, &socket), why) {
+            (told, None) => assert_eq!(told, None),
+            (told, Some(why)) => assert!(told.as_ref().is_some_and(|told| told.contains(why)), "{told:?}, not {why}"),
+        }
+    }
+}
+
+#[test]
+fn the_gate_shows_its_certificate_to_a_server_that_asks_for_one() {
+    let (folder, newer) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let Some(server) = pair(folder.path(), "sky.example") else { return };
+    let Some(own) = pair(folder.path(), "gate.example") else { return };
+    let Some(next) = pair(newer.path(), "gate.example") else { return };
+    let tls = |pair: &Pair| {
+        format!(
+            "ca = \"{}\"\nname = \"sky.example\"\ncert = \"{}\"\nkey = \"{}\"",
+            server.cert.display(),
+            pair.cert.display(),
+            pair.key.display()
+        )
+    };
+    let asks = secure_for(&server, &[], Some(&own));
+    assert!(got(&behind(asks, "", &tls(&own))).starts_with("HTTP/1.1 200 "));
+    assert!(
+        got(&behind(asks, "", &tls(&next))).starts_with("HTTP/1.1 502 "),
+        "it is not the one that the server knows"
+    );
+    // One that does not ask is served as before.
+    let gate = behind(secure(&server, &[]), "", &tls(&own));
+    assert!(got(&gate).starts_with("HTTP/1.1 200 "));
+    // The files change: the next connection shows what is there then.
+    let asks = secure_for(&server, &[], Some(&next));
+    let gate = behind(asks, "[pool.health.passive]\nfailures = 0\n", &tls(&own));
+    assert!(got(&gate).starts_with("HTTP/1.1 502 "));
+    fs::copy(&next.cert, &own.cert).expect("a file");
+    fs::copy(&next.key, &own.key).expect("a file");
+    thread::sleep(LOOKS);
+    assert!(got(&gate).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn connections_stay_when_the_certificate_changes() {
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let Some(old) = pair(folder.path(), "sky.example") else { return };
+    let Some(new) = pair(other.path(), "sky.example") else { return };
+    let gate = front(&old, "", "");
+    let name = ServerName::try_from("sky.example").expect("a name");
+    let mut tls = ClientConnection::new(client(&[&old], &[], BOTH), name).expect("TLS");
+    let mut stream = TcpStream::connect(gate.addresses()[0]).expect("a connection");
+    stream.set_read_timeout(Some(STUCK)).expect("a limit");
+    let mut both = rustls::Stream::new(&mut tls, &mut stream);
+    let mut asks = || {
+        both.write_all(b"GET /a HTTP/1.1\r\nHost: sky.example\r\n\r\n").expect("a request");
+        let answer = head(&mut both).expect("a reply");
+        let length = answer
+            .to_lowercase()
+            .split("content-length: ")
+            .nth(1)
+            .expect("a length")
+            .split("\r\n")
+            .next()
+            .map(str::parse);
+        let mut body = vec![0; length.expect("a line").expect("a number")];
+        both.read_exact(&mut body).expect("a body");
+        answer
+    };
+    assert!(asks().starts_with("HTTP/1.1 200 "));
+    fs::copy(&new.cert, &old.cert).expect("a file");
+    fs::copy(&new.key, &old.key).expect("a file");
+    thread::sleep(LOOKS);
+    let seen = ask(&client(&[&new], &[], BOTH), gate.addresses()[0], "sky.example").expect("a reply");
+    assert_eq!(seen.certificate, Some(new.certificate()), "who comes now sees the new one");
+    assert!(asks().starts_with("HTTP/1.1 200 "), "the old connection goes on");
+}
+
+#[test]
+fn certificates_that_do_not_count_now_are_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(good) = pair(folder.path(), "sky.example") else { return };
+    let Some(over) = pair_between(folder.path(), "over.example", "20200101000000Z", "20200201000000Z") else { return };
+    let Some(early) = pair_between(folder.path(), "early.example", "20980101000000Z", "20991231235959Z") else {
+        return;
+    };
+    let path = folder.path().join("gate.toml");
+    let warned = |front: &Pair, back: &Pair| {
+        let listen = format!("cert = \"{}\"\nkey = \"{}\"\n", front.cert.display(), front.key.display());
+        let pool = format!("cert = \"{}\"\nkey = \"{}\"\n", back.cert.display(), back.key.display());
+        let text = format!(
+            "[[listen]]\naddress = \"127.0.0.1:0\"\n[listen.tls]\n{listen}[[pool]]\n[[pool.server]]\naddress = \"http://127.0.0.1:9\"\n[pool.tls]\n{pool}"
+        );
+        fs::write(&path, text).expect("a file");
+        let (_, doubts) = Config::read_with_doubts(&path).unwrap_or_else(|why| panic!("{why}"));
+        doubts.into_iter().map(|doubt| (doubt.line, doubt.sentence)).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(&good, &good), []);
+    for (line, doubts) in [(4, warned(&over, &good)), (10, warned(&good, &over))] {
+        let [(at, sentence)] = &doubts[..] else { panic!("{doubts:?}") };
+        assert_eq!(*at, line);
+        assert!(sentence.contains("over.example.pem: the certificate ended on 2020-02-01 00:00:00 UTC"), "{sentence}");
+    }
+    let [(4, sentence)] = &warned(&early, &good)[..] else { panic!("one that counts later") };
+    assert!(
+        sentence.contains("early.example.pem: the certificate begins on 2098-01-01 00:00:00 UTC only"),
+        "{sentence}"
+    );
 }

@@ -69,6 +69,28 @@ fn a_new_life_supersedes_the_old_one_which_cannot_come_back() {
 }
 
 #[test]
+fn the_highest_number_is_the_last_of_its_life_and_the_next_life_is_heard() {
+    let (mut ledger, sender) = (ledger(), Sender::new(name(), key()));
+    let of = |sequence: u64, time_ms: u64, length: u64| {
+        let payload = orca::write_body(&said(length));
+        let signed = sender.push(&said(0), time_ms).mark;
+        let (mark, _, _) = Mark::parse(signed.as_bytes()).expect("a mark");
+        let mark = Mark { sequence, ..mark }.to_string();
+        let signature = key().sign(&mark, payload.as_bytes());
+        Signed { mark: format!("{mark}; signature={signature}"), payload }
+    };
+    assert_eq!(take(&mut ledger, &of(1, NOW, 1), NOW), Verdict::Fresh(name()));
+    assert_eq!(take(&mut ledger, &of(u64::MAX, NOW + 1, 2), NOW), Verdict::Fresh(name()));
+    for (sequence, verdict) in [(u64::MAX, Verdict::Replayed(name())), (2, Verdict::Replayed(name()))] {
+        assert_eq!(take(&mut ledger, &of(sequence, NOW + 2, 3), NOW), verdict);
+    }
+    assert_eq!(length(&ledger), Some(2));
+    let next = Sender::new(name(), key());
+    assert_eq!(take(&mut ledger, &next.push(&said(4), NOW + 3), NOW), Verdict::Fresh(name()));
+    assert_eq!(length(&ledger), Some(4));
+}
+
+#[test]
 fn a_life_that_was_never_heard_of_cannot_begin_in_the_past() {
     let mut ledger = ledger();
     let unheard = Sender::new(name(), key()).push(&said(1), NOW);

@@ -117,6 +117,8 @@ fn what_is_wrong_is_said_with_value_and_mend() {
         ("[[context]]\nkind = \"hips\"\npath = \"/{dataset}/Npix{cell}\"", "put {order}"),
         ("[times]\nwrite_idle = \"0s\"", "more than 0"),
         ("[pool.times]\nresponse_head = 0", "more than 0"),
+        ("[pool.tls]\ncert = \"c.pem\"", "name both cert and key"),
+        ("[pool.tls]\nkey = \"c.key\"", "name both cert and key"),
         ("x = ", "x ="),
     ] {
         let text = wrong_line(line);

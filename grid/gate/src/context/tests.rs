@@ -193,6 +193,70 @@ fn a_program_may_bring_rules() {
 }
 
 #[test]
+fn keys_of_tiles_say_which_are_common_and_of_what() {
+    let contexts = contexts(
+        "[[context]]\nkind = \"hips\"\npath = \"/a/{order}/{cell}\"\norder = 5\nhot_order = 2\ndataset = \"dss\"\n\
+         [[context]]\nkind = \"hips\"\npath = \"/b/{order}/{cell}\"\norder = 5\nproduct = \"small\"\n",
+    );
+    // Four cells of an order are one of the order before: 16 of order 7 are one of order 5.
+    assert_eq!(readable(&contexts, "/a/7/161"), "dss/hips/5/10");
+    assert_eq!(readable(&contexts, "/a/5/10"), "dss/hips/5/10");
+    assert_eq!(readable(&contexts, "/b/7/161"), "-/small/5/10");
+    // With hot_order those between are cells of their own.
+    assert_eq!(readable(&contexts, "/a/2/7"), "dss/hips");
+    assert_eq!(readable(&contexts, "/a/3/10"), "dss/hips/3/10");
+    assert_eq!(readable(&contexts, "/b/3/10"), "-/small");
+    assert!(of(&contexts, "/a/2/7", &[], None).hot && !of(&contexts, "/a/3/10", &[], None).hot);
+}
+
+/// Cells of M 17 by astropy-healpix 1.1, `HEALPix(nside=2**n, order="nested").lonlat_to_healpix(275.2*u.deg, -16.17*u.deg)`: those of order 9
+/// by 4 for each order below.
+#[test]
+fn keys_of_places_say_which_parameters_count() {
+    let contexts = contexts(
+        "[[context]]\nkind = \"cutout\"\npath = \"/cut\"\norder = 7\nra = [\"lon\"]\ndec = \"lat\"\nsize = [\"box\"]\n\
+         position = \"at\"\nalso = [\"band\"]\ndataset_parameter = [\"survey\", \"hips\"]\ndataset = \"dss\"\n",
+    );
+    let cell = 1_863_470 / 16;
+    assert_eq!(readable(&contexts, "/cut?lon=275.2&lat=-16.17"), format!("dss/cutout/7/{cell}"));
+    assert_eq!(readable(&contexts, "/cut?at=275.2+-16.17"), format!("dss/cutout/7/{cell}"));
+    assert_eq!(readable(&contexts, "/cut?at=CIRCLE+275.2+-16.17+0.01"), format!("dss/cutout/7/{cell}"));
+    assert_eq!(readable(&contexts, "/cut?lon=275.2&lat=-16.17&SURVEY=2mass"), format!("2mass/cutout/7/{cell}"));
+    assert_eq!(readable(&contexts, "/cut?lon=275.2&lat=-16.17&hips=2mass&band=K"), format!("2mass/K/cutout/7/{cell}"));
+    // Names that stand where these are not named are nothing here.
+    for unnamed in ["/cut?ra=275.2&dec=-16.17", "/cut?pos=CIRCLE+275.2+-16.17+0.01"] {
+        assert!(readable(&contexts, unnamed).starts_with("-/url/"), "{unnamed}");
+    }
+    // What has most of a large image is not the cell of its middle. A middle close to the corner of four cells of order 7 (0.46 degrees), with
+    // sides beyond them: whichever it is, it is so by `box` alone.
+    let mut by_size = (0..40).filter(|step| {
+        let at = format!("/cut?lon={}&lat=-16.17", 275.2 + f64::from(*step) * 0.02);
+        let place = |query: &str| of(&contexts, &format!("{at}{query}"), &[], None).place;
+        assert_eq!(place("&size=3"), place(""));
+        place("&box=1.2,0.01") != place("")
+    });
+    assert!(by_size.next().is_some(), "the size never counts");
+}
+
+#[test]
+fn keys_of_bodies_and_paths_say_how_much_counts() {
+    let contexts = contexts(
+        "[[context]]\nkind = \"body\"\nname = \"a\"\npath = \"/form\"\nbody_bytes = \"2KiB\"\n\
+         [[context]]\nkind = \"path\"\nsegments = 0\npath = \"/whole/{**}\"\n\
+         [[context]]\nkind = \"path\"\nsegments = 1\n",
+    );
+    let fields = [("content-type", &b"application/json"[..])];
+    let asked = |target: &str| {
+        let head = Head::of_parts("POST", target, Some("a"), fields.into_iter()).expect("a head");
+        let path = NormalPath::of(head.path(), true).expect("a path");
+        contexts.body_bytes(&Asked::new(&head, &path))
+    };
+    assert_eq!((asked("/form"), asked("/other")), (Some(2048), None));
+    assert_eq!(readable(&contexts, "/whole/a/b"), "-/path//whole/a/b");
+    assert_eq!(readable(&contexts, "/other/a/b"), "-/path//other");
+}
+
+#[test]
 fn rules_that_make_no_sense_are_refused() {
     for (rule, part) in [
         ("kind = \"hips\"", "needs a template"),

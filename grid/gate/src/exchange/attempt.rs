@@ -7,13 +7,14 @@ use pogson_dispatch::policy::class_of;
 use super::{Client, Errand, Failure, Outcome, goes_on};
 use crate::back::shared::Exchange;
 use crate::desk::Ticket;
+use crate::field::Known;
 use crate::flow::{Source, ToLink};
 use crate::forward::{self, Way};
 use crate::frames::ToFrames;
 use crate::framing::Framing;
 use crate::link::Link;
 use crate::pool::Endpoint;
-use crate::reply::Reply;
+use crate::reply::{Reply, says};
 
 /// Connections that a request may meet as their server closes them, before it counts as a failure.
 const OLD_CONNECTIONS: u32 = 2;
@@ -154,6 +155,10 @@ impl Errand<'_> {
         let mut ticket = Some(ticket);
         let twice = may.whole && may.idempotent;
         if self.framing == Framing::None {
+            // Any other protocol may be left unspoken; of one that asks for a WebSocket nothing is left then.
+            if self.wants_upgrade() && says(self.head.all(Known::Upgrade), "websocket") {
+                return Attempt::Done(Outcome::Failed(Failure::NoWebSocket));
+            }
             let (exchange, head) = match self.asks_by_frames(endpoint, twice).await {
                 Ok(asked) => asked,
                 Err(attempt) => return attempt,
