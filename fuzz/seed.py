@@ -49,6 +49,26 @@ LOGS = [
     "%t %D %r\n[10/Oct/2000:13:55:36 -0700] 12 GET / HTTP/1.1",
     "Active connections: 291 \nserver accepts handled requests\n 16 16 31 \nReading: 6 Writing: 179 Waiting: 106 \n",
 ]
+ADDRESSES = [
+    "/m17/K/Norder9/Dir1860000/Npix1863470.fits",
+    "/m17/Norder3/Allsky.png",
+    "/m%317/cutout?ra=18:20:48&dec=-16:10:12&size=0.1,0.2&width=512&height=64&projection=SIN&format=png",
+    "POS=CIRCLE+275.2+-16.17+0.01&BAND=K&RESPONSEFORMAT=image/fits",
+    "POS=RANGE 10 10.2 -inf +inf",
+    "POLYGON=10 -1 11 -1 10.5 1&height=4096",
+    "center=18h20m48s+-16d10m12s&fov=1e-7&v=1",
+]
+FORMS = [
+    b"\0\xff" + b'{"a": ["x", 1], "b": {"c": true}}',
+    b"\1\x80a=1&QUERY=SELECT+TOP+5+*+FROM+cat+WHERE+1%3DCONTAINS(POINT('ICRS',ra,dec),CIRCLE('ICRS',10,5,0.1))&b=2",
+    b"\1\xffra=10.5&dec=-2&size=0.1&band=K",
+    b'\2\xff--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n2\r\n--x--',
+]
+TRACES = [
+    "ask 0.1 1 2a 0 - 0\nanswer 0.13 1 miss 0.03\nask 0.2 2 2a 0 0 1\nwithdraw 0.3 2\n",
+    "report 0.5 0 3 64 0.12 1:2\nweight 1 0 2\nhold 1 1 4\nroom 1 0 9\nup 2 1 false\nanew 3 0\nleave 4 1\njoin 5 c5 9 1\n",
+    "pogson-trace 1\nset policy pogson\nset costs known 0.004:0.04\nset seed 7\njoin 0 a3 500 1\nask 0.1 1 2a 0 - 0\n",
+]
 CONFIG = """workers = 2
 [[listen]]
 address = "127.0.0.1:80"
@@ -85,7 +105,15 @@ def seeds():
         "gate_heads": REQUESTS + REPLIES,
     }
     marked = {name: [one + text for one in first for text in map(as_bytes, all)] for name, all in texts.items()}
-    plain = {"report": REPORTS, "access_log": LOGS, "gate_config": [CONFIG]}
+    plain = {
+        "report": REPORTS,
+        "access_log": LOGS,
+        "gate_config": [CONFIG],
+        "gate_forms": FORMS,
+        "gate_tokens": [b"\0\x1e\5\1ada"],
+        "gate_trace": TRACES,
+        "portal_query": ADDRESSES,
+    }
     return marked | {name: list(map(as_bytes, all)) for name, all in plain.items()}
 
 

@@ -32,8 +32,12 @@ kind = "cutout"
 path = "/i"
 also = ["band"]
 "#;
-const KINDS: [&str; 4] =
-    ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "multipart/form-data; boundary=\"--\""];
+const KINDS: [&str; 4] = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "multipart/form-data; boundary=\"--\"",
+];
 
 static CONTEXTS: LazyLock<Contexts> = LazyLock::new(|| {
     let config = Config::parse(RULES).expect("a configuration");

@@ -363,15 +363,3 @@ def test_open_websockets_outlive_a_reload_and_end_with_the_drain(pogson, server,
         assert gate.process.wait(SOON_S) == 0
     finally:
         gate.end()
-
-
-def test_a_server_of_http2_opens_none_and_the_gate_says_so(pogson, tmp_path):
-    gate = Gate(pogson, tmp_path, free_port(), 'protocol = "h2"')
-    try:
-        with pytest.raises(InvalidStatus) as why:
-            gate.open(False, "/echo")
-        assert why.value.response.status_code == 501
-        assert b"WebSocket" in why.value.response.body
-        assert Framed(gate, False, "/echo").reply[":status"] == "501"
-    finally:
-        gate.end()

@@ -310,6 +310,10 @@ def test_reports_are_pushed_and_signed(pogson, mosaics, tmp_path):
             said, signature = mark.rsplit("; signature=", 1)
             assert hmac.new(key, said.encode() + b"\n" + payload, "sha256").hexdigest() == signature
             assert "name=tiles-1" in said
+        # Answers and pushes are of one life and one sequence, or a gate that gets both believes one kind alone.
+        fields = [dict(field.split("=", 1) for field in mark.split("; ")) for mark, _ in marks + taken]
+        assert len({one["boot"] for one in fields}) == 1
+        assert len({one["sequence"] for one in fields}) == len(fields)
         for mark, payload in taken:
             sequences.append(int(mark.split("sequence=")[1].split(";")[0]))
             assert json.loads(payload)["named_metrics"]["cache_limit_bytes"] == 64 << 20

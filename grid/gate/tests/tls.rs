@@ -189,6 +189,19 @@ fn secure_for(pair: &Pair, alpn: &[&str], known: Option<&Pair>) -> SocketAddr {
     address
 }
 
+/// A server without TLS, which finds what comes no request.
+fn puzzled() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    address
+}
+
 fn gate(text: &str) -> Gate {
     Gate::start(Config::parse(&format!("workers = 1\n{text}")).expect("a configuration")).expect("a gate")
 }
@@ -403,13 +416,18 @@ fn what_is_wrong_with_a_servers_certificate_is_a_502_and_told() {
     for (number, (server, tls, why)) in [
         (secure(&over, &[]), of(&over, "over.example"), Some("its certificate ended on 2020-02-01 00:00:00 UTC")),
         (
+            secure(&early, &[]),
+            of(&early, "early.example"),
+            Some("its certificate begins on 2098-01-01 00:00:00 UTC only"),
+        ),
+        (
             secure(&good, &[]),
             of(&good, "wrong.example"),
             Some("not for wrong.example but for sky.example; name one of these as tls.name"),
         ),
         (secure(&good, &[]), of(&other, "sky.example"), Some("nobody who is trusted vouches for its certificate")),
         (secure_for(&good, &[], Some(&other)), of(&good, "sky.example"), Some("name that as tls.cert and tls.key")),
-        (plain(), of(&good, "sky.example"), Some("is its address http:// rather than https://?")),
+        (puzzled(), of(&good, "sky.example"), Some("is its address http:// rather than https://?")),
         (secure(&good, &[]), of(&good, "sky.example"), None),
     ]
     .into_iter()

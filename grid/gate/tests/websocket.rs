@@ -278,6 +278,23 @@ fn what_opens_no_websocket_is_told_so_and_blames_no_server() {
 }
 
 #[test]
+fn what_asks_a_server_of_http2_for_a_websocket_is_told_that_it_cannot_have_one() {
+    // Nobody is there: no connection is even tried.
+    let text = "workers = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool]]\n[[pool.server]]\naddress = \"http://127.0.0.1:9\"\nprotocol = \"h2\"\n";
+    let gate = Gate::start(Config::parse(text).expect("a configuration")).expect("a gate");
+    with_client(&gate, |client| async move {
+        assert_eq!(opens(&client, "/echo").await.0.status(), 501);
+    });
+    let mut stream = TcpStream::connect(gate.addresses()[0]).expect("a connection");
+    stream.set_read_timeout(Some(STUCK)).expect("a limit");
+    let asked = "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(asked.as_bytes()).expect("a request");
+    let mut told = String::new();
+    stream.read_to_string(&mut told).expect("a reply");
+    assert!(told.starts_with("HTTP/1.1 501 ") && told.contains("WebSockets are not passed on"), "{told}");
+}
+
+#[test]
 fn a_server_that_takes_nothing_holds_its_client_up_and_no_other_stream() {
     let world = world("");
     with_client(&world.gate, |client| async move {

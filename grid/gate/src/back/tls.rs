@@ -194,11 +194,12 @@ pub(crate) fn sentence(why: &io::Error) -> Option<String> {
             CertificateError::NotValidYetContext { not_before, .. } => {
                 format!("its certificate begins on {} only; look at the clocks of both", of_time(*not_before))
             }
-            CertificateError::NotValidForNameContext { expected, presented } => format!(
-                "its certificate is not for {} but for {}; name one of these as tls.name",
-                expected.to_str(),
-                presented.join(", ")
-            ),
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                // They come as `DnsName("a")`.
+                let names = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect::<Vec<_>>();
+                let expected = expected.to_str();
+                format!("its certificate is not for {expected} but for {}; name one of these as tls.name", names.join(", "))
+            }
             CertificateError::UnknownIssuer => {
                 "nobody who is trusted vouches for its certificate; name a file with who does, or with itself, as tls.ca".to_owned()
             }

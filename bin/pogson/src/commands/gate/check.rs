@@ -11,8 +11,8 @@ use crate::output::Output;
 /// Read a gate's configuration and say what is wrong in it
 ///
 /// All faults are said at once, each with its line, a caret, and the mend. Files that it names have to be there, and keys and certificates in
-/// them have to be of use. Routes that no request takes and pools that no route leads to are warned of. Nothing is listened to
-/// and no back end is asked.
+/// them have to be of use. Certificates that have ended or do not count yet, routes that no request takes and pools that no route leads to
+/// are warned of. Nothing is listened to and no back end is asked.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  pogson gate check gate.toml\n  pogson gate check gate.toml --json")]
 pub struct Args {
