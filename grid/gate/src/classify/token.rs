@@ -127,7 +127,8 @@ fn is_member(name: &str) -> bool {
 fn digits_of(text: &str) -> Option<[u8; 32]> {
     let text = text.as_bytes();
     let mut out = [0; 32];
-    if text.len() != 64 || text.iter().any(u8::is_ascii_uppercase) {
+    // A number may have a sign, which these are not.
+    if text.len() != 64 || !text.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     for (byte, pair) in out.iter_mut().zip(text.as_chunks::<2>().0) {
@@ -157,6 +158,13 @@ mod tests {
         let (said, sum) = token.rsplit_once('.').expect("a sum");
         assert_eq!(said, "p1.high.1700000060.ada@example");
         assert_eq!(sum, "642b263fcaf4afe6817f6ae1cb9d29c9831846dbcf690195ce459dd6ab49ab2a");
+    }
+
+    #[test]
+    fn digits_have_no_signs() {
+        let changed = token().replace("690195", "69+195");
+        assert_ne!(changed, token());
+        assert_eq!(key().read(&changed, NOW_S), Err(TokenRefused::Malformed));
     }
 
     #[test]

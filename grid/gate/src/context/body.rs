@@ -52,8 +52,19 @@ pub(super) fn fields<'a>(form: &Form, body: &'a [u8], whole: bool) -> Vec<Field<
         Form::Json => Vec::new(),
         Form::Urlencoded => {
             let end = if whole { Some(body.len()) } else { body.iter().rposition(|&byte| byte == b'&') };
-            let text = std::str::from_utf8(&body[..end.unwrap_or(0)]).unwrap_or_default();
-            pairs(text.trim()).map(|pair| (pair.name(), pair.value())).collect()
+            let body = &body[..end.unwrap_or(0)];
+            // What is no text hides the pairs behind it, not those before: these are read before it has come.
+            let (text, is_all) = match std::str::from_utf8(body) {
+                Ok(text) => (text, whole),
+                Err(why) => {
+                    let text = std::str::from_utf8(&body[..why.valid_up_to()]).unwrap_or_default();
+                    (text.rsplit_once('&').map_or("", |(whole, _)| whole), false)
+                }
+            };
+            // Blanks before an `&` are of the value.
+            pairs(if is_all { text.trim() } else { text.trim_start() })
+                .map(|pair| (pair.name(), pair.value()))
+                .collect()
         }
         Form::Multipart(delimiter) => parts(delimiter, body).into_iter().filter_map(field).collect(),
     }
@@ -195,6 +206,19 @@ mod tests {
         assert_eq!(form_of("text/plain"), None);
         let fields = [("content-type", &b"application/json"[..]), ("content-encoding", b"gzip")];
         assert_eq!(form(&Head::of_parts("POST", "/", Some("a"), fields.into_iter()).expect("a head")), None);
+    }
+
+    #[test]
+    fn what_is_no_text_hides_what_follows_and_nothing_before() {
+        let of = |body: &'static [u8], whole: bool, name: &str| {
+            value(&Form::Urlencoded, body, whole, name).map(Cow::into_owned)
+        };
+        for whole in [true, false] {
+            assert_eq!(of(b"a=1&b=\xff&c=2&", whole, "a").as_deref(), Some("1"));
+            assert_eq!(of(b"a=1&b=\xff&c=2&", whole, "c"), None);
+            assert_eq!(of(b"a=1 &b=2", whole, "a").as_deref(), Some("1 "));
+        }
+        assert_eq!(of(b"a=1\r\n", true, "a").as_deref(), Some("1"));
     }
 
     #[test]
