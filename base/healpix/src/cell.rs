@@ -44,7 +44,7 @@ impl Cell {
     }
 
     /// The cell at a column and row of a base face, each below 2 to the power of `order`.
-    fn of_face(order: u8, face: u8, column: u32, row: u32) -> Cell {
+    pub(crate) fn of_face(order: u8, face: u8, column: u32, row: u32) -> Cell {
         Cell { order, index: (u64::from(face) << (2 * u32::from(order))) | interleave(column, row) }
     }
 

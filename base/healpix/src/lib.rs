@@ -11,6 +11,7 @@
 
 mod bits;
 mod cell;
+mod near;
 mod patch;
 mod place;
 
