@@ -1,7 +1,7 @@
 //! Consistent hashing with bounded loads (Mirrokni, Thorup & Zadimoghaddam 2018, SODA): no server gets more than so many times the
 //! mean, what it does not get goes on to the next in the context's order.
 
-use super::{Policy, Request, Servers, rendezvous::order};
+use super::{Policy, Request, Servers, rendezvous::wishes};
 
 /// The policy.
 pub struct BoundedLoad {
@@ -18,12 +18,14 @@ impl BoundedLoad {
 
 impl Policy for BoundedLoad {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
-        let order = order(request.context, servers, usize::MAX, now_s);
-        let weights: f64 = order.iter().map(|(_, server)| server.weight).sum();
-        let total: f64 = order.iter().map(|(_, server)| f64::from(server.active)).sum::<f64>() + 1.0;
+        let open = wishes(request.context, servers, now_s);
+        let weights: f64 = open.iter().map(|(_, _, server)| server.weight).sum();
+        let total: f64 = open.iter().map(|(_, _, server)| f64::from(server.active)).sum::<f64>() + 1.0;
         let fits = |active: u32, weight: f64| f64::from(active) + 1.0 <= (self.bound * total * weight / weights).ceil();
-        let found = order.iter().find(|(_, server)| fits(server.active, server.weight));
-        found.or(order.first()).map(|(at, _)| *at)
+        // The next in the context's order that fits is the most wanted of those that do.
+        let fitting = open.iter().filter(|(_, _, server)| fits(server.active, server.weight));
+        let found = fitting.max_by(|a, b| a.0.total_cmp(&b.0));
+        found.or_else(|| open.iter().max_by(|a, b| a.0.total_cmp(&b.0))).map(|(_, at, _)| *at)
     }
 }
 

@@ -56,14 +56,30 @@ pub(crate) fn most_wanted(context: u64, servers: &Servers) -> Option<usize> {
     favourite(context, servers.up())
 }
 
-/// The servers that may have a request of `context`, the most wanted first, `count` at most.
-pub(super) fn order(context: u64, servers: &Servers, count: usize, now_s: f64) -> Vec<(usize, &Server)> {
+/// The servers that may have a request of `context`, with a number each that is larger where it is wanted more.
+pub(super) fn wishes(context: u64, servers: &Servers, now_s: f64) -> Vec<(f64, usize, &Server)> {
     let open = servers.open_to(context, now_s);
-    let mut all: Vec<_> =
-        open.map(|(at, server)| (wanted(mixed(context, server.id), server.weight), at, server)).collect();
-    all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    all.truncate(count);
-    all.into_iter().map(|(_, at, server)| (at, server)).collect()
+    let mut weights = open.clone().map(|(_, server)| server.weight);
+    let first = weights.next();
+    let alike = weights.all(|weight| Some(weight) == first);
+    let wish = |server: &Server| {
+        let bits = mixed(context, server.id);
+        if alike { (bits >> 11) as f64 } else { wanted(bits, server.weight) }
+    };
+    open.map(|(at, server)| (wish(server), at, server)).collect()
+}
+
+/// The two that are wanted most, the first first.
+fn two(context: u64, servers: &Servers, now_s: f64) -> impl Iterator<Item = (usize, &Server)> {
+    let mut best: [Option<(f64, usize, &Server)>; 2] = [None; 2];
+    for one in wishes(context, servers, now_s) {
+        if best[0].is_none_or(|best| one.0 > best.0) {
+            best = [Some(one), best[0]];
+        } else if best[1].is_none_or(|best| one.0 > best.0) {
+            best[1] = Some(one);
+        }
+    }
+    best.into_iter().flatten().map(|(_, at, server)| (at, server))
 }
 
 /// Each context has its server.
@@ -81,8 +97,7 @@ pub struct TwoChoice;
 impl Policy for TwoChoice {
     fn choose(&mut self, request: Request, servers: &Servers, now_s: f64) -> Option<usize> {
         let load = |server: &Server| (f64::from(server.active) + 1.0) / server.weight;
-        let two = order(request.context, servers, 2, now_s);
-        let best = least(two.iter().map(|&(at, server)| (at, load(server))))?;
+        let best = least(two(request.context, servers, now_s).map(|(at, server)| (at, load(server))))?;
         let open = servers.open_to(request.context, now_s);
         let mean = open.clone().map(|(_, server)| load(server)).sum::<f64>() / open.clone().count() as f64;
         if load(&servers.all[best]) > SPILLS_AT * mean {
@@ -129,8 +144,8 @@ mod tests {
     #[test]
     fn of_two_choices_the_idle_one_is_taken() {
         let mut servers = Servers::new(&[1; 8], Costs::known(&[(1.0, 2.0)]));
-        let first = order(9, &servers, 2, 0.0)[0].0;
-        let second = order(9, &servers, 2, 0.0)[1].0;
+        let of_nine: Vec<usize> = two(9, &servers, 0.0).map(|(at, _)| at).collect();
+        let (first, second) = (of_nine[0], of_nine[1]);
         servers.all[first].active = 1;
         assert_eq!(TwoChoice.choose(at(9), &servers, 0.0), Some(second));
     }
