@@ -6,9 +6,14 @@ plane    small and large files from nginx through each front end, one thread eac
          for each, 99th percentile. Ratios are medians over the turns of the ratio within a turn.
 large    files of 64 kB to 256 MB: processor time of the front end for each megabyte, with bodies that go by the kernel (`splice`) and
          copied ones, beside HAProxy with `option splice-response`.
+<<<<<<< ours
 wire     small files from one nginx to the gate over TCP and over `pogson wire`: processor time of both together for each answer.
 direct   cut-outs of 64 kB and 1 MB from one portal, which the gate passes on and which the portal writes to the gate's clients itself:
          processor time of each for an answer.
+=======
+wire     small files from one nginx, and answers of the same sizes that it has in memory, to the gate over TCP and over `pogson wire`:
+         processor time of both together for each answer.
+>>>>>>> theirs
 portals  cut-outs of a mosaic of two degrees from four portals with one worker and a bounded cache each, a block that is not cached
          taking 36 ms more: hits, answers a second where as much is asked as comes, percentiles at 70 % of what the slowest reaches.
          Each front end once by the address and once by the storage block, so that the gain of the key and that of the policy are apart.
@@ -254,8 +259,12 @@ def large(turns, seconds, sizes=("64k", "1M", "16M", "256M")):
 
 
 def wire(turns, seconds):
-    """Processor time of the gate and its server together for an answer, over TCP and over shared memory."""
+    """Processor time of the gate and its server together for an answer, over TCP and over shared memory: files, which the server opens and
+    reads for each, and answers that it has in memory."""
     found = {}
+    paths = ("1k", "64k", "1k-memory", "64k-memory")
+    piece = "a" * 1024
+    memory = f'set $a "{piece}"; location /1k-memory {{ return 200 $a; }} location /64k-memory {{ return 200 "{"$a" * 64}"; }}'
     with Stage() as stage:
         www = stage.folder / "www"
         www.mkdir()
@@ -271,10 +280,10 @@ def wire(turns, seconds):
         ways = {}
         for name, scheme, under in (("tcp", "http", ()), ("wire", "wire", ("env", "POGSON_WIRE_SPIN_US=0", POGSON, "wire", "run", "--socket", rings, "--"))):
             back, front = free_port(), free_port()
-            server = nginx(stage, f"back-{name}", back, f"root {www};", under=under)
+            server = nginx(stage, f"back-{name}", back, f"root {www}; {memory}", under=under)
             ways[name] = (front, gate_front(stage, f"gate-{name}", front, [back], scheme=scheme), server)
         for turn in range(turns):
-            for path in ("1k", "64k"):
+            for path in paths:
                 for name, (port, *programs) in ways.items():
                     # Connections leave TCP once they have carried some.
                     wrk(port, path, 1)
@@ -290,7 +299,7 @@ def wire(turns, seconds):
     for path, ways in found.items():
         for name, ones in ways.items():
             mean = {key: statistics.median(one[key] for one in ones) for key in ("rate", "gate_us", "server_us", "processor_us")}
-            print(f"{path:4} {name:5} {mean['rate']:8.0f} /s  gate {mean['gate_us']:6.1f}  server {mean['server_us']:6.1f}  both {mean['processor_us']:6.1f} us")
+            print(f"{path:10} {name:5} {mean['rate']:8.0f} /s  gate {mean['gate_us']:6.1f}  server {mean['server_us']:6.1f}  both {mean['processor_us']:6.1f} us")
     report([
         (f"{path}: processor time over TCP by that over the wire",
          statistics.median(tcp["processor_us"] / ring["processor_us"] for tcp, ring in zip(ways["tcp"], ways["wire"])), ">=", 1.3)

@@ -1,6 +1,7 @@
 """The gate and servers on its machine that know nothing of it: nginx under `pogson wire run`, reached at `wire://`."""
 
 import contextlib
+import gzip
 import hashlib
 import http.client
 import os
@@ -8,6 +9,10 @@ import signal
 import socket
 import subprocess
 import threading
+import urllib.request
+
+from astropy import units
+from astropy_healpix import HEALPix
 
 from conftest import program
 from test_wire_servers import files, nginx
@@ -35,7 +40,7 @@ address = "wire://127.0.0.1:{back}"
 
     def get(self, path, connection=None):
         """Status and body of a file; the body is what came of one that was cut off."""
-        one = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        one = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             one.request("GET", f"/{path}")
             reply = one.getresponse()
@@ -126,3 +131,67 @@ def test_without_the_daemon_all_goes_by_tcp(pogson, wire, tmp_path):
             one.start()
         for one in asks:
             one.join()
+
+
+def test_bodies_without_a_length_and_those_of_old_clients_come_from_shared_memory_as_well(pogson, wire, tmp_path):
+    made = files(tmp_path)
+    # What is packed on the way has no length; a client of HTTP/1.0 gets it until the connection ends, one of HTTP/1.1 in chunks.
+    more = "gzip on; gzip_min_length 1; gzip_types *; gzip_http_version 1.0; gzip_proxied any;"
+    back = nginx(wire, tmp_path, f"{more} server {{ listen 127.0.0.1:PORT; root {tmp_path}/files; keepalive_requests 1000000; }}")
+    with Gate(pogson, wire, tmp_path, back) as gate:
+        checked(gate, made, 120, ["page", "small"])
+        for name in ["page", "large"]:
+            one = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=60)
+            for _ in range(5):
+                one.request("GET", f"/{name}", headers={"Accept-Encoding": "gzip"})
+                reply = one.getresponse()
+                body = reply.read()
+                assert reply.status == 200 and reply.getheader("Content-Encoding") == "gzip"
+                assert hashlib.sha256(gzip.decompress(body)).hexdigest() == made[name]
+            one.close()
+            with socket.create_connection(("127.0.0.1", gate.port), timeout=60) as old:
+                old.sendall(f"GET /{name} HTTP/1.0\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+                got = b"".join(iter(lambda: old.recv(1 << 16), b""))
+            head, body = got.split(b"\r\n\r\n", 1)
+            assert head.startswith(b"HTTP/1.1 200 ") or head.startswith(b"HTTP/1.0 200 ")
+            body = gzip.decompress(body) if b"gzip" in head.lower() else body
+            assert hashlib.sha256(body).hexdigest() == made[name]
+        wire.used(bytes_ring=1 << 20)
+
+
+def test_a_client_that_reads_slowly_gets_all_of_a_file_while_others_are_served(pogson, wire, tmp_path):
+    made = files(tmp_path)
+    with Gate(pogson, wire, tmp_path, nginx(wire, tmp_path)) as gate:
+        checked(gate, made, 150, ["small"])
+        with socket.create_connection(("127.0.0.1", gate.port), timeout=60) as slow:
+            slow.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            got = bytearray(slow.recv(1000))
+            checked(gate, made, 50, ["page", "large"])
+            while piece := slow.recv(50_000):
+                got += piece
+        assert hashlib.sha256(got.split(b"\r\n\r\n", 1)[1]).hexdigest() == made["large"]
+
+
+def test_tiles_and_cutouts_of_a_portal_come_by_shared_memory_as_they_are(pogson, wire, tmp_path):
+    center = "274.7 -13.8"
+    pogson("simulate", "-o", tmp_path / "survey", "--size", "0.1", "--seed", "1", "--center", center)
+    (tmp_path / "mosaics").mkdir()
+    pogson("mosaic", tmp_path / "survey" / "raw", "-o", tmp_path / "mosaics" / "sim.fits")
+    back = free_port()
+    wire.serve(pogson.path, "portal", "serve", tmp_path / "mosaics", "--listen", f"127.0.0.1:{back}", port=back)
+    tiles = HEALPix(nside=1 << 9, order="nested")
+    tile = int(tiles.lonlat_to_healpix(274.7 * units.deg, -13.8 * units.deg))
+    paths = [f"sim/Norder9/Dir{tile // 10000 * 10000}/Npix{tile}.fits"]
+    paths += [f"sim/cutout?ra=274.7&dec=-13.8&size={size}" for size in (0.002, 0.02)]
+    with Gate(pogson, wire, tmp_path, back) as gate:
+        made = {}
+        for path in paths:
+            with urllib.request.urlopen(f"http://127.0.0.1:{back}/{path}", timeout=60) as answer:
+                made[path] = hashlib.sha256(answer.read()).hexdigest()
+        checked(gate, made, 40, paths)
+        asks = [threading.Thread(target=checked, args=(gate, made, 10, paths)) for _ in range(4)]
+        for one in asks:
+            one.start()
+        for one in asks:
+            one.join()
+        wire.used(bytes_ring=1 << 20)

@@ -102,6 +102,7 @@ impl Endpoint {
                 stream.set_nodelay(true)?;
                 // While one waits, others have work.
                 stream.set_eager(false);
+                stream.wake_later();
                 Ok(Stream::Wire(Box::new(stream)))
             }
             ServerAddress::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),

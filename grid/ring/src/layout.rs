@@ -3,13 +3,14 @@
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// Version of all that is said here and in [`crate::protocol`]; sides of different versions stay on TCP.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
-/// Connections of a slab whose stirs are counted together.
-pub const GROUP: u32 = 64;
+/// Connections of a slab whose stirs are counted together: one, so that who is woken looks at the connections that changed alone. Each look
+/// takes the connection's words from the processor that wrote them, a count takes no more than a sixteenth of such a line.
+pub const GROUP: u32 = 1;
 
-/// Groups of a slab, at most.
-pub const GROUPS: usize = 4;
+/// Groups of a slab, at most. Models, to which each word counts, have fewer.
+pub const GROUPS: usize = if cfg!(any(loom, shuttle)) { 4 } else { 256 };
 
 /// Bytes before the slots.
 pub const HEAD_BYTES: usize = 4096;
@@ -72,7 +73,6 @@ impl Geometry {
 
 /// Beginning of a half: counters that grow whenever its writer has changed a slot that the other side waits for by its bell.
 /// Who has been woken looks at these, and not at all slots.
-#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Head {
     /// Changes in the whole slab.
@@ -81,6 +81,16 @@ pub struct Head {
     pub group: [AtomicU32; GROUPS],
     /// Of a slab in memory that two guests share: not 0 if the half's owner is to leave it. The daemon of its guest writes it.
     pub leave: AtomicU32,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            stir: AtomicU32::default(),
+            group: core::array::from_fn(|_| AtomicU32::default()),
+            leave: AtomicU32::default(),
+        }
+    }
 }
 
 /// Words of one connection in one half, by who writes them when; a cache line each. All are written by the half's owner alone.

@@ -321,6 +321,15 @@ pub(crate) unsafe fn read_at(fd: i32, buffer: *mut u8, length: usize, offset: i6
     call!(SYS_pread64, fd, buffer, length, offset)
 }
 
+/// Reads what is in memory of a file already, into `parts`; EAGAIN where it would have to wait for a disk.
+///
+/// # Safety
+/// The parts are valid for writing.
+pub(crate) unsafe fn read_what_is_there(fd: i32, parts: &[libc::iovec], offset: i64) -> Outcome {
+    // The upper half of the offset is a word of its own, which processors of 64 bits leave alone.
+    call!(SYS_preadv2, fd, parts.as_ptr(), parts.len(), offset, 0, libc::RWF_NOWAIT)
+}
+
 /// # Safety
 /// `buffer` is valid for writing `length` bytes.
 pub(crate) unsafe fn read(fd: i32, buffer: *mut u8, length: usize) -> Outcome {

@@ -6,7 +6,7 @@ use crate::{
     back, caller, cancel,
     connection::{Connection, Ring, flag},
     descriptors::{self, Kind},
-    guard, heels, leave,
+    guard, heels, kernel, leave,
     lock::lock,
     sleep,
 };
@@ -57,12 +57,7 @@ pub(crate) unsafe fn send(fd: i32, from: *const u8, length: usize) -> Option<usi
     let bytes = length as u32;
     {
         let guard = lock(&ring.own.sender.lock);
-        if connection.serial.load(Ordering::Relaxed) != serial
-            || !is_usual(&ring)
-            || ring.own.switching.epoch.load(Ordering::Relaxed) != EPOCH
-            || ring.peer.sending.fin.load(Ordering::Acquire) != 0
-            || tx.room(bytes).ok()? < bytes
-        {
+        if !may_send(connection, &ring, serial) || tx.room(bytes).ok()? < bytes {
             return None;
         }
         let Stretches { offset, first, second } = tx.next(bytes);
@@ -83,6 +78,46 @@ pub(crate) unsafe fn send(fd: i32, from: *const u8, length: usize) -> Option<usi
         back::go(connection, &ring, fd);
     }
     Some(length)
+}
+
+/// Sends up to `length` bytes of the file `from`, beginning with `at`, which are read into the ring where they are to lie; their number.
+/// `None`: nothing was sent, because the ring has no room, the file no more bytes in memory, or for what [`crate::send`] knows.
+pub(crate) fn send_file(fd: i32, from: i32, at: i64, length: usize) -> Option<usize> {
+    // The kernel takes -1 for the place where the file stands.
+    let (connection, ring, serial) = begin(fd).filter(|_| at >= 0)?;
+    let tx = ring.tx();
+    let read = {
+        let guard = lock(&ring.own.sender.lock);
+        if !may_send(connection, &ring, serial) {
+            return None;
+        }
+        let wanted = length.min(PIECE) as u32;
+        let room = tx.room(wanted).ok().filter(|room| *room > 0)?;
+        let Stretches { offset, first, second } = tx.next(room.min(wanted));
+        let part =
+            |at: usize, length| libc::iovec { iov_base: ring.own_bytes.wrapping_add(at).cast(), iov_len: length };
+        // SAFETY: the ring is mapped for writing and the stretches lie within it. The call does not wait, with the lock held.
+        let read = unsafe { kernel::read_what_is_there(from, &[part(offset, first), part(0, second)], at) };
+        let read = read.ok().filter(|read| *read > 0)?;
+        tx.publish(read as u32);
+        let wake = tx.wake();
+        let _critical = guard.unlock();
+        sleep::wake_reader(connection, &ring, wake);
+        read
+    };
+    if back::is_wanted(&ring) {
+        back::go(connection, &ring, fd);
+    }
+    Some(read)
+}
+
+/// Whether this side, whose lock the caller holds, sends by the ring, and nothing is unusual.
+#[inline(always)]
+fn may_send(connection: &Connection, ring: &Ring, serial: u32) -> bool {
+    connection.serial.load(Ordering::Relaxed) == serial
+        && is_usual(ring)
+        && ring.own.switching.epoch.load(Ordering::Relaxed) == EPOCH
+        && ring.peer.sending.fin.load(Ordering::Acquire) == 0
 }
 
 /// What came of a receiving call.

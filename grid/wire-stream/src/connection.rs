@@ -73,6 +73,9 @@ pub(crate) struct Connection {
     pub(crate) patience_ns: AtomicU32,
     /// Waits since the last time that looking was tried without hope.
     pub(crate) waits: AtomicU32,
+    /// The runtime whose task wakes the other end, once for all that was sent in a turn; `None` where each send does.
+    #[cfg(feature = "tokio")]
+    pub(crate) rings_later: OnceLock<::tokio::runtime::Id>,
     /// Tasks that wait for bytes and for room.
     #[cfg(feature = "tokio")]
     pub(crate) wakers: Mutex<[Option<Waker>; 2]>,
@@ -113,6 +116,8 @@ impl Connection {
             send_timeout_us: AtomicU64::new(micros(socket.write_timeout())),
             patience_ns: AtomicU32::new(0),
             waits: AtomicU32::new(0),
+            #[cfg(feature = "tokio")]
+            rings_later: OnceLock::new(),
             #[cfg(feature = "tokio")]
             wakers: Mutex::default(),
             socket,

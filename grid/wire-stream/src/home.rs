@@ -1,6 +1,8 @@
 //! This process, as others see it: its page, and the bell that they ring.
 
 use std::os::fd::OwnedFd;
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
 use std::sync::{Mutex, PoisonError, Weak};
 
 use pogson_ring::protocol::Page;
@@ -23,9 +25,9 @@ pub(crate) struct Home {
     pub(crate) slabs: Mutex<Vec<Weak<Slab>>>,
     /// Epoll sets that hold the bell and which nobody uses now.
     spare: Mutex<Vec<OwnedFd>>,
-    /// Runtimes with a task that waits for the bell.
+    /// Runtimes with a task that waits for the bell, and what that is to ring.
     #[cfg(feature = "tokio")]
-    pub(crate) runtimes: Mutex<Vec<::tokio::runtime::Id>>,
+    pub(crate) runtimes: Mutex<Vec<(::tokio::runtime::Id, Arc<crate::tokio::Later>)>>,
 }
 
 impl Home {

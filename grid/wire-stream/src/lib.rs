@@ -42,6 +42,7 @@ mod address;
 mod back;
 mod connection;
 mod gate;
+mod hand_on;
 mod home;
 mod listener;
 mod memory;

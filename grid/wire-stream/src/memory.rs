@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "memory that other processes write")]
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -171,6 +171,29 @@ impl Ring {
         unsafe { ptr::copy_nonoverlapping(place.as_ptr(), one.as_mut_ptr(), one.len()) };
         // SAFETY: as above.
         unsafe { ptr::copy_nonoverlapping(self.peer_bytes.as_ptr(), other.as_mut_ptr(), other.len()) };
+    }
+
+    /// Sends `before` and the stream's next `length` bytes to another socket in one piece, without waiting; how many of them went. The
+    /// caller holds the receiver's lock and has seen that they are there.
+    pub(crate) fn send_to(&self, to: BorrowedFd<'_>, before: &[u8], length: u32) -> io::Result<usize> {
+        assert!(length <= self.size);
+        let Stretches { offset, first, second } = self.rx().next(length);
+        // SAFETY: both stretches lie within the other side's ring.
+        let place = unsafe { self.peer_bytes.add(offset) };
+        let part = |at: *mut u8, length| libc::iovec { iov_base: at.cast(), iov_len: length };
+        let mut parts = [
+            part(before.as_ptr().cast_mut(), before.len()),
+            part(place.as_ptr(), first),
+            part(self.peer_bytes.as_ptr(), second),
+        ];
+        // SAFETY: a header of zeros is one without address, control data and flags.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = parts.as_mut_ptr();
+        message.msg_iovlen = parts.len() as _;
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: the kernel only reads the parts, which are mapped; who writes into the ring meanwhile spoils its own stream alone.
+        let sent = unsafe { libc::sendmsg(to.as_raw_fd(), &raw const message, flags) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
     fn length(&self, bytes: usize) -> u32 {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use pogson_ring::ending::flag;
 use pogson_ring::layout::fin;
+use pogson_ring::want::Wake;
 
 use crate::connection::{Connection, broken};
 use crate::memory::Ring;
@@ -117,6 +118,15 @@ impl Connection {
         Ok(sent)
     }
 
+    fn wake_reader(&self, ring: &Ring, wake: Wake) {
+        #[cfg(feature = "tokio")]
+        if let (false, true, Some(runtime)) = (wake.futex, wake.bell, self.rings_later.get()) {
+            ring.slab.note(ring.slot);
+            return crate::tokio::ring_later(&ring.slab, *runtime);
+        }
+        ring.wake_reader(wake);
+    }
+
     fn send_piece(&self, ring: &Ring, piece: &[u8]) -> io::Result<usize> {
         let tx = ring.tx();
         let (bytes, wake) = {
@@ -148,7 +158,7 @@ impl Connection {
                 (bytes, tx.wake())
             }
         };
-        ring.wake_reader(wake);
+        self.wake_reader(ring, wake);
         if ring.is_recalled() {
             // It may have come before the bytes. What becomes of it is seen by the next call.
             let _ = self.go_back(ring);

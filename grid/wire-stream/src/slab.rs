@@ -79,11 +79,21 @@ impl Slab {
 
     /// Tells the other process, which waits by its bell, that `slot` changed.
     pub(crate) fn stir(&self, slot: u32) {
+        self.note(slot);
+        self.ring();
+    }
+
+    /// Has the other process see that `slot` changed, when it next looks; [`Slab::ring`] wakes it.
+    pub(crate) fn note(&self, slot: u32) {
         let head = self.own.head();
         if let Some(group) = head.group.get((slot / GROUP) as usize) {
             group.fetch_add(1, Ordering::Relaxed);
         }
         head.stir.fetch_add(1, Ordering::Release);
+    }
+
+    /// Wakes the other process, if it sleeps.
+    pub(crate) fn ring(&self) {
         if self.party.ring() {
             self.home.page().counters.wakes.fetch_add(1, Ordering::Relaxed);
         }

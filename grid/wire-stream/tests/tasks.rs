@@ -179,3 +179,81 @@ fn a_task_that_always_has_bytes_lets_others_run() {
         assert!(turns.load(Ordering::Relaxed) >= BYTES / 1000);
     });
 }
+
+fn drawn(seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    Numbers(seed).fill(&mut bytes);
+    bytes
+}
+
+#[test]
+fn bytes_in_memory_are_looked_at_passed_over_and_handed_on_each_once() {
+    common::daemon();
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let mut stream = Stream::connect(echoes().await).await.unwrap();
+            assert!(!stream.has_filled_memory() && stream.peek_at_memory(&mut [0; 9]) == 0 && stream.pass_over(9) == 0);
+            join(&mut stream).await;
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let to = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut other, _) = listener.accept().unwrap();
+            // A ring goes around several times.
+            for seed in 0..20 {
+                let sent = drawn(seed, 50_000);
+                stream.write_all(&sent).await.unwrap();
+                let mut seen = vec![0; sent.len()];
+                while stream.peek_at_memory(&mut seen) < sent.len() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                assert!(stream.has_filled_memory() && seen == sent);
+                assert_eq!(stream.pass_over(1000), 1000);
+                let mut gone = 0;
+                while gone < 40_000 {
+                    let before: &[u8] = if gone == 0 { b"head" } else { b"" };
+                    match stream.hand_on(&to, before, 40_000 - gone) {
+                        Ok(Some(length)) => gone += length - before.len(),
+                        Ok(None) => panic!("bytes lie there"),
+                        Err(full) => assert_eq!(full.kind(), std::io::ErrorKind::WouldBlock),
+                    }
+                    let mut came = vec![0; if gone == 40_000 { 40_004 } else { 0 }];
+                    std::io::Read::read_exact(&mut other, &mut came).unwrap();
+                    assert!(came.is_empty() || (came.starts_with(b"head") && came[4..] == sent[1000..41_000]));
+                }
+                let mut rest = vec![0; 9000];
+                stream.read_exact(&mut rest).await.unwrap();
+                assert!(rest == sent[41_000..] && !stream.has_filled_memory());
+                assert!(stream.hand_on(&to, b"x", 9).unwrap().is_none(), "nothing goes by itself");
+            }
+        });
+    }
+}
+
+#[test]
+fn ends_that_are_woken_later_are_woken() {
+    common::daemon();
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let address = echoes().await;
+            let tasks: Vec<_> = (0..40)
+                .map(|seed| {
+                    tokio::spawn(async move {
+                        let mut stream = Stream::connect(address).await.unwrap();
+                        stream.set_eager(false);
+                        stream.wake_later();
+                        join(&mut stream).await;
+                        for round in 0..50 {
+                            let sent = drawn(seed * 100 + round, 1 + 700 * round as usize);
+                            stream.write_all(&sent).await.unwrap();
+                            let mut came = vec![0; sent.len()];
+                            stream.read_exact(&mut came).await.unwrap();
+                            assert!(came == sent);
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                tokio::time::timeout(common::PATIENCE, task).await.expect("answered").unwrap();
+            }
+        });
+    }
+}

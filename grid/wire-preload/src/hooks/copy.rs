@@ -1,7 +1,7 @@
 //! sendfile and splice: bytes of files and pipes straight into a ring.
 
 use super::answer;
-use crate::{caller, gather::Gather, kernel, next::next, receive, send};
+use crate::{caller, gather::Gather, kernel, next::next, receive, send, straight};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use libc::{c_int, c_uint, loff_t, off_t, size_t, ssize_t};
 
@@ -102,13 +102,23 @@ unsafe fn file_to_ring(
         // SAFETY: the caller's promise.
         unsafe { *offset }
     };
-    let between = Between::new()?;
     let mut done = 0;
     let outcome = loop {
-        let wanted = (length - done).min(PIECE);
-        if wanted == 0 {
+        if done == length {
             break Ok(done);
         }
+        if let Some(sent) = straight::send_file(out, from, at, length - done) {
+            done += sent;
+            at += sent as i64;
+            continue;
+        }
+        let between = match Between::new() {
+            Ok(between) => between,
+            Err(errno) => break if done > 0 { Ok(done) } else { Err(errno) },
+        };
+        // A ring without room takes what is read here only once there is some, or never.
+        let room = ring.size as usize - ring.tx().unread().unwrap_or(0) as usize;
+        let wanted = (length - done).min(PIECE).min(room.max(1));
         // SAFETY: `between` has room for PIECE bytes.
         let read = match unsafe { kernel::read_at(from, between.0, wanted, at) } {
             Ok(0) => break Ok(done),

@@ -35,6 +35,8 @@ pub(crate) struct Set {
     managed: AtomicU32,
     /// Whether rings alone took all the room that the program gave last.
     passed_over: AtomicU32,
+    /// When the kernel was asked last.
+    asked_ns: AtomicU64,
     /// Bells that the kernel's set holds.
     bells: AtomicU32,
     /// Whether other sets or polls look at it.

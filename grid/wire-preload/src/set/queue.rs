@@ -52,7 +52,8 @@ pub(super) fn scan(set: &Set, number: u32) {
             continue;
         }
         seen.stir.store(stir, Ordering::Relaxed);
-        for (group, (now, before)) in head.group.iter().zip(&seen.group).enumerate() {
+        let groups = slab.slots().div_ceil(GROUP) as usize;
+        for (group, (now, before)) in head.group.iter().zip(&seen.group).take(groups).enumerate() {
             let now = now.load(Ordering::Acquire);
             if !new && now == before.load(Ordering::Relaxed) {
                 continue;

@@ -61,8 +61,12 @@ pub(crate) unsafe fn wait(
             set.passed_over.store(u32::from(!passed_over), Ordering::Relaxed);
             return Ok(told);
         }
+        if told > 0 && !passed_over && was_just_asked(set) {
+            return Ok(told);
+        }
         set.sleepers.fetch_add(1, Ordering::SeqCst);
-        let armed = sleep::arm_bells();
+        // Who has been told something does not sleep, and needs no bell.
+        let armed = if told == 0 { sleep::arm_bells() } else { 0 };
         nested::ring_for_inner(set, number);
         let news = sleeps && managed && (queue::stirred(set) || !queue::is_empty(set));
         let half_closed = managed && liveness::some_half_closed();
@@ -81,6 +85,9 @@ pub(crate) unsafe fn wait(
             sleep_by_epoll(&undo, set.fd.load(Ordering::Relaxed), events.add(told), room - told as i32, time, mask)
         };
         undo();
+        if managed {
+            set.asked_ns.store(kernel::now_ns(), Ordering::Relaxed);
+        }
         match heard {
             // SAFETY: the kernel wrote as many events there.
             Ok(heard) => told += unsafe { translate(set, events.add(told), heard) },
@@ -103,6 +110,14 @@ pub(crate) unsafe fn wait(
             return Ok(if managed { unsafe { gather(set, number, events, room as usize) } } else { 0 });
         }
     }
+}
+
+/// Whether the kernel was asked so lately that a call which has something to tell of rings need not ask it, which costs as much as a
+/// message by a ring.
+fn was_just_asked(set: &Set) -> bool {
+    const LATELY_NS: u64 = 50_000;
+    let is_plain = set.nested.load(Ordering::Relaxed) == 0 && set.holds_sets.load(Ordering::Relaxed) == 0;
+    is_plain && kernel::now_ns().saturating_sub(set.asked_ns.load(Ordering::Relaxed)) < LATELY_NS
 }
 
 /// # Safety

@@ -3,14 +3,17 @@
 #![allow(unsafe_code, reason = "a descriptor is promised to stay")]
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Waker};
 
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::{Handle, Id};
+use ::tokio::task::yield_now;
 use pogson_ring::layout::{GROUP, GROUPS};
 use pogson_ring::want;
 
@@ -23,21 +26,58 @@ pub(super) const READER: usize = 0;
 /// The other one.
 pub(super) const WRITER: usize = 1;
 
+/// Slabs whose other sides a runtime's task is to wake at its next turn, each once for all that its other tasks have sent until then.
+#[derive(Default)]
+pub(crate) struct Later(Mutex<(Vec<Arc<Slab>>, Option<Waker>)>);
+
+impl Later {
+    fn ring(&self) {
+        let slabs = std::mem::take(&mut lock(&self.0).0);
+        for slab in slabs {
+            slab.ring();
+        }
+    }
+
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut later = lock(&self.0);
+        if later.0.is_empty() {
+            later.1 = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Wakes the other side of `slab` when the tasks of `runtime` that are ready have run; at once where nobody there would do it.
+pub(crate) fn ring_later(slab: &Arc<Slab>, runtime: Id) {
+    let later = lock(&slab.home.runtimes).iter().find(|one| one.0 == runtime).map(|one| Arc::clone(&one.1));
+    let Some(later) = later else { return slab.ring() };
+    let mut later = lock(&later.0);
+    if !later.0.iter().any(|one| Arc::ptr_eq(one, slab)) {
+        later.0.push(Arc::clone(slab));
+    }
+    let waker = later.1.take();
+    drop(later);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
 /// Makes sure that a task of this runtime waits for the bell of `home`.
 pub(super) fn listen(home: &Arc<Home>, runtime: &Handle) -> io::Result<()> {
     let mut runtimes = lock(&home.runtimes);
-    if runtimes.contains(&runtime.id()) {
+    if runtimes.iter().any(|one| one.0 == runtime.id()) {
         return Ok(());
     }
     let bell = home.bell.try_clone()?;
     let _in = runtime.enter();
     // SAFETY: the descriptor is owned, and stays.
     let bell = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) }?;
-    runtimes.push(runtime.id());
+    let later = Arc::<Later>::default();
+    runtimes.push((runtime.id(), Arc::clone(&later)));
     // A runtime that ends drops the task at once, which takes the lock.
     drop(runtimes);
-    home.page().bell.arm();
-    runtime.spawn(wait(Listening { home: Arc::downgrade(home), runtime: runtime.id() }, bell));
+    runtime.spawn(wait(Listening { home: Arc::downgrade(home), runtime: runtime.id(), later, is_armed: false }, bell));
     Ok(())
 }
 
@@ -45,19 +85,31 @@ pub(super) fn listen(home: &Arc<Home>, runtime: &Handle) -> io::Result<()> {
 struct Listening {
     home: Weak<Home>,
     runtime: Id,
+    later: Arc<Later>,
+    /// Whether others are to ring.
+    is_armed: bool,
+}
+
+impl Listening {
+    fn arm(&mut self, armed: bool) {
+        if let Some(home) = self.home.upgrade().filter(|_| self.is_armed != armed) {
+            if armed { home.page().bell.arm() } else { home.page().bell.disarm() }
+        }
+        self.is_armed = armed;
+    }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
+        self.arm(false);
         if let Some(home) = self.home.upgrade() {
-            home.page().bell.disarm();
-            lock(&home.runtimes).retain(|other| *other != self.runtime);
+            lock(&home.runtimes).retain(|other| other.0 != self.runtime);
         }
+        self.later.ring();
     }
 }
 
 /// Counters of a slab as seen last.
-#[derive(Default)]
 struct Seen {
     /// Keeps others from the slab's place as long as it is known by that.
     _slab: Weak<Slab>,
@@ -65,39 +117,61 @@ struct Seen {
     group: [u32; GROUPS],
 }
 
-async fn wait(listening: Listening, bell: AsyncFd<OwnedFd>) {
+async fn wait(mut listening: Listening, bell: AsyncFd<OwnedFd>) {
     let mut seen = BTreeMap::new();
     loop {
-        match listening.home.upgrade() {
-            Some(home) => wake(&home, &mut seen),
-            None => return,
+        listening.later.ring();
+        let Some(home) = listening.home.upgrade() else { return };
+        if wake(&home, &mut seen) {
+            // Who is at work looks at each turn, and is not rung.
+            listening.arm(false);
+            drop(home);
+            yield_now().await;
+            continue;
         }
-        match bell.readable().await {
-            Ok(mut ready) => ready.clear_ready(),
+        drop(home);
+        if !listening.is_armed {
+            // A new sequence, from which on others ring anew, and then one more look.
+            listening.arm(true);
+            continue;
+        }
+        let rung = poll_fn(|context| {
+            if listening.later.poll(context).is_ready() {
+                return Poll::Ready(Ok(false));
+            }
+            bell.poll_read_ready(context).map_ok(|mut ready| {
+                ready.clear_ready();
+                true
+            })
+        });
+        match rung.await {
+            Ok(true) => listening.arm(false),
+            Ok(false) => {}
             Err(_) => return,
-        }
-        if let Some(home) = listening.home.upgrade() {
-            // A new sequence, from which on others ring anew, before the look.
-            home.page().bell.arm();
-            home.page().bell.disarm();
         }
     }
 }
 
-fn wake(home: &Home, seen: &mut BTreeMap<usize, Seen>) {
+/// Wakes the tasks whose connections changed; whether something did.
+fn wake(home: &Home, seen: &mut BTreeMap<usize, Seen>) -> bool {
+    let mut changed = false;
     let slabs: Vec<Arc<Slab>> = lock(&home.slabs).iter().filter_map(Weak::upgrade).collect();
     seen.retain(|place, _| slabs.iter().any(|slab| Arc::as_ptr(slab).addr() == *place));
     for slab in &slabs {
-        let seen = seen
-            .entry(Arc::as_ptr(slab).addr())
-            .or_insert_with(|| Seen { _slab: Arc::downgrade(slab), ..Seen::default() });
+        let seen = seen.entry(Arc::as_ptr(slab).addr()).or_insert_with(|| Seen {
+            _slab: Arc::downgrade(slab),
+            stir: 0,
+            group: [0; GROUPS],
+        });
         let head = slab.peer.head();
         let stir = head.stir.load(Ordering::Acquire);
         if stir == seen.stir {
             continue;
         }
         seen.stir = stir;
-        for (number, (group, seen)) in head.group.iter().zip(&mut seen.group).enumerate() {
+        changed = true;
+        let groups = slab.geometry.slots().div_ceil(GROUP) as usize;
+        for (number, (group, seen)) in head.group.iter().zip(&mut seen.group).take(groups).enumerate() {
             let now = group.load(Ordering::Acquire);
             if now == *seen {
                 continue;
@@ -108,6 +182,7 @@ fn wake(home: &Home, seen: &mut BTreeMap<usize, Seen>) {
             }
         }
     }
+    changed
 }
 
 /// Whether a task has what it waits for. If it does not but the bell was rung for it, the other side was slow to ring for what

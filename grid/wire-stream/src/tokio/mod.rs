@@ -30,6 +30,7 @@ mod poll;
 mod split;
 mod stream;
 
+pub(crate) use bell::{Later, ring_later};
 pub use listener::Listener;
 pub use split::{OwnedReadHalf, OwnedWriteHalf};
 pub use stream::Stream;

@@ -23,7 +23,7 @@ use crate::wait::Looks;
 /// A connection in a runtime.
 pub(super) struct Polled {
     io: AsyncFd<Socket>,
-    runtime: Handle,
+    pub(super) runtime: Handle,
     looks: Mutex<Looks>,
     /// Whether tasks look before they sleep.
     pub(super) is_eager: AtomicBool,

@@ -83,6 +83,14 @@ impl Stream {
         self.polled.is_eager.store(eager, Ordering::Relaxed);
     }
 
+    /// Has the other end woken for what is sent only when the tasks of this runtime that are ready have run, once for all that they send
+    /// to its process. That saves processor time of both where many connections lead there, and is for programs whose tasks never
+    /// hold their thread for long.
+    pub fn wake_later(&self) {
+        let connection = self.polled.connection();
+        connection.rings_later.get_or_init(|| self.polled.runtime.id());
+    }
+
     /// Whether TCP sends small pieces at once. Memory always does.
     ///
     /// # Errors
@@ -105,6 +113,33 @@ impl Stream {
     /// The system refuses.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.polled.connection().take_error()
+    }
+
+    /// Whether bytes have come that lie in memory, where [`Stream::peek_at_memory`] and [`Stream::hand_on`] find them.
+    #[must_use]
+    pub fn has_filled_memory(&self) -> bool {
+        self.polled.connection().is_filled()
+    }
+
+    /// Copies bytes that lie in memory, which stay there; how many, 0 where none do. It does not wait, and looks at no socket.
+    pub fn peek_at_memory(&self, into: &mut [u8]) -> usize {
+        self.polled.connection().peek_at_ring(into)
+    }
+
+    /// Takes up to `most` bytes that lie in memory without a look at them; how many.
+    pub fn pass_over(&self, most: usize) -> usize {
+        self.polled.connection().pass_over(most)
+    }
+
+    /// Sends `before` and then bytes that lie in memory to another socket in one piece, from where they lie. How many bytes of both
+    /// went, which are taken then; `None`, with nothing done, where none lie there. It does not wait.
+    ///
+    /// - `most`: bytes of this stream.
+    ///
+    /// # Errors
+    /// Those of the other socket, [`io::ErrorKind::WouldBlock`] where it has no room; nothing is taken then.
+    pub fn hand_on(&self, to: impl AsFd, before: &[u8], most: usize) -> io::Result<Option<usize>> {
+        self.polled.connection().hand_on(to.as_fd(), before, most)
     }
 
     /// Whether what is written goes through memory by now.
