@@ -6,6 +6,8 @@
 
 mod arguments;
 mod commands;
+#[cfg(test)]
+mod examples;
 mod failure;
 mod interrupt;
 mod output;
