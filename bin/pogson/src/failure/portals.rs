@@ -15,7 +15,9 @@ impl From<PortalError> for Failure {
             PortalError::Wcs { .. } | PortalError::Unfit { .. } | PortalError::Empty { .. } => {
                 Failure::bad_input(error.to_string())
             }
-            PortalError::Listen { .. } | PortalError::Ended(_) => Failure::failed(error.to_string()),
+            PortalError::Listen { .. } | PortalError::Local { .. } | PortalError::Ended(_) => {
+                Failure::failed(error.to_string())
+            }
         }
     }
 }
