@@ -6,14 +6,10 @@ plane    small and large files from nginx through each front end, one thread eac
          for each, 99th percentile. Ratios are medians over the turns of the ratio within a turn.
 large    files of 64 kB to 256 MB: processor time of the front end for each megabyte, with bodies that go by the kernel (`splice`) and
          copied ones, beside HAProxy with `option splice-response`.
-<<<<<<< ours
-wire     small files from one nginx to the gate over TCP and over `pogson wire`: processor time of both together for each answer.
-direct   cut-outs of 64 kB and 1 MB from one portal, which the gate passes on and which the portal writes to the gate's clients itself:
-         processor time of each for an answer.
-=======
 wire     small files from one nginx, and answers of the same sizes that it has in memory, to the gate over TCP and over `pogson wire`:
          processor time of both together for each answer.
->>>>>>> theirs
+direct   cut-outs of 64 kB and 1 MB from one portal, which the gate passes on and which the portal writes to the gate's clients itself:
+         processor time of each for an answer.
 portals  cut-outs of a mosaic of two degrees from four portals with one worker and a bounded cache each, a block that is not cached
          taking 36 ms more: hits, answers a second where as much is asked as comes, percentiles at 70 % of what the slowest reaches.
          Each front end once by the address and once by the storage block, so that the gain of the key and that of the policy are apart.
