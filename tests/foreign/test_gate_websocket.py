@@ -291,31 +291,6 @@ def test_what_both_agree_on_passes_the_gate(gate, tls):
 
 
 @WAYS
-@pytest.mark.parametrize("code", [1000, 1001, 1011, 4711])
-def test_codes_of_the_end_pass_both_ways(gate, server, tls, code):
-    with gate.open(tls, f"/close/{code}") as one:
-        with pytest.raises(ConnectionClosed) as why:
-            one.recv(SOON_S)
-        assert (why.value.rcvd.code, why.value.rcvd.reason) == (code, "so it is")
-    framed = Framed(gate, tls, f"/close/{code}")
-    closed = framed.seen(CloseConnection)
-    assert (closed.code, closed.reason) == (code, "so it is")
-    framed.send(closed.response())
-    framed.wait(lambda: framed.has_ended, "the stream does not end")
-    for is_framed in (False, True):
-        server.codes.clear()
-        if not is_framed:
-            with gate.open(tls, "/echo") as one:
-                one.close(code, "enough")
-        else:
-            framed = Framed(gate, tls, "/echo")
-            framed.send(CloseConnection(code, "enough"))
-            assert framed.seen(CloseConnection).code == code
-            framed.wait(lambda: framed.has_ended, "the stream does not end")
-        until(lambda: code in server.codes, f"the server hears no {code}")
-
-
-@WAYS
 def test_both_ends_may_send_at_once(gate, server, tls):
     mine, others = ([bytes([first + number]) * SIZE for number in range(MANY)] for first in (100, 0))
     with gate.open(tls, "/both", compression=None) as one:
