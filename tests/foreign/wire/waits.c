@@ -27,7 +27,7 @@ static size_t stuff(struct end *me) {
     static char bytes[4096];
     size_t total = 0;
     nonblocking(me->fd, 1);
-    for (int idle = 0; idle < 3;) {
+    for (int idle = 0; idle < 10;) {
         struct stream before = me->out;
         fill(&me->out, bytes, sizeof bytes);
         ssize_t r = send(me->fd, bytes, sizeof bytes, 0);

@@ -89,7 +89,9 @@ impl Errand<'_> {
         }
         let sent = Cell::new(false);
         let mut sink = ToLink::new(&link, framing);
-        let (attempt, keeps) = self.both(&link, &mut sink, &mut ticket, source, client, &sent).await;
+        // As large as it is, a connection that waits for a request should not hold room for it.
+        let both = Box::pin(self.both(&link, &mut sink, &mut ticket, source, client, &sent));
+        let (attempt, keeps) = both.await;
         endpoint.broke(&link);
         self.put_back(endpoint, link, keeps);
         attempt

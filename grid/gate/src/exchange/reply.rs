@@ -169,7 +169,8 @@ impl Errand<'_> {
             return (Attempt::Done(Outcome::Broken), false);
         };
         if reply.status() == 101 {
-            return (self.tunnel(server.link(), body, ticket, client, answer).await, false);
+            // What is rare lies apart, so that connections which wait for a request hold no room for it.
+            return (Box::pin(self.tunnel(server.link(), body, ticket, client, answer)).await, false);
         }
         // One may go on for hours and is no work, the other is between the server's kernel and the client.
         if (learned::is_event_stream(reply) || is_direct)
@@ -179,7 +180,8 @@ impl Errand<'_> {
         }
         let idle = [self.pool.times.response_idle, self.times.write_idle];
         if is_direct && let (Framing::Length(length), Some(link)) = (framing, server.link()) {
-            if self.by_server(link, &mut body, length, client.timer(), idle[1]).await.is_err() {
+            let gone = Box::pin(self.by_server(link, &mut body, length, client.timer(), idle[1])).await;
+            if gone.is_err() {
                 return (Attempt::Done(Outcome::Broken), false);
             }
             let keeps = !reply.connection_says("close");
