@@ -39,7 +39,7 @@ pub enum Known {
     Cookie,
     /// `Endpoint-Load-Metrics`, `Pogson-Report`, `Pogson-Class`: what a server says of its load, and by what it counts that.
     Report,
-    /// `Pogson-Direct`: see [`crate::exchange`].
+    /// `Pogson-Direct`: a client's connection is offered to a server, or taken.
     Direct,
 }
 
