@@ -211,6 +211,7 @@ pub(crate) async fn pump(
                     look = behind.waited() + next;
                     timer.set(next);
                     if !straight.is_empty() && watch.may_keep(straight.held(), source.left()) {
+                        watch.moved(straight.held());
                         straight.gives(sink).map_err(|_| Stopped::To)?;
                     }
                 }

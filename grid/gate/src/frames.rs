@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -146,6 +146,9 @@ impl Source for FromFrames {
     }
 }
 
+/// Bytes up to which pieces of a body that wait are put together.
+const PIECE: usize = 16 << 10;
+
 /// A body that goes in frames. Dropped before its end, it resets the stream, so that nobody takes a part for the whole.
 pub(crate) struct ToFrames {
     /// `None` if there is no body.
@@ -153,6 +156,10 @@ pub(crate) struct ToFrames {
     /// Bytes that have to go; `None` if no length was said.
     left: Option<u64>,
     waiting: VecDeque<Bytes>,
+    /// What goes after them, as it grows.
+    tail: BytesMut,
+    /// Bytes of both.
+    held: usize,
     /// What follows the body, once that is known.
     ending: Option<Trailers>,
     /// What is said where it has no end.
@@ -169,7 +176,15 @@ impl ToFrames {
             Framing::Length(length) => Some(length),
             Framing::Chunked | Framing::UntilClose => None,
         };
-        Self { stream, left, waiting: VecDeque::new(), ending: None, abandoned: Reason::INTERNAL_ERROR }
+        Self {
+            stream,
+            left,
+            waiting: VecDeque::new(),
+            tail: BytesMut::new(),
+            held: 0,
+            ending: None,
+            abandoned: Reason::INTERNAL_ERROR,
+        }
     }
 
     /// That of a request, which the gate may give up.
@@ -188,7 +203,11 @@ impl ToFrames {
     /// Sends as much as there is room for; whether that was all.
     fn send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
-        while let Some(first) = self.waiting.front_mut() {
+        loop {
+            if self.waiting.is_empty() && !self.tail.is_empty() {
+                self.waiting.push_back(self.tail.split().freeze());
+            }
+            let Some(first) = self.waiting.front_mut() else { break };
             let room = stream.capacity();
             if room == 0 {
                 match ready!(stream.poll_capacity(context)) {
@@ -201,7 +220,8 @@ impl ToFrames {
             if first.is_empty() {
                 self.waiting.pop_front();
             }
-            let is_last = self.waiting.is_empty() && self.ending.as_ref().is_some_and(Vec::is_empty);
+            self.held -= piece.len();
+            let is_last = self.held == 0 && self.ending.as_ref().is_some_and(Vec::is_empty);
             stream.send_data(piece, is_last).map_err(broken)?;
             if is_last {
                 self.stream = None;
@@ -237,8 +257,17 @@ impl Sink for ToFrames {
             *left = left.checked_sub(data.len() as u64).ok_or_else(|| bad("more bytes than were said"))?;
         }
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        self.waiting.push_back(Bytes::copy_from_slice(data));
-        stream.reserve_capacity(self.waiting.iter().map(Bytes::len).sum());
+        self.held += data.len();
+        stream.reserve_capacity(self.held);
+        if self.waiting.is_empty() {
+            self.waiting.push_back(Bytes::copy_from_slice(data));
+        } else {
+            // While nothing goes, many small ones become few.
+            self.tail.extend_from_slice(data);
+            if self.tail.len() >= PIECE {
+                self.waiting.push_back(self.tail.split().freeze());
+            }
+        }
         match self.send(context) {
             Poll::Ready(Err(why)) => Err(why),
             _ => Ok(()),
@@ -250,7 +279,7 @@ impl Sink for ToFrames {
     }
 
     fn held(&self) -> usize {
-        self.waiting.iter().map(Bytes::len).sum()
+        self.held
     }
 
     fn end(&mut self, trailers: Trailers) -> io::Result<()> {

@@ -42,7 +42,7 @@ impl Kept<'_> {
         keeps.held.set(keeps.held.get() - self.held + held);
         self.held = held;
         // What one read brings is kept in any case: of many that is much.
-        link::reads_little(keeps.held.get() >= keeps.most.get()[1]);
+        link::reads_little(keeps.held.get() > 0 && keeps.held.get() >= keeps.most.get()[1]);
     }
 
     /// Whether the rest may be kept beside what is, or one more piece where nobody knows how much it is: of what cannot be had whole

@@ -22,6 +22,7 @@ use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
@@ -33,6 +34,8 @@ use crate::serve::{LONGEST_HEAD, Site, respond};
 
 /// Least bytes of a body for which a loan pays: it takes two messages more, and saves the gate reads and writes. At 64 kB it came out even.
 const LEAST: usize = 128 << 10;
+/// Most bytes of a body that are copied behind the head, so that both go in one piece.
+const TOGETHER: usize = 16 << 10;
 /// How often it is told how many bytes have gone, while they go.
 const TOLD: Duration = Duration::from_millis(500);
 /// Fields that a request may have.
@@ -58,6 +61,9 @@ impl Place {
         if is_socket && refuses() {
             remove_file(path).map_err(failed)?;
         }
+        // A client's connection that is lent is one descriptor more. Who may not have as many as there may be is left with what there is.
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
         let listener = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         Ok(Place { path: path.to_owned(), listener })
@@ -82,7 +88,7 @@ impl Place {
                 drop(open);
             });
         }
-        drop((open, self));
+        drop((open, listener, self));
         all.recv().await;
         Ok(())
     }
@@ -247,10 +253,14 @@ impl Visit {
             self.link.flush().await?;
             return self.directly(body).await;
         }
-        if has_body && !to_head {
+        let body = if has_body && !to_head { body } else { Bytes::new() };
+        if body.len() <= TOGETHER {
             head.extend_from_slice(&body);
+            self.link.write_all(&head).await?;
+        } else {
+            self.link.write_all(&head).await?;
+            self.link.write_all(&body).await?;
         }
-        self.link.write_all(&head).await?;
         self.link.flush().await
     }
 

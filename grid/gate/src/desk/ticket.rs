@@ -152,7 +152,17 @@ impl Ticket {
 
     /// The client does not take what the server has for it: from now on this is no work of the server, which others may ask, and the
     /// ticket is over. `None` where the server has as many of those as it may.
-    pub(crate) fn lags(&mut self, mut answer: Answer, well: bool) -> Option<Lagging> {
+    pub(crate) fn lags(&mut self, answer: Answer, well: bool) -> Option<Lagging> {
+        // What it would have taken nobody knows.
+        self.gives_place(answer, well, false)
+    }
+
+    /// The same of an answer that the server has made, and will write to the client itself.
+    pub(crate) fn lends(&mut self, answer: Answer, well: bool) -> Option<Lagging> {
+        self.gives_place(answer, well, true)
+    }
+
+    fn gives_place(&mut self, mut answer: Answer, well: bool, is_made: bool) -> Option<Lagging> {
         let now = Instant::now();
         let mut inner = self.desk.lock();
         let line = &mut inner.lines[self.sent.server];
@@ -164,8 +174,7 @@ impl Ticket {
         self.over = true;
         let most_s = now.saturating_duration_since(self.since).as_secs_f64();
         answer.service_s = answer.service_s.map(|service_s| service_s.min(most_s));
-        // What it would have taken nobody knows.
-        self.desk.over(&self.sent, Some(Ended { answer, took_s: None, well }), now);
+        self.desk.over(&self.sent, Some(Ended { answer, took_s: is_made.then_some(most_s), well }), now);
         let (desk, endpoint) = (self.desk.clone(), self.endpoint.clone());
         Some(Lagging { desk, endpoint, server: self.sent.server, member: self.member })
     }

@@ -2,7 +2,7 @@
 //!
 //! The request offers it (`Pogson-Direct: offered`). A server that takes the offer says so in the head of its reply, whose body then does
 //! not follow on its connection. The gate writes the head to the client, and sends the server one byte with the client's socket beside it
-//! (SCM_RIGHTS). The server writes as many bytes to that as `Content-Length` says, and tells from time to time how many have gone, and at
+//! (SCM_RIGHTS). The server writes as many bytes to that as `Content-Length` says, and tells from time to time how many have gone, and once at
 //! the end, each time in eight bytes, least significant first. The gate keeps its own end of the connection, on which the next request
 //! comes. A server that knows nothing of this replies as ever: a socket that nobody asks for is never sent.
 
@@ -13,6 +13,7 @@ use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::io::ioctl_fionbio;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -75,6 +76,9 @@ impl Errand<'_> {
             self.story.gave(usize::try_from(more).unwrap_or(usize::MAX));
             gone = now;
         }
+        // It is a setting of the socket that both have, and the server may have changed it.
+        let waits_no_more = body.plain().and_then(|link| link.with_tcp(|client| ioctl_fionbio(client, true)));
+        waits_no_more.ok_or_else(broken)??;
         body.part_begins(usize::try_from(length).map_err(|_| broken())?)?;
         body.part_ends();
         Ok(())

@@ -172,18 +172,27 @@ impl Errand<'_> {
             // What is rare lies apart, so that connections which wait for a request hold no room for it.
             return (Box::pin(self.tunnel(server.link(), body, ticket, client, answer)).await, false);
         }
-        // One may go on for hours and is no work, the other is between the server's kernel and the client.
-        if (learned::is_event_stream(reply) || is_direct)
+        // It may go on for hours, and is no work.
+        if learned::is_event_stream(reply)
             && let Some(ticket) = ticket.take()
         {
             ticket.answered(answer, well);
         }
         let idle = [self.pool.times.response_idle, self.times.write_idle];
-        if is_direct && let (Framing::Length(length), Some(link)) = (framing, server.link()) {
+        if is_direct && let (Framing::Length(length @ 1..), Some(link)) = (framing, server.link()) {
+            // The server has made it, and what is left is the client's time; where it has too many of those it stays its work.
+            let lagging = ticket.as_mut().and_then(|ticket| ticket.lends(answer, well));
+            if lagging.is_some() {
+                *ticket = None;
+            }
             let gone = Box::pin(self.by_server(link, &mut body, length, client.timer(), idle[1])).await;
             if gone.is_err() {
                 return (Attempt::Done(Outcome::Broken), false);
             }
+            if let Some(ticket) = ticket.take() {
+                ticket.answered(answer, well);
+            }
+            drop(lagging);
             let keeps = !reply.connection_says("close");
             return (Attempt::Done(Outcome::Replied { status: reply.status(), taken: true }), keeps);
         }

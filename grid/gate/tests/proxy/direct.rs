@@ -129,6 +129,18 @@ fn a_slow_reader_gets_all() {
 }
 
 #[test]
+fn a_server_that_makes_the_socket_wait_holds_up_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = gate(&folder.path().join("s"), "");
+    let mut client = Client::of(&gate);
+    assert_eq!(client.ask(&asks("/one")).body.len(), LENGTH);
+    // More than sockets hold, which nobody reads.
+    client.send(asks("/plain").repeat(3));
+    client.head().expect("a head");
+    assert_eq!(Client::of(&gate).ask(&asks("/plain")).body.len(), LENGTH);
+}
+
+#[test]
 fn only_what_can_be_lent_is_offered() {
     let folder = tempfile::tempdir().expect("a folder");
     let gate = gate(&folder.path().join("s"), "");

@@ -65,8 +65,8 @@ pub(crate) unsafe fn wait(
             return Ok(told);
         }
         set.sleepers.fetch_add(1, Ordering::SeqCst);
-        // Who has been told something does not sleep, and needs no bell.
-        let armed = if told == 0 { sleep::arm_bells() } else { 0 };
+        // Also by who does not sleep: whoever takes a bell's event of the kernel has to have armed it, so that the next stir rings again.
+        let armed = sleep::arm_bells();
         nested::ring_for_inner(set, number);
         let news = sleeps && managed && (queue::stirred(set) || !queue::is_empty(set));
         let half_closed = managed && liveness::some_half_closed();
@@ -98,7 +98,8 @@ pub(crate) unsafe fn wait(
             check_all(set);
         }
         if told > 0 {
-            if !queue::is_empty(set) {
+            // The kernel may have told this thread of a bell that was for another one.
+            if !queue::is_empty(set) || (managed && queue::stirred(set)) {
                 rouse(set);
             }
             return Ok(told);

@@ -28,11 +28,19 @@ pub(super) const WRITER: usize = 1;
 
 /// Slabs whose other sides a runtime's task is to wake at its next turn, each once for all that its other tasks have sent until then.
 #[derive(Default)]
-pub(crate) struct Later(Mutex<(Vec<Arc<Slab>>, Option<Waker>)>);
+pub(crate) struct Later(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    slabs: Vec<Arc<Slab>>,
+    waker: Option<Waker>,
+    /// Nobody rings any more.
+    over: bool,
+}
 
 impl Later {
     fn ring(&self) {
-        let slabs = std::mem::take(&mut lock(&self.0).0);
+        let slabs = std::mem::take(&mut lock(&self.0).slabs);
         for slab in slabs {
             slab.ring();
         }
@@ -40,8 +48,8 @@ impl Later {
 
     fn poll(&self, context: &Context<'_>) -> Poll<()> {
         let mut later = lock(&self.0);
-        if later.0.is_empty() {
-            later.1 = Some(context.waker().clone());
+        if later.slabs.is_empty() {
+            later.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(())
@@ -53,10 +61,14 @@ pub(crate) fn ring_later(slab: &Arc<Slab>, runtime: Id) {
     let later = lock(&slab.home.runtimes).iter().find(|one| one.0 == runtime).map(|one| Arc::clone(&one.1));
     let Some(later) = later else { return slab.ring() };
     let mut later = lock(&later.0);
-    if !later.0.iter().any(|one| Arc::ptr_eq(one, slab)) {
-        later.0.push(Arc::clone(slab));
+    if later.over {
+        drop(later);
+        return slab.ring();
     }
-    let waker = later.1.take();
+    if !later.slabs.iter().any(|one| Arc::ptr_eq(one, slab)) {
+        later.slabs.push(Arc::clone(slab));
+    }
+    let waker = later.waker.take();
     drop(later);
     if let Some(waker) = waker {
         waker.wake();
@@ -105,6 +117,7 @@ impl Drop for Listening {
         if let Some(home) = self.home.upgrade() {
             lock(&home.runtimes).retain(|other| other.0 != self.runtime);
         }
+        lock(&self.later.0).over = true;
         self.later.ring();
     }
 }
